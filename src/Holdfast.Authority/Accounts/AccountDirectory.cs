@@ -1,0 +1,72 @@
+using System.Security.Cryptography;
+using Dapper;
+using Holdfast.Authority.Schema;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Accounts;
+
+/// <summary>An account's place: the store that is its home, and the epoch its writes must name.</summary>
+internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State);
+
+/// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
+internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider time)
+{
+    /// <summary>The one store of the first form.</summary>
+    public const string EmbeddedHome = "embedded";
+
+    private static readonly TimeSpan _codeLife = TimeSpan.FromDays(7);
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    public Task AddOperatorAsync(string name, byte[] tokenHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
+        connection.Execute("INSERT INTO operators (name, token_hash, created_at) VALUES (@name, @tokenHash, @Now) ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash",
+            new { name, tokenHash, Now }, transaction), cancellation);
+
+    public string? FindOperator(byte[] tokenHash) => database.Read((connection, transaction) =>
+        connection.QuerySingleOrDefault<string>("SELECT name FROM operators WHERE token_hash = @tokenHash", new { tokenHash }, transaction));
+
+    public async Task<AccountPlace> AddAccountAsync(string name, CancellationToken cancellation)
+    {
+        var account = new AccountId(RandomNumberGenerator.GetBytes(AccountId.Length));
+        var added = await database.WriteAsync((connection, transaction) => connection.Execute(
+            """
+            INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @name, @EmbeddedHome, 1, 'open', @Now)
+            ON CONFLICT (name) DO NOTHING
+            """, new { id = account.ToArray(), name, EmbeddedHome, Now }, transaction), cancellation);
+        return added == 1
+            ? new AccountPlace(account, name, EmbeddedHome, 1, "open")
+            : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{name}' already; ask for a code for it instead.");
+    }
+
+    public AccountPlace? Find(AccountId account) => Place("WHERE account_id = @key", account.ToArray());
+
+    public AccountPlace? FindByName(string name) => Place("WHERE name = @key", name);
+
+    public IReadOnlyList<AccountSummary> List() => database.Read((connection, transaction) =>
+        connection.Query<(byte[] Id, string Name, string State, long CreatedAt)>("SELECT account_id, name, state, created_at FROM accounts ORDER BY name", transaction: transaction)
+            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList());
+
+    public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
+        connection.Execute("INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)",
+            new { codeHash, id = account.ToArray(), expires = Now + (long)_codeLife.TotalSeconds }, transaction), cancellation);
+
+    /// <summary>Uses a code up; null if it is unknown, used or expired.</summary>
+    public Task<AccountPlace?> UseCodeAsync(byte[] codeHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
+    {
+        var id = connection.QuerySingleOrDefault<byte[]>(
+            "UPDATE enrolment_codes SET used_at = @Now WHERE code_hash = @codeHash AND used_at IS NULL AND expires_at > @Now RETURNING account_id",
+            new { codeHash, Now }, transaction);
+        return id is null ? null : ReadPlace(connection.QuerySingle<PlaceRow>(
+            "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @id", new { id }, transaction));
+    }, cancellation);
+
+    private AccountPlace? Place(string where, object key) => database.Read((connection, transaction) =>
+        connection.QuerySingleOrDefault<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state FROM accounts {where}", new { key }, transaction) is { } row
+            ? ReadPlace(row) : null);
+
+    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State);
+
+    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State);
+}

@@ -1,0 +1,248 @@
+using System.Security.Cryptography;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Devices;
+using Holdfast.Authority.Granting;
+using Holdfast.Authority.Placing;
+using Holdfast.Format;
+using Holdfast.Format.Indexes;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Committing;
+
+/// <summary>Makes a snapshot, once: verify → read what is new → one transaction (rule R3) → its head on the pod → answer.</summary>
+internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, Sessions sessions, SnapshotMaps maps, AccountObjects objects, TimeProvider time)
+{
+    private const int AnsweredFramesMax = 10_000;
+
+    public async Task<SnapshotCommitted> CommitAsync(Device device, CommitSnapshot request, CancellationToken cancellation)
+    {
+        var draft = Verify(device, request);
+        await ReadSnapshotAsync(draft, cancellation);
+        await ReadSegmentsAsync(draft, cancellation);
+        var baseId = request.Base is null ? null : Convert.FromHexString(request.Base);
+        var receivedAt = await TryCommitAsync(device, draft, baseId, cancellation)
+            ?? await TryCommitAsync(device, draft, null, cancellation)
+            ?? throw new InvalidOperationException("a commit without a base needs none");
+        await objects.PlaceAsync(device.Place, cancellation);
+        return new SnapshotCommitted(Convert.ToHexStringLower(draft.Head.Id), receivedAt);
+    }
+
+    /// <summary>The head and every receipt must be signed by whom they say: computer and pod.</summary>
+    private Draft Verify(Device device, CommitSnapshot request)
+    {
+        try
+        {
+            var head = Head.Parse(request.Head);
+            var computers = log.Verified(device.Place).Computers;
+            if (head.Account != device.Place.Account || head.Computer != device.Computer
+                || !computers.TryGetValue(head.Computer, out var computer) || computer.IsRevoked || !head.IsSignedBy(computer.SigningKey.Span))
+            {
+                throw new HoldfastException(FailureTable.Forbidden, "The head is not signed by this computer as the account log certifies it.");
+            }
+
+            return new Draft(request.Session, head, ReceiptVerification.Verify(pod, computer, head.Account, request.Receipts));
+        }
+        catch (MalformedObjectException exception)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
+        }
+    }
+
+    /// <summary>The snapshot's object must be the one that the head names, to the byte.</summary>
+    private async Task ReadSnapshotAsync(Draft draft, CancellationToken cancellation)
+    {
+        var bytes = await pod.GetAsync(new ObjectName(draft.Head.Account, ObjectSpace.Numbered, draft.Head.SnapshotNumber), 0, Limits.SmallObjectLengthMax, cancellation);
+        try
+        {
+            var snapshot = SnapshotObject.Parse(SignedObject.Parse(bytes, ObjectType.Snapshot).Body.Span);
+            if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(draft.Head.SnapshotHash.Span)
+                || !SHA256.HashData(SnapshotObject.EncodePages(snapshot.Pages)).AsSpan().SequenceEqual(draft.Head.PageListHash.Span)
+                || !SHA256.HashData(SnapshotObject.EncodeSightings(snapshot.Sightings)).AsSpan().SequenceEqual(draft.Head.SightingsHash.Span))
+            {
+                throw new MalformedObjectException("head", "its hashes are not those of its snapshot");
+            }
+
+            draft.Pages = snapshot.Pages;
+        }
+        catch (MalformedObjectException exception)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
+        }
+    }
+
+    /// <summary>Which packs the new index segments cover, from their plain heads.</summary>
+    private async Task ReadSegmentsAsync(Draft draft, CancellationToken cancellation)
+    {
+        foreach (var (_, receipt) in draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment))
+        {
+            var name = new ObjectName(draft.Head.Account, ObjectSpace.Numbered, receipt.Name);
+            var bytes = await pod.GetAsync(name, 0, receipt.Length, cancellation);
+            var layout = SegmentLayout.Parse(SignedObject.Parse(bytes, ObjectType.IndexSegment).Body.Span);
+            draft.IndexedPacks.AddRange(layout.PacksCovered);
+            draft.ReplacedSegments.AddRange(layout.SegmentsReplaced);
+        }
+    }
+
+    /// <summary>One attempt; null if the base was not live in the transaction, so that every frame must be checked.</summary>
+    private async Task<long?> TryCommitAsync(Device device, Draft draft, byte[]? baseId, CancellationToken cancellation)
+    {
+        var basePages = baseId is null ? [] : store.Read(device.Place.Account, transaction => SnapshotMaps.LivePages(transaction, baseId));
+        if (basePages is null)
+        {
+            return null;
+        }
+
+        var fresh = await NewFramesAsync(draft, basePages, cancellation);
+        return await store.WriteAsync(device.Place, transaction =>
+        {
+            if (transaction.Find<long?>("SELECT received_at FROM snapshots WHERE account_id = @account AND head_id = @id", new { id = draft.Head.Id }) is { } first)
+            {
+                return first;
+            }
+
+            if (baseId is not null && SnapshotMaps.LivePages(transaction, baseId) is null)
+            {
+                return (long?)null;
+            }
+
+            sessions.Touch(transaction, device, draft.Session);
+            CheckChain(transaction, draft.Head);
+            foreach (var (bytes, receipt) in draft.Receipts)
+            {
+                Sessions.Record(transaction, device, receipt, bytes);
+            }
+
+            Revive(transaction, fresh);
+            return Insert(transaction, device, draft);
+        }, cancellation);
+    }
+
+    /// <summary>Frames that the base's map lacks: only pages that differ are read, so the cost follows what is new.</summary>
+    private async Task<ReferenceMap> NewFramesAsync(Draft draft, Dictionary<uint, MapPageReference> basePages, CancellationToken cancellation)
+    {
+        var fresh = new ReferenceMap();
+        foreach (var reference in draft.Pages)
+        {
+            var old = basePages.GetValueOrDefault(reference.Index);
+            if (old is not null && old.Hash.Span.SequenceEqual(reference.Hash.Span))
+            {
+                continue;
+            }
+
+            var known = new ReferenceMap();
+            if (old is not null)
+            {
+                known.Add(await maps.ReadPageAsync(draft.Head.Account, old, cancellation));
+            }
+
+            var added = new ReferenceMap();
+            added.Add(await maps.ReadPageAsync(draft.Head.Account, reference, cancellation));
+            foreach (var frame in added.Frames().Where(frame => !known.Contains(frame)))
+            {
+                fresh.Add(frame);
+            }
+        }
+
+        return fresh;
+    }
+
+    private static void CheckChain(AccountTransaction transaction, Head head)
+    {
+        var last = transaction.Find<byte[]>("SELECT head FROM snapshots WHERE account_id = @account AND computer = @computer ORDER BY sequence DESC LIMIT 1", new { head.Computer });
+        var (sequence, id) = last is null ? (0, new byte[32]) : (Head.Parse(last).Sequence, Head.Parse(last).Id);
+        if (head.Sequence != sequence + 1 || !head.Previous.Span.SequenceEqual(id))
+        {
+            throw new HoldfastException(FailureTable.HeadConflict, $"The computer's newest snapshot is number {sequence}; number {head.Sequence} does not follow it.");
+        }
+    }
+
+    /// <summary>Makes granted and condemned packs live and stamps them; what is not there rolls everything back and is named.</summary>
+    private static void Revive(AccountTransaction transaction, ReferenceMap fresh)
+    {
+        var missing = new List<MissingFrame>();
+        foreach (var pack in fresh.Frames().GroupBy(frame => frame.Number))
+        {
+            var forwards = transaction.Query<(long Slot, long Number)>(
+                "SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @number AND deleted = 0", new { number = pack.Key })
+                .ToDictionary(row => (uint)row.Slot, row => row.Number);
+            foreach (var place in pack.GroupBy(frame => forwards.GetValueOrDefault(frame.Slot, frame.Number)))
+            {
+                var frames = transaction.Find<long?>(
+                    """
+                    UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
+                    WHERE account_id = @account AND number = @number AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
+                    RETURNING frames
+                    """, new { number = place.Key });
+                missing.AddRange(place.Where(frame => frames is null || (place.Key == frame.Number && frame.Slot >= frames))
+                    .Select(frame => new MissingFrame(frame.Number, frame.Slot)));
+            }
+        }
+
+        if (missing.Count > 0)
+        {
+            throw new HoldfastException(FailureTable.MissingFrames, $"{missing.Count} frames that the snapshot needs are not stored.")
+            {
+                Missing = missing.Count <= AnsweredFramesMax ? missing : missing[..AnsweredFramesMax],
+            };
+        }
+    }
+
+    private long Insert(AccountTransaction transaction, Device device, Draft draft)
+    {
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        var id = draft.Head.Id;
+        foreach (var number in draft.Pages.Select(page => page.Number).Append(draft.Head.SnapshotNumber)
+            .Concat(draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => (uint)item.Receipt.Name)))
+        {
+            if (transaction.Execute(
+                "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')",
+                new { number }) != 1)
+            {
+                throw new HoldfastException(FailureTable.MissingFrames, $"Object {number}, which the snapshot needs, is not stored.");
+            }
+        }
+
+        foreach (var number in draft.IndexedPacks)
+        {
+            transaction.Execute("UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @number AND computer = @computer",
+                new { number, device.Computer });
+        }
+
+        foreach (var number in draft.ReplacedSegments)
+        {
+            transaction.Execute(
+                "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @number AND computer = @computer AND type = 2 AND state = 'live'",
+                new { number, device.Computer, now });
+        }
+
+        // The session is over: numbers it did not use lapse for ever.
+        transaction.Execute(
+            "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
+            new { draft.Session, now });
+        transaction.Execute(
+            "INSERT INTO snapshots (account_id, head_id, computer, sequence, number, state, head, received_at, on_pod, version) VALUES (@account, @id, @computer, @sequence, @snapshotNumber, 'live', @bytes, @now, 0, @version)",
+            new { id, draft.Head.Computer, draft.Head.Sequence, draft.Head.SnapshotNumber, bytes = draft.Head.Bytes.ToArray(), now });
+        foreach (var page in draft.Pages)
+        {
+            transaction.Execute(
+                "INSERT INTO snapshot_pages (account_id, head_id, page_index, page_number, page_hash, version) VALUES (@account, @id, @index, @number, @hash, @version)",
+                new { id, page.Index, page.Number, hash = page.Hash.ToArray() });
+        }
+
+        transaction.Execute("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
+        return now;
+    }
+
+    private sealed record Draft(long Session, Head Head, IReadOnlyList<(byte[] Bytes, Receipt Receipt)> Receipts)
+    {
+        public IReadOnlyList<MapPageReference> Pages { get; set; } = [];
+
+        public List<uint> IndexedPacks { get; } = [];
+
+        public List<uint> ReplacedSegments { get; } = [];
+    }
+}

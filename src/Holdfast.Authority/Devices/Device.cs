@@ -1,0 +1,19 @@
+using Holdfast.Authority.Accounts;
+
+namespace Holdfast.Authority.Devices;
+
+/// <summary>What a computer's token may do. More needs a person.</summary>
+internal enum DeviceRights
+{
+    /// <summary>Asked to be let in, and waits for somebody with the passphrase.</summary>
+    Waiting,
+
+    /// <summary>Adds backups; reads the log, the keyring, heads, indexes, and what its own snapshots name.</summary>
+    Add,
+
+    /// <summary>Enrolled by somebody who typed the passphrase: reads the account's stored objects, which only the passphrase opens.</summary>
+    Read,
+}
+
+/// <summary>The computer that a request comes from.</summary>
+internal sealed record Device(AccountPlace Place, uint Computer, DeviceRights Rights);

@@ -1,0 +1,56 @@
+using System.Security.Cryptography;
+using Holdfast.Authority.Accounts;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Devices;
+
+/// <summary>The account's computers as the service knows them; who they are for the account stands in the account log.</summary>
+internal sealed class DeviceTable(AccountStore store, TimeProvider time)
+{
+    /// <summary>Gives the next computer number and a token for it.</summary>
+    public Task<(uint Computer, string Token)> AddAsync(AccountPlace place, string name, byte[]? request, CancellationToken cancellation) =>
+        store.WriteAsync(place, transaction =>
+        {
+            var computer = (uint)transaction.Find<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1");
+            var token = Tokens.DrawDevice(place.Account, computer);
+            transaction.Execute(
+                "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, request, created_at, version) VALUES (@account, @computer, @name, @hash, @rights, 0, @request, @now, @version)",
+                new
+                {
+                    computer, name, hash = Tokens.HashOf(token), request, now = time.GetUtcNow().ToUnixTimeSeconds(),
+                    rights = nameof(DeviceRights.Waiting),
+                });
+            return (computer, token);
+        }, cancellation);
+
+    /// <summary>The computer whose token this is; null if it is unknown or revoked.</summary>
+    public Device? Authenticate(AccountPlace place, uint computer, string token)
+    {
+        var row = store.Read(place.Account, transaction => transaction.Find<DeviceRow>(
+            "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }));
+        return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, Tokens.HashOf(token))
+            ? new Device(place, computer, Enum.Parse<DeviceRights>(row.Rights))
+            : null;
+    }
+
+    public IReadOnlyList<PendingEnrolment> Pending(AccountPlace place) => store.Read(place.Account, transaction =>
+        transaction.Query<PendingRow>("SELECT computer, name, request, approval FROM devices WHERE account_id = @account AND request IS NOT NULL AND deleted = 0 AND revoked = 0")
+            .Select(row => new PendingEnrolment((uint)row.Computer, row.Name, row.Request, row.Approval)).ToList());
+
+    /// <summary>Lets a waiting computer add backups; the sealed keys wait for it.</summary>
+    public static bool Approve(AccountTransaction transaction, uint computer, byte[] approval) => transaction.Execute(
+        "UPDATE devices SET approval = @approval, rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting",
+        new { computer, approval, rights = nameof(DeviceRights.Add), waiting = nameof(DeviceRights.Waiting) }) == 1;
+
+    /// <summary>A root-signed statement certifies the computer: whoever enrolled it knows the passphrase. One that asked to be approved waits for that.</summary>
+    public static void Certify(AccountTransaction transaction, uint computer) => transaction.Execute(
+        "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND request IS NULL",
+        new { computer, rights = nameof(DeviceRights.Read), waiting = nameof(DeviceRights.Waiting) });
+
+    public static void Revoke(AccountTransaction transaction, uint computer) => transaction.Execute(
+        "UPDATE devices SET revoked = 1, version = @version WHERE account_id = @account AND computer = @computer", new { computer });
+
+    private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked);
+
+    private sealed record PendingRow(long Computer, string Name, byte[] Request, byte[]? Approval);
+}

@@ -1,0 +1,48 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using Holdfast.Client;
+using Holdfast.Client.Computers;
+using Holdfast.Client.Connecting;
+using Holdfast.Crypto.Keys;
+
+namespace Holdfast.Cli;
+
+/// <summary>What every verb starts from: this computer's enrolment and a connection to its service.</summary>
+internal sealed class Session : IDisposable
+{
+    private Session(ComputerFolders folders, Computer computer)
+    {
+        Folders = folders;
+        Computer = computer;
+        Service = new ServiceClient(computer.ServiceUrl, computer.Account, computer.Token, TimeProvider.System);
+    }
+
+    public static RandomSource Random { get; } = RandomNumberGenerator.GetBytes;
+
+    public static string Version { get; } =
+        typeof(Session).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    public ComputerFolders Folders { get; }
+
+    public Computer Computer { get; }
+
+    public ServiceClient Service { get; }
+
+    public static Session Open()
+    {
+        var folders = ComputerFolders.FromEnvironment();
+        var computer = ComputerFile.Load(folders);
+        folders.Create();
+        return new Session(folders, computer);
+    }
+
+    /// <summary>Opens the account for reading; asks for the passphrase.</summary>
+    public Task<OpenedAccount> OpenAccountAsync(CancellationToken cancellation) =>
+        OpenedAccount.OpenAsync(Computer, Folders, Service, Secrets.Ask($"Passphrase of account {Computer.AccountName}: ", twice: false), cancellation);
+
+    public void Dispose()
+    {
+        Service.Dispose();
+        Computer.SigningKey.Dispose();
+    }
+}

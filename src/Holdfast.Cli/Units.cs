@@ -1,0 +1,27 @@
+using System.Globalization;
+
+namespace Holdfast.Cli;
+
+/// <summary>Numbers as people read them.</summary>
+internal static class Units
+{
+    private static readonly string[] _names = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+    public static string Bytes(double bytes)
+    {
+        var unit = 0;
+        while (bytes >= 1000 && unit < _names.Length - 1)
+        {
+            bytes /= 1000;
+            unit++;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes:0.##} {_names[unit]}");
+    }
+
+    public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
+
+    public static string Time(TimeSpan time) => time.TotalMinutes >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalMinutes} min {time.Seconds} s")
+        : string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
+}

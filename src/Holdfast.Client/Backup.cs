@@ -1,0 +1,151 @@
+using System.Threading.Channels;
+using Holdfast.Client.Chunking;
+using Holdfast.Client.Committing;
+using Holdfast.Client.Computers;
+using Holdfast.Client.Connecting;
+using Holdfast.Client.Indexing;
+using Holdfast.Client.Packing;
+using Holdfast.Client.Uploading;
+using Holdfast.Client.Walking;
+using Holdfast.Crypto.Keys;
+using Holdfast.Crypto.Sealing;
+using Holdfast.Format.Blobs;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Packs;
+using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Client;
+
+/// <summary>What to back up, and how.</summary>
+public sealed record BackupOptions
+{
+    public required IReadOnlyList<string> Paths { get; init; }
+
+    public ExclusionOptions Exclusions { get; init; } = new();
+
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    public required string Host { get; init; }
+
+    /// <summary>zstd level; 0 stores everything raw.</summary>
+    public int CompressionLevel { get; init; } = FrameCodec.DefaultLevel;
+
+    /// <summary>Readers at once; each chunks, names, compresses and seals what it reads.</summary>
+    public int Readers { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 8);
+
+    /// <summary>Name and version of the program, kept in the snapshot.</summary>
+    public required string Program { get; init; }
+}
+
+/// <summary>A finished backup.</summary>
+public sealed record BackupResult(Head Head, DateTimeOffset ReceivedAt, SnapshotBody Body);
+
+/// <summary>Backs this computer up: walk → read and chunk → seal and pack → upload → commit. Each stage is a folder of that name.</summary>
+public sealed class Backup(Computer computer, ComputerFolders folders, ServiceClient service, TimeProvider time, RandomSource random)
+{
+    private const int StepsWaitingMax = 4096;
+
+    public async Task<BackupResult> RunAsync(BackupOptions options, BackupProgress progress, CancellationToken cancellation)
+    {
+        using var only = LocalLock.Take(folders);
+        IReadOnlySet<Address> dead = new HashSet<Address>();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await RunOnceAsync(options, progress, dead, cancellation);
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.MissingFrames && exception.Missing.Count > 0 && attempt == 1)
+            {
+                // The service lost or collected frames that caches here still name: what they held is read and sent again.
+                dead = exception.Missing.Select(frame => new Address(frame.Pack, frame.Frame)).ToHashSet();
+            }
+        }
+    }
+
+    private async Task<BackupResult> RunOnceAsync(BackupOptions options, BackupProgress progress, IReadOnlySet<Address> dead, CancellationToken cancellation)
+    {
+        var started = time.GetUtcNow();
+        var (plan, paths) = WalkPlan.Of(options.Paths);
+        var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
+        var opened = await service.OpenSessionAsync(cancellation);
+        var newest = view.VerifyNewest(opened.Heads);
+        var collected = opened.Collected.Select(frame => new Address(frame.Pack, frame.Frame)).Concat(dead).ToHashSet();
+
+        var frames = new FrameRegistry();
+        var tables = new ObjectSource(service, computer, view.Log, tablesOnly: true);
+        using var index = new BlobIndex(frames, await IndexCache.OpenAsync(folders, computer, service, new ObjectSource(service, computer, view.Log), cancellation), collected);
+        using var numbers = new NumberSource(service, opened);
+        using var listing = ListingReader.TryOpen(Listing.PathOf(folders, computer.Account, paths), frames);
+        using var nextListing = new ListingWriter(Listing.PathOf(folders, computer.Account, paths), started);
+        var session = SessionKey.Create(computer.Account, computer.Number, computer.Group, view.Log.AccountKey.Span, random);
+        var buffers = new PackBuffers();
+        var uploader = new Uploader(computer, service, numbers, buffers, progress);
+        await UnindexedPacks.TakeInAsync(opened.UnindexedPacks, tables, computer, index, frames, collected, uploader, cancellation);
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var steps = Channel.CreateBounded<WalkStep>(StepsWaitingMax);
+        var jobs = Channel.CreateBounded<FileJob>(StepsWaitingMax);
+        var packs = Channel.CreateBounded<FinishedPack>(PackBuffers.Count);
+        using var packer = new Packer(computer, session, numbers, buffers, frames, packs.Writer, random);
+        FrameFiller Filler(FrameKind kind) => new(kind, index, frames, packer, computer.Group, progress, options.CompressionLevel);
+        using var trees = Filler(FrameKind.Tree);
+        using var fillers = new FillerSet(() => Filler(FrameKind.Data), () => Filler(FrameKind.Tree), options.Readers);
+
+        var walker = new TreeWalker(plan, Exclusions.Of(options.Exclusions, folders), listing, frames, collected, progress, steps.Writer, jobs.Writer);
+        var assembler = new TreeAssembler(trees, nextListing, progress);
+        var chunker = new Chunker(computer.Group.ChunkerKey);
+        var walking = Task.Run(() => walker.WalkAsync(stop.Token), stop.Token);
+        var reading = Task.WhenAll(fillers.Pairs.Select(pair => Task.Run(() => new FileReader(chunker, pair.Data, pair.Lists, progress).RunAsync(jobs.Reader, stop.Token), stop.Token)));
+        var assembling = Task.Run(() => assembler.RunAsync(steps.Reader, stop.Token), stop.Token);
+        var packing = ClosePacksAsync();
+        var uploading = uploader.RunAsync(packs.Reader, stop.Token);
+        await Stages.RunAllAsync(stop, walking, reading, assembling, packing, uploading);
+
+        async Task ClosePacksAsync()
+        {
+            await Task.WhenAll(reading, assembling);
+            await packer.CloseAsync(stop.Token);
+            packs.Writer.Complete();
+        }
+
+        var writer = new SnapshotWriter(computer, service, numbers, uploader, frames, session, random);
+        await writer.WriteSegmentAsync(index, folders, cancellation);
+        var body = Describe(options, paths, await assembling, started, progress);
+        var committed = await writer.CommitAsync(
+            body, MapOf(assembler, frames), newest.GetValueOrDefault(computer.Number), listing?.HeadId, listing?.Pages ?? [], view.Memory.Changed(newest, computer.Number), cancellation);
+        nextListing.Complete(frames, committed.Pages, committed.Head.Id);
+        view.Memory.Save(view.Log, newest.Where(pair => pair.Key != computer.Number).Append(new(computer.Number, committed.Head)).ToDictionary());
+        return new BackupResult(committed.Head, committed.ReceivedAt, body);
+    }
+
+    private static SnapshotBody Describe(BackupOptions options, IReadOnlyList<byte[]> paths, BlobId root, DateTimeOffset started, BackupProgress progress) => new()
+    {
+        Root = root,
+        Host = options.Host,
+        Paths = paths,
+        TimeNanoseconds = (started - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick,
+        Tags = options.Tags,
+        Files = (ulong)progress.Files,
+        Directories = (ulong)progress.Directories,
+        Others = (ulong)progress.Others,
+        Bytes = (ulong)progress.Bytes,
+        Unread = (ulong)progress.Troubles.Count,
+        Program = options.Program,
+    };
+
+    private static ReferenceMap MapOf(TreeAssembler assembler, FrameRegistry frames)
+    {
+        var map = new ReferenceMap();
+        for (var ordinal = 0; ordinal < frames.Count; ordinal++)
+        {
+            if (assembler.Uses(ordinal))
+            {
+                map.Add(frames[(uint)ordinal]);
+            }
+        }
+
+        return map;
+    }
+}

@@ -1,0 +1,206 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+using Polly;
+using Polly.Retry;
+
+namespace Holdfast.Client.Connecting;
+
+/// <summary>The authority's API and the pods, as a computer uses them. What fails for a moment is tried again a few times, with growing pauses.</summary>
+public sealed class ServiceClient : IDisposable
+{
+    private const int AttemptsMax = 5;
+
+    private readonly HttpClient _http;
+    private readonly string _account;
+    private readonly ResiliencePipeline<HttpResponseMessage> _retries;
+
+    /// <param name="serviceUrl">The authority's address.</param>
+    /// <param name="account">The account, or null before enrolment.</param>
+    /// <param name="token">This computer's token, or null before enrolment.</param>
+    /// <param name="time">Clock of the pauses.</param>
+    public ServiceClient(string serviceUrl, AccountId? account, string? token, TimeProvider time)
+    {
+        if (!Uri.TryCreate(serviceUrl, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"'{serviceUrl}' is not the address of a service, such as https://backup.example.org.");
+        }
+
+        if (address.Scheme == Uri.UriSchemeHttp && !address.IsLoopback)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"{serviceUrl} would send this computer's token in the clear: use https.");
+        }
+
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(10) };
+        _account = account?.ToString() ?? "";
+        if (token is not null)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        _retries = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+        {
+            ShouldHandle = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().HandleResult(IsPassing),
+            MaxRetryAttempts = AttemptsMax - 1,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = TimeSpan.FromMilliseconds(400),
+        }).Build();
+    }
+
+    public Task<EnrolmentBegun> EnrolAsync(BeginEnrolment request, CancellationToken cancellation) =>
+        SendOnceAsync(HttpMethod.Post, "/v1/enrolments", request, MessageJson.Default.BeginEnrolment, MessageJson.Default.EnrolmentBegun, cancellation);
+
+    public async Task<IReadOnlyList<byte[]>> GetLogAsync(CancellationToken cancellation) =>
+        (await GetAsync("log", MessageJson.Default.LogStatements, cancellation)).Statements;
+
+    public Task AppendLogAsync(AppendLog request, CancellationToken cancellation) =>
+        SendOnceAsync(HttpMethod.Post, Path("log"), request, MessageJson.Default.AppendLog, MessageJson.Default.LogStatements, cancellation);
+
+    public async Task<byte[]> GetKeyringAsync(CancellationToken cancellation) => (await GetAsync("keyring", MessageJson.Default.StoredKeyring, cancellation)).Keyring;
+
+    public async Task<IReadOnlyList<PendingEnrolment>> GetPendingAsync(CancellationToken cancellation) =>
+        (await GetAsync("enrolments", MessageJson.Default.PendingEnrolments, cancellation)).Pending;
+
+    public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) =>
+        SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogStatements, cancellation);
+
+    public Task<SessionOpened> OpenSessionAsync(CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path("sessions"), () => null, MessageJson.Default.SessionOpened, null, cancellation);
+
+    public Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
+
+    public Task<SnapshotCommitted> CommitAsync(CommitSnapshot request, byte[] headId, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path("commits"), () => JsonContent.Create(request, MessageJson.Default.CommitSnapshot), MessageJson.Default.SnapshotCommitted,
+            $"\"{Convert.ToHexStringLower(headId)}\"", cancellation);
+
+    public async Task<IReadOnlyList<SnapshotSummary>> GetSnapshotsAsync(CancellationToken cancellation) =>
+        (await GetAsync("snapshots", MessageJson.Default.SnapshotList, cancellation)).Snapshots;
+
+    public async Task<IReadOnlyList<SegmentSummary>> GetSegmentsAsync(CancellationToken cancellation) =>
+        (await GetAsync("segments", MessageJson.Default.SegmentList, cancellation)).Segments;
+
+    public async Task<IReadOnlyList<ReadGrant>> OpenReadsAsync(OpenReads request, CancellationToken cancellation) =>
+        (await SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation)).Grants;
+
+    /// <summary>Puts one object on a pod; returns the signed receipt once it is durable there.</summary>
+    public async Task<byte[]> PutObjectAsync(string podUrl, ObjectName name, string grant, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    {
+        using var response = await _retries.ExecuteAsync(async token =>
+        {
+            using var request = PodRequest(HttpMethod.Put, podUrl, name, grant);
+            request.Content = new ReadOnlyMemoryContent(content);
+            return await _http.SendAsync(request, token);
+        }, cancellation).AsServiceFailure();
+        await ThrowUnlessSuccessAsync(response, cancellation);
+        return await response.Content.ReadAsByteArrayAsync(cancellation);
+    }
+
+    /// <summary>Reads <paramref name="destination"/>.Length bytes of an object from <paramref name="offset"/>.</summary>
+    public async Task GetObjectAsync(string podUrl, ObjectName name, string grant, long offset, Memory<byte> destination, CancellationToken cancellation)
+    {
+        using var response = await _retries.ExecuteAsync(async token =>
+        {
+            using var request = PodRequest(HttpMethod.Get, podUrl, name, grant);
+            request.Headers.Range = new RangeHeaderValue(offset, offset + destination.Length - 1);
+            var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token);
+            if (answer.IsSuccessStatusCode)
+            {
+                await using var body = await answer.Content.ReadAsStreamAsync(token);
+                var read = await body.ReadAtLeastAsync(destination, destination.Length, throwOnEndOfStream: false, token);
+                if (read < destination.Length)
+                {
+                    throw new HoldfastException(FailureTable.DamagedObject, $"The pod sent {read} of {destination.Length} bytes of {name}.");
+                }
+            }
+
+            return answer;
+        }, cancellation).AsServiceFailure();
+        await ThrowUnlessSuccessAsync(response, cancellation);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static bool IsPassing(HttpResponseMessage response) =>
+        response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.TooManyRequests;
+
+    private string Path(string rest) => $"/v1/accounts/{_account}/{rest}";
+
+    private static HttpRequestMessage PodRequest(HttpMethod method, string podUrl, ObjectName name, string grant)
+    {
+        var request = new HttpRequestMessage(method, $"{podUrl}/pod/v1/objects/{name}");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Grant", grant);
+        return request;
+    }
+
+    private Task<T> GetAsync<T>(string rest, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Get, Path(rest), () => null, answer, null, cancellation);
+
+    /// <summary>For requests that must not be repeated blindly.</summary>
+    private async Task<TAnswer> SendOnceAsync<TRequest, TAnswer>(
+        HttpMethod method, string path, TRequest body, JsonTypeInfo<TRequest> type, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body, type) };
+        using var response = await new ValueTask<HttpResponseMessage>(_http.SendAsync(request, cancellation)).AsServiceFailure();
+        return await ReadAsync(response, answer, cancellation);
+    }
+
+    private async Task<T> SendAsync<T>(
+        HttpMethod method, string path, Func<HttpContent?> content, JsonTypeInfo<T> answer, string? idempotencyKey, CancellationToken cancellation)
+    {
+        using var response = await _retries.ExecuteAsync(async token =>
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = content() };
+            if (idempotencyKey is not null)
+            {
+                request.Headers.Add("Idempotency-Key", idempotencyKey);
+            }
+
+            return await _http.SendAsync(request, token);
+        }, cancellation).AsServiceFailure();
+        return await ReadAsync(response, answer, cancellation);
+    }
+
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
+        await ThrowUnlessSuccessAsync(response, cancellation);
+        try
+        {
+            return await response.Content.ReadFromJsonAsync(type, cancellation)
+                ?? throw new HoldfastException(FailureTable.Internal, "The service answered nothing.");
+        }
+        catch (JsonException exception)
+        {
+            throw new HoldfastException(FailureTable.Internal, "The service's answer cannot be understood.", exception);
+        }
+    }
+
+    private static async Task ThrowUnlessSuccessAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        if (response.IsSuccessStatusCode)
+        {
+            return;
+        }
+
+        Problem? problem = null;
+        try
+        {
+            problem = await response.Content.ReadFromJsonAsync(MessageJson.Default.Problem, cancellation);
+        }
+        catch (JsonException)
+        {
+            // Not our own words: a proxy's page, for instance. The status says what there is to say.
+        }
+
+        throw problem is not null && FailureTable.All.TryGetValue(problem.Code ?? "", out var kind)
+            ? new HoldfastException(kind, problem.Detail) { Missing = problem.Missing ?? [] }
+            : new HoldfastException(FailureTable.ServiceUnavailable, $"The service answered {(int)response.StatusCode} {response.ReasonPhrase}.");
+    }
+}

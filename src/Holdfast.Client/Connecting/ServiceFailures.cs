@@ -1,0 +1,23 @@
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Client.Connecting;
+
+internal static class ServiceFailures
+{
+    /// <summary>Turns what the network says into a failure that says what to do.</summary>
+    public static async ValueTask<T> AsServiceFailure<T>(this ValueTask<T> request)
+    {
+        try
+        {
+            return await request;
+        }
+        catch (HttpRequestException exception)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The service cannot be reached: {exception.Message}", exception);
+        }
+        catch (TaskCanceledException exception) when (exception.InnerException is TimeoutException)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, "The service did not answer in time.", exception);
+        }
+    }
+}

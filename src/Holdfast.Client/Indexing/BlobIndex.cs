@@ -1,0 +1,74 @@
+using Holdfast.Format.Blobs;
+using Holdfast.Format.Objects;
+
+namespace Holdfast.Client.Indexing;
+
+/// <summary>Which blobs the service holds: segments on disk, and what this run found or stored. Thread-safe.</summary>
+internal sealed class BlobIndex(FrameRegistry frames, IReadOnlyList<LocalSegment> segments, IReadOnlySet<Address> dead) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<BlobId, BlobRow> _session = [];
+
+    public IReadOnlyList<LocalSegment> Segments => segments;
+
+    /// <summary>The frame (its number in the registry) of a blob that is stored already, or null.</summary>
+    public uint? Find(BlobId id)
+    {
+        lock (_lock)
+        {
+            if (_session.TryGetValue(id, out var row))
+            {
+                return row.Frame;
+            }
+        }
+
+        var places = new List<BlobPlace>();
+        foreach (var segment in segments)
+        {
+            segment.Find(id, places);
+            foreach (var place in places)
+            {
+                if (!dead.Contains(place.Frame))
+                {
+                    return frames.Register(place.Frame);
+                }
+            }
+
+            places.Clear();
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes a new blob in; if another thread was faster, returns the frame that has it and changes nothing.</summary>
+    public uint? AddUnlessPresent(BlobRow row)
+    {
+        lock (_lock)
+        {
+            if (_session.TryGetValue(row.Id, out var other))
+            {
+                return other.Frame;
+            }
+
+            _session.Add(row.Id, row);
+            return null;
+        }
+    }
+
+    /// <summary>Every blob of this run, for the segment that will cover it; frames are numbers of the registry.</summary>
+    public List<BlobRow> SessionRows()
+    {
+        lock (_lock)
+        {
+            return [.. _session.Values];
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var segment in segments)
+        {
+            segment.Dispose();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Holdfast.Client.Computers;
+using Holdfast.Client.Connecting;
+using Holdfast.Crypto.Keys;
+using Holdfast.Crypto.Sealing;
+using Holdfast.Format.Blobs;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Packs;
+
+namespace Holdfast.Client.Indexing;
+
+/// <summary>Brings this computer's copies of the index segments up to date: fetches those it lacks, drops those that are no longer in force.</summary>
+internal static class IndexCache
+{
+    public static async Task<IReadOnlyList<LocalSegment>> OpenAsync(
+        ComputerFolders folders, Computer computer, ServiceClient service, ObjectSource source, CancellationToken cancellation)
+    {
+        var folder = Path.Combine(folders.Cache, "index");
+        Directory.CreateDirectory(folder);
+        var current = await service.GetSegmentsAsync(cancellation);
+        var segments = new List<LocalSegment>();
+        foreach (var summary in current)
+        {
+            var path = PathOf(folders, summary.Number);
+            if (LocalSegment.TryOpen(path, summary.Number) is not { } segment)
+            {
+                var signed = await source.ReadSignedAsync(summary.Number, ObjectType.IndexSegment, cancellation);
+                LocalSegment.Write(path, AccountView.Verified(() => SegmentSealing.Open(signed, computer.Group)));
+                segment = LocalSegment.TryOpen(path, summary.Number) ?? throw new IOException($"{path} cannot be read back");
+            }
+
+            segments.Add(segment);
+        }
+
+        var wanted = current.Select(summary => PathOf(folders, summary.Number)).ToHashSet();
+        foreach (var stale in Directory.EnumerateFiles(folder).Where(path => !wanted.Contains(path)))
+        {
+            File.Delete(stale);
+        }
+
+        return segments;
+    }
+
+    public static string PathOf(ComputerFolders folders, uint number) => Path.Combine(folders.Cache, "index", $"{number}.segment");
+
+    /// <summary>The blob rows of a pack, opened with the group's index key.</summary>
+    public static List<BlobRow> OpenBlobTable(AccountId account, uint group, uint pack, ReadOnlySpan<byte> sealedTable, int frames, GroupKeys keys) =>
+        BlobTable.Parse(ObjectSealer.OpenPadded(keys.IndexKey, new SealContext(account, group, SealedType.BlobTable, new Address(pack, Address.BlobTableSlot)), sealedTable), frames);
+}

@@ -1,0 +1,160 @@
+using Holdfast.Client.Committing;
+using Holdfast.Client.Computers;
+using Holdfast.Client.Connecting;
+using Holdfast.Client.Indexing;
+using Holdfast.Client.Restoring;
+using Holdfast.Crypto.Keyrings;
+using Holdfast.Crypto.Keys;
+using Holdfast.Crypto.Sealing;
+using Holdfast.Format;
+using Holdfast.Format.Keyrings;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Client;
+
+/// <summary>A snapshot that was opened: its head and body.</summary>
+public sealed record OpenedSnapshot(Head Head, SnapshotBody Body, SnapshotObject Stored, DateTimeOffset ReceivedAt, string Computer)
+{
+    /// <summary>The first digits of the head's id, as people name snapshots.</summary>
+    public string ShortId => Convert.ToHexStringLower(Head.Id.AsSpan(0, 4));
+}
+
+/// <summary>The account as a person with the passphrase sees it: everything can be read, and everything is proved.</summary>
+public sealed class OpenedAccount : IDisposable
+{
+    private readonly Computer _computer;
+    private readonly ComputerFolders _folders;
+    private readonly ServiceClient _service;
+    private readonly FrameKeys _keys;
+    private IReadOnlyList<LocalSegment>? _segments;
+
+    private OpenedAccount(Computer computer, ComputerFolders folders, ServiceClient service, AccountView view, Keyring keyring)
+    {
+        _computer = computer;
+        _folders = folders;
+        _service = service;
+        View = view;
+        Keyring = keyring;
+        _keys = new FrameKeys(keyring);
+        Source = new ObjectSource(service, computer, view.Log);
+    }
+
+    public AccountView View { get; }
+
+    public Keyring Keyring { get; }
+
+    internal ObjectSource Source { get; }
+
+    internal FrameLoader NewLoader() => new(Source, _keys);
+
+    internal GroupKeys Group => _computer.Group;
+
+    /// <summary>Opens the account with a passphrase or recovery key; a wrong one is the failure wrong_passphrase.</summary>
+    public static async Task<OpenedAccount> OpenAsync(
+        Computer computer, ComputerFolders folders, ServiceClient service, string secret, CancellationToken cancellation)
+    {
+        var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
+        var stored = await service.GetKeyringAsync(cancellation);
+        return new OpenedAccount(computer, folders, service, view, OpenKeyring(stored, view, secret));
+    }
+
+    internal static Keyring OpenKeyring(byte[] stored, AccountView view, string secret) => OpenKeyring(stored, view.Log, secret);
+
+    internal static Keyring OpenKeyring(byte[] stored, Format.Accounts.AccountLog log, string secret)
+    {
+        try
+        {
+            return AccountView.Verified(() => Keyring.Open(KeyringObject.Parse(stored), log, Unlocking.Of(secret)));
+        }
+        catch (WrongSecretException exception)
+        {
+            throw new HoldfastException(FailureTable.WrongPassphrase, "The passphrase or recovery key is wrong.", exception);
+        }
+    }
+
+    /// <summary>Every live snapshot, oldest first. All chains are proved whole.</summary>
+    public async Task<IReadOnlyList<OpenedSnapshot>> SnapshotsAsync(CancellationToken cancellation)
+    {
+        var listed = await _service.GetSnapshotsAsync(cancellation);
+        var chains = View.VerifyChains(listed.Select(snapshot => snapshot.Head));
+        View.Memory.Save(View.Log, chains.ToDictionary(pair => pair.Key, pair => pair.Value[^1]));
+        var live = listed.Where(snapshot => snapshot.State == "live").Select(snapshot => (Head: View.Verify(snapshot.Head), snapshot.ReceivedAt)).ToList();
+        await Source.OpenAsync(live.Select(snapshot => snapshot.Head.SnapshotNumber), cancellation);
+        var opened = new List<OpenedSnapshot>();
+        foreach (var (head, receivedAt) in live)
+        {
+            opened.Add(await OpenSnapshotAsync(head, DateTimeOffset.FromUnixTimeSeconds(receivedAt), cancellation));
+        }
+
+        return opened;
+    }
+
+    /// <summary>A snapshot by id, its first digits, or "latest" (of this computer if it has one).</summary>
+    public async Task<OpenedSnapshot> FindSnapshotAsync(string name, CancellationToken cancellation)
+    {
+        var snapshots = await SnapshotsAsync(cancellation);
+        if (name == "latest")
+        {
+            return snapshots.LastOrDefault(snapshot => snapshot.Head.Computer == _computer.Number) ?? (snapshots.Count > 0 ? snapshots[^1] : null)
+                ?? throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet.");
+        }
+
+        var matching = snapshots.Where(snapshot => name.Length >= 4 && Convert.ToHexStringLower(snapshot.Head.Id).StartsWith(name, StringComparison.OrdinalIgnoreCase)).ToList();
+        return matching.Count switch
+        {
+            1 => matching[0],
+            0 => throw new HoldfastException(FailureTable.NotFound, $"There is no snapshot {name}."),
+            _ => throw new HoldfastException(FailureTable.InvalidRequest, $"{name} is the beginning of {matching.Count} snapshots: give more digits."),
+        };
+    }
+
+    /// <summary>The snapshot's map, each page proved by the hash that the head vouches for.</summary>
+    internal async Task<ReferenceMap> ReadMapAsync(OpenedSnapshot snapshot, CancellationToken cancellation)
+    {
+        var map = new ReferenceMap();
+        await Source.OpenAsync(snapshot.Stored.Pages.Select(page => page.Number), cancellation);
+        foreach (var reference in snapshot.Stored.Pages)
+        {
+            var signed = await Source.ReadSignedAsync(reference.Number, ObjectType.MapPage, cancellation);
+            map.Add(AccountView.Verified(() => MapPage.HashOf(signed.Body.Span).AsSpan().SequenceEqual(reference.Hash.Span)
+                ? MapPage.Parse(signed.Body.Span)
+                : throw new MalformedObjectException("map page", $"page {reference.Index} is not the one that the snapshot names")));
+        }
+
+        return map;
+    }
+
+    internal async Task<IReadOnlyList<LocalSegment>> SegmentsAsync(CancellationToken cancellation) =>
+        _segments ??= await IndexCache.OpenAsync(_folders, _computer, _service, Source, cancellation);
+
+    internal async Task<BlobReader> NewBlobReaderAsync(CancellationToken cancellation) => new(NewLoader(), await SegmentsAsync(cancellation), Group);
+
+    public void Dispose()
+    {
+        foreach (var segment in _segments ?? [])
+        {
+            segment.Dispose();
+        }
+
+        Keyring.Dispose();
+    }
+
+    private async Task<OpenedSnapshot> OpenSnapshotAsync(Head head, DateTimeOffset receivedAt, CancellationToken cancellation)
+    {
+        var signed = await Source.ReadSignedAsync(head.SnapshotNumber, ObjectType.Snapshot, cancellation);
+        return AccountView.Verified(() =>
+        {
+            if (!System.Security.Cryptography.SHA256.HashData(signed.Bytes.Span).AsSpan().SequenceEqual(head.SnapshotHash.Span))
+            {
+                throw new MalformedObjectException("snapshot", $"object {head.SnapshotNumber} is not the snapshot that its head names");
+            }
+
+            var stored = SnapshotObject.Parse(signed.Body.Span);
+            byte[] sealedBody = [.. stored.Salt.Span, .. stored.SealedBody.Span];
+            var body = ObjectSealer.OpenPadded(_keys.Session(stored.Key).Key, SnapshotWriter.BodyContext(head.Account, signed.Header.Group, head.SnapshotNumber), sealedBody);
+            return new OpenedSnapshot(head, SnapshotBody.Decode(body), stored, receivedAt, View.Log.Computers[head.Computer].Name);
+        });
+    }
+}

@@ -1,0 +1,27 @@
+using System.Threading.Channels;
+
+namespace Holdfast.Client.Packing;
+
+/// <summary>The few large buffers of a backup: one fills while others travel. Whoever wants one more waits, and memory stays bounded.</summary>
+internal sealed class PackBuffers
+{
+    /// <summary>One that fills and two on their way.</summary>
+    public const int Count = 3;
+
+    private readonly Channel<byte[]> _free = Channel.CreateUnbounded<byte[]>();
+    private int _made;
+
+    public ValueTask<byte[]> TakeAsync(CancellationToken cancellation)
+    {
+        if (_free.Reader.TryRead(out var buffer))
+        {
+            return ValueTask.FromResult(buffer);
+        }
+
+        return Interlocked.Increment(ref _made) <= Count
+            ? ValueTask.FromResult(GC.AllocateUninitializedArray<byte>(PackDraft.BufferLength))
+            : _free.Reader.ReadAsync(cancellation);
+    }
+
+    public void Return(byte[] buffer) => _free.Writer.TryWrite(buffer);
+}

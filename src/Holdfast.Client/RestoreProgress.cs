@@ -1,0 +1,34 @@
+using System.Collections.Concurrent;
+
+namespace Holdfast.Client;
+
+/// <summary>Live numbers of a restore or check. Thread-safe.</summary>
+public sealed class RestoreProgress
+{
+    private readonly ConcurrentQueue<EntryTrouble> _troubles = new();
+    private long _files;
+    private long _directories;
+    private long _others;
+    private long _bytes;
+
+    public long Files => Interlocked.Read(ref _files);
+
+    public long Directories => Interlocked.Read(ref _directories);
+
+    public long Others => Interlocked.Read(ref _others);
+
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Entries that could not be restored as they were.</summary>
+    public IReadOnlyCollection<EntryTrouble> Troubles => _troubles;
+
+    internal void File() => Interlocked.Increment(ref _files);
+
+    internal void Directory() => Interlocked.Increment(ref _directories);
+
+    internal void Other() => Interlocked.Increment(ref _others);
+
+    internal void Written(long bytes) => Interlocked.Add(ref _bytes, bytes);
+
+    internal void Trouble(string path, string reason) => _troubles.Enqueue(new EntryTrouble(path, reason));
+}

@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using Holdfast.Client.Indexing;
+using Holdfast.Crypto.Keys;
+using Holdfast.Format.Blobs;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Client.Restoring;
+
+/// <summary>Reads blobs by id, and proves each: what does not have the id is never returned.</summary>
+internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment> segments, GroupKeys group) : IDisposable
+{
+    private const int FramesKept = 40;
+
+    private readonly FrameCache _cache = new(loader.LoadAsync, FramesKept);
+    private readonly ConcurrentBag<BlobHasher> _hashers = [];
+
+    /// <summary>The frames a snapshot names: copies there are tried first, since others may have been collected.</summary>
+    public ReferenceMap? Map { get; set; }
+
+    /// <summary>A blob's bytes, for as long as <paramref name="use"/> runs.</summary>
+    public async ValueTask UseAsync(BlobId id, BlobType type, Action<ReadOnlySpan<byte>> use, CancellationToken cancellation)
+    {
+        HoldfastException? damaged = null;
+        foreach (var place in Places(id, type))
+        {
+            try
+            {
+                using var frame = await _cache.TakeAsync(place.Frame, cancellation);
+                Use(id, type, place, frame.Bytes.Span, use);
+                return;
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject || exception.Kind == FailureTable.Tampered)
+            {
+                // Another copy may be whole.
+                damaged ??= exception;
+            }
+        }
+
+        throw damaged ?? new HoldfastException(FailureTable.DamagedObject, $"No index names blob {id}, which is needed.");
+    }
+
+    /// <summary>A node or attribute blob, copied.</summary>
+    public async ValueTask<byte[]> ReadAsync(BlobId id, BlobType type, CancellationToken cancellation)
+    {
+        var bytes = Array.Empty<byte>();
+        await UseAsync(id, type, span => bytes = span.ToArray(), cancellation);
+        return bytes;
+    }
+
+    /// <summary>Where copies of a blob lie, those that the map names first.</summary>
+    public IReadOnlyList<BlobPlace> Places(BlobId id, BlobType type)
+    {
+        var places = new List<BlobPlace>(1);
+        foreach (var segment in segments)
+        {
+            segment.Find(id, places);
+        }
+
+        places.RemoveAll(place => place.Type != type);
+        if (places.Count > 1 && Map is { } map)
+        {
+            places.Sort((a, b) => map.Contains(b.Frame).CompareTo(map.Contains(a.Frame)));
+        }
+
+        return places;
+    }
+
+    public void Dispose()
+    {
+        foreach (var hasher in _hashers)
+        {
+            hasher.Dispose();
+        }
+    }
+
+    private void Use(BlobId id, BlobType type, BlobPlace place, ReadOnlySpan<byte> frame, Action<ReadOnlySpan<byte>> use)
+    {
+        if ((ulong)place.Offset + place.Length > (ulong)frame.Length)
+        {
+            throw new HoldfastException(FailureTable.DamagedObject, $"Blob {id} does not lie where the index says.");
+        }
+
+        var blob = frame.Slice((int)place.Offset, (int)place.Length);
+        var hasher = _hashers.TryTake(out var free) ? free : new BlobHasher(group);
+        var actual = hasher.Id(type, blob);
+        _hashers.Add(hasher);
+        if (actual != id)
+        {
+            throw new HoldfastException(FailureTable.DamagedObject, $"Blob {id} in frame {place.Frame} is not what was backed up.");
+        }
+
+        use(blob);
+    }
+}

@@ -1,0 +1,59 @@
+using Holdfast.Client.Connecting;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Client.Uploading;
+
+/// <summary>Numbers to write under, with their grants; hands in receipts when it asks for more. Thread-safe.</summary>
+internal sealed class NumberSource(ServiceClient service, SessionOpened session) : IDisposable
+{
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly Queue<UploadGrant> _grants = new(session.Grants);
+    private List<byte[]> _receipts = [];
+
+    public long Session => session.Session;
+
+    public string PodUrl => session.PodUrl;
+
+    public async ValueTask<UploadGrant> TakeAsync(CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            if (_grants.Count == 0)
+            {
+                foreach (var grant in (await service.ExtendSessionAsync(Session, new AskGrants(TakeReceipts()), cancellation)).Grants)
+                {
+                    _grants.Enqueue(grant);
+                }
+            }
+
+            return _grants.Dequeue();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Remembers a receipt to hand in.</summary>
+    public void Add(byte[] receipt)
+    {
+        lock (_gate)
+        {
+            _receipts.Add(receipt);
+        }
+    }
+
+    /// <summary>Receipts that were not handed in yet.</summary>
+    public IReadOnlyList<byte[]> TakeReceipts()
+    {
+        lock (_gate)
+        {
+            var taken = _receipts;
+            _receipts = [];
+            return taken;
+        }
+    }
+
+    public void Dispose() => _gate.Dispose();
+}

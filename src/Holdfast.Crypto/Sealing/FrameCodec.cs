@@ -1,0 +1,104 @@
+using Holdfast.Format;
+using Holdfast.Format.Objects;
+using ZstdNet;
+
+namespace Holdfast.Crypto.Sealing;
+
+/// <summary>Compresses a frame's blobs together and lays them out for sealing; stored raw where compression does not shrink them. One per thread.</summary>
+public sealed class FrameCodec : IDisposable
+{
+    private readonly CompressionOptions? _options;
+    private readonly Compressor? _compressor;
+    private readonly Decompressor _decompressor = new();
+
+    /// <summary>Level 0 stores everything raw.</summary>
+    public FrameCodec(int level = DefaultLevel)
+    {
+        if (level > 0)
+        {
+            _options = new CompressionOptions(level);
+            _compressor = new Compressor(_options);
+        }
+    }
+
+    public const int DefaultLevel = 3;
+
+    /// <summary>Bytes that <see cref="Encode"/> may need for <paramref name="dataLength"/> bytes of blobs.</summary>
+    public static int EncodedLengthMax(int dataLength) =>
+        PaddedPlaintext.SealedLength(Math.Max(dataLength, Compressor.GetCompressBound(dataLength)));
+
+    /// <summary>Writes the padded plaintext to <paramref name="destination"/> and returns its length.</summary>
+    public int Encode(ReadOnlySpan<byte> data, Span<byte> destination)
+    {
+        var codec = Codec.Stored;
+        var length = data.Length;
+        if (_compressor is not null)
+        {
+            var compressed = _compressor.Wrap(data, destination[PaddedPlaintext.PrefixLength..]);
+            if (compressed < data.Length)
+            {
+                (codec, length) = (Codec.Zstd, compressed);
+            }
+        }
+
+        if (codec == Codec.Stored)
+        {
+            data.CopyTo(destination[PaddedPlaintext.PrefixLength..]);
+        }
+
+        var total = PaddedPlaintext.SealedLength(length) - PaddedPlaintext.TagLength;
+        PaddedPlaintext.Frame(destination[..total], length, codec);
+        return total;
+    }
+
+    /// <summary>How many bytes an opened frame unpacks to; over 4 MiB is refused before anything is allocated.</summary>
+    public int DecodedLength(ReadOnlySpan<byte> plaintext)
+    {
+        var (range, codec) = PaddedPlaintext.Parse(plaintext);
+        var data = plaintext[range];
+        var length = codec == Codec.Stored ? (ulong)data.Length : UnpackedLength(data);
+        return length <= Limits.FrameLengthMax
+            ? (int)length
+            : throw new MalformedObjectException("frame", $"it unpacks to {length} bytes, at most {Limits.FrameLengthMax} are allowed");
+    }
+
+    /// <summary>Unpacks an opened frame into <paramref name="destination"/>, which has at least <see cref="DecodedLength"/> bytes.</summary>
+    public int Decode(ReadOnlySpan<byte> plaintext, Span<byte> destination)
+    {
+        var length = DecodedLength(plaintext);
+        var (range, codec) = PaddedPlaintext.Parse(plaintext);
+        if (codec == Codec.Stored)
+        {
+            plaintext[range].CopyTo(destination);
+            return length;
+        }
+
+        try
+        {
+            return _decompressor.Unwrap(plaintext[range], destination[..length], false);
+        }
+        catch (ZstdException exception)
+        {
+            throw new MalformedObjectException("frame", "its compressed data is damaged", exception);
+        }
+    }
+
+    public void Dispose()
+    {
+        _compressor?.Dispose();
+        _options?.Dispose();
+        _decompressor.Dispose();
+    }
+
+    private static ulong UnpackedLength(ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return Decompressor.GetDecompressedSize(data);
+        }
+        catch (ZstdException exception)
+        {
+            throw new MalformedObjectException("frame", "its compressed data is damaged", exception);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using System.Security.Cryptography;
+
+namespace Holdfast.Format.Objects;
+
+/// <summary>ECDSA P-256 with SHA-256 over label ‖ message; 64-byte signatures (r ‖ s), public keys as 65 uncompressed bytes.</summary>
+/// <remarks>Verifying lives here so that pods and authority can do it without knowing how to seal or open anything.</remarks>
+public static class Signatures
+{
+    public const int Length = 64;
+    public const int PublicKeyLength = 65;
+
+    /// <summary>Labels keep a signature made for one purpose from being worth anything for another.</summary>
+    public static ReadOnlySpan<byte> PackLabel => "holdfast pack v1\0"u8;
+
+    public static ReadOnlySpan<byte> ObjectLabel => "holdfast object v1\0"u8;
+
+    public static ReadOnlySpan<byte> HeadLabel => "holdfast head v1\0"u8;
+
+    public static ReadOnlySpan<byte> StatementLabel => "holdfast statement v1\0"u8;
+
+    public static byte[] Sign(ECDsa key, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message)
+    {
+        // The platform does not promise that one key may sign on two threads at once.
+        lock (key)
+        {
+            return key.SignData(Concatenate(label, message), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        }
+    }
+
+    public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
+    {
+        using var key = TryImport(publicKey);
+        return key is not null && Verify(key, label, message, signature);
+    }
+
+    public static bool Verify(ECDsa key, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) =>
+        signature.Length == Length
+        && key.VerifyData(Concatenate(label, message), signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    /// <summary>The public key, or null if the bytes are no point of P-256.</summary>
+    public static ECDsa? TryImport(ReadOnlySpan<byte> publicKey)
+    {
+        if (publicKey.Length != PublicKeyLength || publicKey[0] != 4)
+        {
+            return null;
+        }
+
+        try
+        {
+            return ECDsa.Create(new ECParameters
+            {
+                Curve = ECCurve.NamedCurves.nistP256,
+                Q = new ECPoint { X = publicKey[1..33].ToArray(), Y = publicKey[33..].ToArray() },
+            });
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A key's public half as 65 bytes: 04 ‖ x ‖ y.</summary>
+    public static byte[] ExportPublic(ECAlgorithm key)
+    {
+        var point = key.ExportParameters(false).Q;
+        return [4, .. point.X!, .. point.Y!];
+    }
+
+    private static byte[] Concatenate(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        var joined = new byte[first.Length + second.Length];
+        first.CopyTo(joined);
+        second.CopyTo(joined.AsSpan(first.Length));
+        return joined;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Buffers;
+using Holdfast.Format;
+using Holdfast.Format.Objects;
+using Holdfast.Pods.Storing;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Net.Http.Headers;
+
+namespace Holdfast.Pods.Serving;
+
+/// <summary>The pod over HTTP: every request carries a grant, and does what the grant names or nothing.</summary>
+internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider time) : IDisposable
+{
+    private const int ReadLength = 256 << 10;
+    private const int UploadsAtOnceMax = 3;
+    private const string Route = "/pod/v1/objects/{account}/{space}/{number}";
+
+    private readonly UploadBuffers _buffers = new(UploadsAtOnceMax);
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPut(Route, PutAsync).WithName("PutObject").ExcludeFromDescription();
+        routes.MapGet(Route, GetAsync).WithName("GetObject").ExcludeFromDescription();
+        routes.MapGet(Route + "/receipt", StatAsync).WithName("GetReceipt").ExcludeFromDescription();
+        routes.MapPost(Route + "/condemn", context => ActAsync(context, GrantMethod.Condemn, store.CondemnAsync)).ExcludeFromDescription();
+        routes.MapPost(Route + "/revive", context => ActAsync(context, GrantMethod.Revive, store.ReviveAsync)).ExcludeFromDescription();
+        routes.MapDelete(Route, context => ActAsync(context, GrantMethod.Delete, store.DeleteAsync)).ExcludeFromDescription();
+    }
+
+    public void Dispose() => _buffers.Dispose();
+
+    private async Task PutAsync(HttpContext context)
+    {
+        var grant = Authorize(context, GrantMethod.Put);
+        var length = context.Request.ContentLength ?? throw new HoldfastException(FailureTable.InvalidRequest, "A put needs a Content-Length.");
+        if (length > grant.LengthMax || length < ObjectHeader.Length)
+        {
+            throw new HoldfastException(FailureTable.TooLarge, $"{length} bytes; the grant allows {ObjectHeader.Length} to {grant.LengthMax}.");
+        }
+
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = length;
+        }
+
+        using var buffer = await _buffers.TakeAsync((int)length, context.RequestAborted);
+        await ReceiveAsync(context.Request.Body, buffer.Memory, context.RequestAborted);
+        var receipt = Inspect(buffer.Memory, grant);
+        await store.PutAsync(grant.Name, buffer.Memory, context.RequestAborted);
+        context.Response.ContentType = "application/octet-stream";
+        await context.Response.Body.WriteAsync(receipt.Sign(keys.Own), context.RequestAborted);
+    }
+
+    private async Task GetAsync(HttpContext context)
+    {
+        var grant = Authorize(context, GrantMethod.Get);
+        var item = await store.FindAsync(grant.Name, context.RequestAborted) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no object {grant.Name}.");
+        var (offset, end) = RangeOf(context.Request, item.Length);
+        if (offset < grant.FirstByte)
+        {
+            throw new HoldfastException(FailureTable.GrantInvalid, $"The grant allows reading from byte {grant.FirstByte}.");
+        }
+
+        context.Response.StatusCode = offset == 0 && end == item.Length ? StatusCodes.Status200OK : StatusCodes.Status206PartialContent;
+        context.Response.ContentType = "application/octet-stream";
+        context.Response.ContentLength = end - offset;
+        context.Response.Headers.ContentRange = $"bytes {offset}-{end - 1}/{item.Length}";
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadLength);
+        try
+        {
+            while (offset < end)
+            {
+                // Up to the next multiple, so that each block of the store is read and verified once.
+                var count = (int)Math.Min(ReadLength - (offset % ReadLength), end - offset);
+                await store.ReadAsync(grant.Name, offset, buffer.AsMemory(0, count), context.RequestAborted);
+                await context.Response.Body.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted);
+                offset += count;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>The receipt again, from what is stored: a client that was killed after its put lost it.</summary>
+    private async Task StatAsync(HttpContext context)
+    {
+        var grant = Authorize(context, GrantMethod.Stat);
+        if (await store.FindAsync(grant.Name, context.RequestAborted) is not { } item)
+        {
+            throw new HoldfastException(FailureTable.NotFound, $"There is no object {grant.Name}.");
+        }
+
+        using var buffer = await _buffers.TakeAsync((int)item.Length, context.RequestAborted);
+        await store.ReadAsync(grant.Name, 0, buffer.Memory, context.RequestAborted);
+        await context.Response.Body.WriteAsync(Inspect(buffer.Memory, grant).Sign(keys.Own), context.RequestAborted);
+    }
+
+    private async Task ActAsync(HttpContext context, GrantMethod method, Func<ObjectName, CancellationToken, Task> action)
+    {
+        var grant = Authorize(context, method);
+        await action(grant.Name, context.RequestAborted);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private Grant Authorize(HttpContext context, GrantMethod method)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        var grant = header.StartsWith("Grant ", StringComparison.Ordinal) ? Grant.TryVerify(header.AsSpan(6), keys.Authority, time.GetUtcNow()) : null;
+        var route = context.GetRouteData().Values;
+        return grant is not null && grant.Method == method && grant.Name.ToString() == $"{route["account"]}/{route["space"]}/{route["number"]}"
+            ? grant
+            : throw new HoldfastException(FailureTable.GrantInvalid, "The request carries no valid grant for this object and method.");
+    }
+
+    private static async Task ReceiveAsync(Stream body, Memory<byte> destination, CancellationToken cancellation)
+    {
+        try
+        {
+            await body.ReadExactlyAsync(destination, cancellation);
+        }
+        catch (EndOfStreamException exception)
+        {
+            throw new HoldfastException(FailureTable.DamagedUpload, "The upload ended before its Content-Length.", exception);
+        }
+    }
+
+    private static Receipt Inspect(ReadOnlyMemory<byte> content, Grant grant)
+    {
+        try
+        {
+            var receipt = ObjectInspection.Inspect(content);
+            var header = ObjectHeader.Read(content.Span);
+            return ObjectName.Of(header) == grant.Name && (grant.Computer == 0 || header.Computer == grant.Computer)
+                ? receipt
+                : throw new MalformedObjectException("object", "its header names another object or computer than the grant");
+        }
+        catch (MalformedObjectException exception)
+        {
+            throw new HoldfastException(exception.IsNewer ? FailureTable.NewerVersion : FailureTable.DamagedUpload, exception.Message, exception);
+        }
+    }
+
+    private static (long Offset, long End) RangeOf(HttpRequest request, long length)
+    {
+        if (!RangeHeaderValue.TryParse(request.Headers.Range.ToString(), out var header) || header.Unit != "bytes" || header.Ranges.Count != 1)
+        {
+            return (0, length);
+        }
+
+        var range = header.Ranges.First();
+        var (from, to) = range.From is { } start ? (start, Math.Min(range.To ?? length - 1, length - 1)) : (Math.Max(0, length - (range.To ?? 0)), length - 1);
+        return from <= to ? (from, to + 1) : throw new HoldfastException(FailureTable.InvalidRequest, $"The range lies outside the object's {length} bytes.");
+    }
+}

@@ -1,0 +1,45 @@
+using Holdfast.Protocol.Grants;
+
+namespace Holdfast.Pods.Storing;
+
+/// <summary>An object that a store holds.</summary>
+public readonly record struct StoredItem(ObjectName Name, long Length, DateTimeOffset? CondemnedAt);
+
+/// <summary>What happened to a put.</summary>
+public enum PutOutcome
+{
+    Stored,
+
+    /// <summary>The same bytes lay there already: as good as stored.</summary>
+    AlreadyThere,
+}
+
+/// <summary>Keeps objects. Every engine passes the conformance suite in test/Contracts.</summary>
+/// <remarks>
+/// Order: what <see cref="PutAsync"/> returned from is durable and listed. A name is written once. Condemning hides nothing: a condemned object
+/// can be read and revived until it is deleted, which its grace forbids until it has passed. Failures are HoldfastExceptions.
+/// Thread-safe; two puts of one name end as if one came after the other.
+/// </remarks>
+public interface IPackStore
+{
+    /// <summary>Stores an object durably. Other bytes under the name are the failure object_exists, a full disk is pod_full; both leave what was there.</summary>
+    Task<PutOutcome> PutAsync(ObjectName name, ReadOnlyMemory<byte> content, CancellationToken cancellation);
+
+    /// <summary>The item, or null if it is not there.</summary>
+    Task<StoredItem?> FindAsync(ObjectName name, CancellationToken cancellation);
+
+    /// <summary>Fills <paramref name="destination"/> from <paramref name="offset"/>, verified; damaged bytes are the failure damaged_object, never returned.</summary>
+    Task ReadAsync(ObjectName name, long offset, Memory<byte> destination, CancellationToken cancellation);
+
+    /// <summary>Everything there is of one account, or of all, in no particular order.</summary>
+    IAsyncEnumerable<StoredItem> ListAsync(Format.Objects.AccountId? account, CancellationToken cancellation);
+
+    /// <summary>Marks an object for deletion, durably; the first mark's time stays.</summary>
+    Task CondemnAsync(ObjectName name, CancellationToken cancellation);
+
+    /// <summary>Takes the mark away.</summary>
+    Task ReviveAsync(ObjectName name, CancellationToken cancellation);
+
+    /// <summary>Deletes a condemned object whose grace has passed; what is not there is deleted already.</summary>
+    Task DeleteAsync(ObjectName name, CancellationToken cancellation);
+}

@@ -1,0 +1,65 @@
+using System.Security.Cryptography;
+using Holdfast.Format;
+using Holdfast.Format.Accounts;
+using Holdfast.Format.Keyrings;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Packs;
+using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Grants;
+
+namespace Holdfast.Pods.Storing;
+
+/// <summary>Checks an object's structure and every hash in it, without being able to read it, and says what a receipt says.</summary>
+internal static class ObjectInspection
+{
+    /// <summary>The receipt's contents; a <see cref="MalformedObjectException"/> if the bytes are not what they claim to be.</summary>
+    public static Receipt Inspect(ReadOnlyMemory<byte> content)
+    {
+        var header = ObjectHeader.Read(content.Span);
+        var receipt = new Receipt
+        {
+            Type = header.Type,
+            Kind = header.Kind,
+            Account = header.Account,
+            Name = header.Name,
+            Computer = header.Computer,
+            Group = header.Group,
+            Length = content.Length,
+            Checksum = default,
+            ObjectSignature = content[^Math.Min(Signatures.Length, content.Length)..],
+        };
+        switch (header.Type)
+        {
+            case ObjectType.Pack:
+                var pack = PackTables.Parse(content);
+                if (pack.FirstDamagedFrame(content.Span) is { } damaged)
+                {
+                    throw new MalformedObjectException("pack", $"frame {damaged} does not match its hash");
+                }
+
+                return receipt with
+                {
+                    TablesOffset = content.Length - pack.Trailer.TailLength,
+                    Frames = pack.FrameTable.Frames.Count,
+                    Checksum = pack.Trailer.Checksum,
+                    ObjectSignature = pack.Trailer.Signature,
+                };
+            case ObjectType.IndexSegment or ObjectType.Snapshot or ObjectType.MapPage:
+                var signed = SignedObject.Parse(content, header.Type);
+                return receipt with { Checksum = signed.Checksum };
+            case ObjectType.Head:
+                Head.Parse(content);
+                break;
+            case ObjectType.LogStatement:
+                Statement.Parse(content);
+                break;
+            case ObjectType.Keyring:
+                KeyringObject.Parse(content);
+                break;
+            default:
+                throw new MalformedObjectException("object", $"type {header.Type} is not stored on pods");
+        }
+
+        return receipt with { Checksum = SHA256.HashData(content.Span) };
+    }
+}

@@ -1,0 +1,129 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Holdfast.Posix;
+
+/// <summary>Calls on an open file whose errors are never swallowed: .NET's own flush was measured to hide EIO.</summary>
+public static unsafe class PosixFile
+{
+    private const int SeekData = 3;
+    private const int SeekHole = 4;
+    private const int LockExclusiveNonBlocking = 2 | 4;
+
+    /// <summary>Makes content and metadata durable. After a failure the file's state is unknown: never sync it again, write it anew.</summary>
+    public static void Sync(SafeFileHandle file, string path) => Check(NativeMethods.fsync(file), "fsync", path);
+
+    /// <summary>Makes content and length durable.</summary>
+    public static void SyncData(SafeFileHandle file, string path) => Check(NativeMethods.fdatasync(file), "fdatasync", path);
+
+    public static void Truncate(SafeFileHandle file, long length, string path) => Check(NativeMethods.ftruncate(file, length), "truncate", path);
+
+    public static void ChangeOwner(SafeFileHandle file, uint owner, uint group, string path) => Check(NativeMethods.fchown(file, owner, group), "chown", path);
+
+    public static void ChangeMode(SafeFileHandle file, uint mode, string path) => Check(NativeMethods.fchmod(file, mode), "chmod", path);
+
+    public static void SetModified(SafeFileHandle file, long seconds, uint nanoseconds, string path)
+    {
+        var times = stackalloc long[4] { seconds, nanoseconds, seconds, nanoseconds };
+        Check(NativeMethods.futimens(file, times), "futimens", path);
+    }
+
+    /// <summary>Reads up to the buffer's length; 0 at the end of the file.</summary>
+    public static int Read(SafeFileHandle file, Span<byte> buffer, long offset, string path)
+    {
+        while (true)
+        {
+            nint count;
+            fixed (byte* bytes = buffer)
+            {
+                count = NativeMethods.pread(file, bytes, (nuint)buffer.Length, offset);
+            }
+
+            if (count >= 0)
+            {
+                return (int)count;
+            }
+
+            var error = DirectoryHandle.LastError();
+            if (error != Errno.Interrupted)
+            {
+                throw new PosixException("read", path, error);
+            }
+        }
+    }
+
+    /// <summary>Fills the buffer, or returns fewer bytes at the end of the file.</summary>
+    public static int ReadFull(SafeFileHandle file, Span<byte> buffer, long offset, string path)
+    {
+        var total = 0;
+        while (total < buffer.Length)
+        {
+            var count = Read(file, buffer[total..], offset + total, path);
+            if (count == 0)
+            {
+                break;
+            }
+
+            total += count;
+        }
+
+        return total;
+    }
+
+    /// <summary>Writes all bytes.</summary>
+    public static void Write(SafeFileHandle file, ReadOnlySpan<byte> buffer, long offset, string path)
+    {
+        while (!buffer.IsEmpty)
+        {
+            nint count;
+            fixed (byte* bytes = buffer)
+            {
+                count = NativeMethods.pwrite(file, bytes, (nuint)buffer.Length, offset);
+            }
+
+            if (count < 0)
+            {
+                var error = DirectoryHandle.LastError();
+                if (error == Errno.Interrupted)
+                {
+                    continue;
+                }
+
+                throw new PosixException("write", path, error);
+            }
+
+            buffer = buffer[(int)count..];
+            offset += count;
+        }
+    }
+
+    /// <summary>The next run of data at or after <paramref name="offset"/> as (start, end), or null if only a hole follows.</summary>
+    public static (long Start, long End)? NextData(SafeFileHandle file, long offset, long size)
+    {
+        var start = NativeMethods.lseek(file, offset, SeekData);
+        if (start < 0)
+        {
+            // ENXIO: no data behind; anything else: a file system that knows no holes.
+            return (int)DirectoryHandle.LastError() == 6 ? null : (offset, size);
+        }
+
+        var end = NativeMethods.lseek(file, start, SeekHole);
+        return start >= size ? null : (start, end < 0 ? size : Math.Min(end, size));
+    }
+
+    /// <summary>Takes the file's exclusive lock, or returns false if another process holds it. The kernel drops it with the process.</summary>
+    public static bool TryLock(SafeFileHandle file) => NativeMethods.flock(file, LockExclusiveNonBlocking) == 0;
+
+    /// <summary>True if this process may do everything.</summary>
+    public static bool IsRoot => NativeMethods.geteuid() == 0;
+
+    /// <summary>Clears the mask of permissions, so that modes are made as asked for.</summary>
+    public static void ClearMask() => _ = NativeMethods.umask(0);
+
+    private static void Check(int result, string call, string path)
+    {
+        if (result != 0)
+        {
+            throw new PosixException(call, path, DirectoryHandle.LastError());
+        }
+    }
+}

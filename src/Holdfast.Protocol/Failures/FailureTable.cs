@@ -1,0 +1,69 @@
+using static Holdfast.Protocol.Failures.ExitCode;
+
+namespace Holdfast.Protocol.Failures;
+
+/// <summary>Every kind of failure there is: one table from stable code to HTTP status, exit code and guidance. docs/errors.md is checked against it.</summary>
+public static class FailureTable
+{
+    public static FailureKind InvalidRequest { get; } = new("invalid_request", 400, Usage, Retry.Never, "Correct what the message names and try again.");
+
+    public static FailureKind TokenInvalid { get; } = new("token_invalid", 401, Failed, Retry.Never, "This computer's token is unknown or revoked: enrol it again with a new code from your operator.");
+
+    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "This token may not do that; use a computer that was enrolled with the passphrase.");
+
+    public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask your operator for a new enrolment code: each works once and for a limited time.");
+
+    public static FailureKind NotFound { get; } = new("not_found", 404, NoRepository, Retry.Never, "Check the name; `holdfast snapshots` lists what there is.");
+
+    public static FailureKind NotEnrolled { get; } = new("not_enrolled", 404, NoRepository, Retry.Never, "Run `holdfast enrol URL CODE` first.");
+
+    public static FailureKind Conflict { get; } = new("conflict", 409, Busy, Retry.Later, "Another computer of the account was faster: run the command again.");
+
+    public static FailureKind HeadConflict { get; } = new("head_conflict", 409, Busy, Retry.Later, "Another backup of this computer finished meanwhile: run the backup again.");
+
+    public static FailureKind MissingFrames { get; } = new("missing_frames", 409, Failed, Retry.Later, "Run the backup again: what is missing is read and sent again.");
+
+    public static FailureKind ObjectExists { get; } = new("object_exists", 409, Failed, Retry.Never, "The number was used for other bytes already: run the command again.");
+
+    public static FailureKind GrantInvalid { get; } = new("grant_invalid", 403, Failed, Retry.Later, "The permission for this object is missing, expired or for something else: run the command again.");
+
+    public static FailureKind DamagedUpload { get; } = new("damaged_upload", 422, Failed, Retry.Later, "The bytes did not arrive as they were sent: run the command again; if it repeats, check this computer's memory and network.");
+
+    public static FailureKind TooLarge { get; } = new("too_large", 413, Failed, Retry.Never, "The object is larger than its grant allows: this is a fault of the program, please report it.");
+
+    public static FailureKind DamagedObject { get; } = new("damaged_object", 500, Failed, Retry.Never, "Stored bytes are damaged: run `holdfast check --read-data` and tell your operator.");
+
+    public static FailureKind PodFull { get; } = new("pod_full", 507, Failed, Retry.Later, "The service's storage is full: tell your operator. Nothing that was stored is affected.");
+
+    public static FailureKind PodUnavailable { get; } = new("pod_unavailable", 503, Failed, Retry.Later, "The service's storage cannot be reached or written: try again later, and tell your operator if it lasts.");
+
+    public static FailureKind Fenced { get; } = new("fenced", 503, NotAdmitted, Retry.Later, "The account is being moved: try again in a moment.");
+
+    public static FailureKind ServiceUnavailable { get; } = new("service_unavailable", 503, Failed, Retry.Later, "Check that the service runs and its address is right, then try again.");
+
+    public static FailureKind Internal { get; } = new("internal", 500, Failed, Retry.Later, "The service failed; its log says why. Try again later.");
+
+    public static FailureKind WrongPassphrase { get; } = new("wrong_passphrase", 403, ExitCode.WrongPassphrase, Retry.Never, "Type the account's passphrase, or its recovery key.");
+
+    public static FailureKind PassphraseNeeded { get; } = new("passphrase_needed", 403, ExitCode.WrongPassphrase, Retry.Never, "Set HOLDFAST_PASSPHRASE, HOLDFAST_PASSPHRASE_FILE or HOLDFAST_PASSPHRASE_COMMAND, or run in a terminal.");
+
+    public static FailureKind NewerVersion { get; } = new("newer_version", 422, Failed, Retry.Never, "The account was written by a newer Holdfast: install that version or a later one.");
+
+    public static FailureKind Tampered { get; } = new("tampered", 500, Failed, Retry.Never, "What the service sent contradicts what this computer knows to be true. Nothing was changed. Ask your operator; do not re-enrol until it is explained.");
+
+    public static FailureKind LocalDiskFull { get; } = new("local_disk_full", 507, Failed, Retry.Later, "Free space on this computer's disk and run the command again.");
+
+    public static FailureKind LocalState { get; } = new("local_state", 500, Failed, Retry.Never, "This computer's own files cannot be read or written: check their permissions.");
+
+    public static FailureKind AlreadyRunning { get; } = new("already_running", 409, Busy, Retry.Later, "Another backup of this computer is running: wait for it.");
+
+    public static FailureKind AlreadyEnrolled { get; } = new("already_enrolled", 409, Usage, Retry.Never, "This computer is enrolled already; use another HOLDFAST_CONFIG_DIR for a second enrolment.");
+
+    public static FailureKind Interrupted { get; } = new("interrupted", 500, ExitCode.Interrupted, Retry.Later, "Run the command again: what was sent is not sent again.");
+
+    public static IReadOnlyDictionary<string, FailureKind> All { get; } = typeof(FailureTable)
+        .GetProperties()
+        .Where(property => property.PropertyType == typeof(FailureKind))
+        .Select(property => (FailureKind)property.GetValue(null)!)
+        .ToDictionary(kind => kind.Code);
+}

@@ -1,0 +1,10 @@
+namespace Holdfast.Protocol.Failures;
+
+/// <summary>An operating failure that a person can understand and act on. Broken invariants are other exceptions.</summary>
+public sealed class HoldfastException(FailureKind kind, string detail, Exception? inner = null) : Exception(detail, inner)
+{
+    public FailureKind Kind { get; } = kind;
+
+    /// <summary>For <see cref="FailureTable.MissingFrames"/>: what the commit lacks.</summary>
+    public IReadOnlyList<Messages.MissingFrame> Missing { get; init; } = [];
+}

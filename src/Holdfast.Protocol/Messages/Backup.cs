@@ -1,0 +1,35 @@
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>A number of the account's counter, and the permission to put one object under it.</summary>
+public sealed record UploadGrant(uint Number, string Grant);
+
+/// <summary>A pack or segment that lies on a pod, by its receipt.</summary>
+public sealed record StoredObject(uint Number, byte[] Receipt);
+
+/// <summary>A backup session: numbers to write under, what this computer wrote before that no segment covers, and the newest heads.</summary>
+public sealed record SessionOpened(
+    long Session, string PodUrl, IReadOnlyList<UploadGrant> Grants, IReadOnlyList<StoredObject> UnindexedPacks, IReadOnlyList<byte[]> Heads,
+    uint CollectionNumber, IReadOnlyList<MissingFrame> Collected);
+
+/// <summary>Asks for more numbers, handing in the receipts of what was stored since: after a kill nobody has to ask the pod for them.</summary>
+public sealed record AskGrants(IReadOnlyList<byte[]> Receipts);
+
+public sealed record MoreGrants(IReadOnlyList<UploadGrant> Grants);
+
+/// <summary>An index segment that is in force.</summary>
+public sealed record SegmentSummary(uint Number, long Length, uint Computer);
+
+public sealed record SegmentList(IReadOnlyList<SegmentSummary> Segments);
+
+/// <summary>Makes a snapshot: its head, and the receipts of everything new it needs. The head's id is the Idempotency-Key.</summary>
+public sealed record CommitSnapshot(long Session, byte[] Head, string? Base, IReadOnlyList<byte[]> Receipts);
+
+public sealed record SnapshotCommitted(string Snapshot, long ReceivedAt);
+
+/// <summary>A frame that a commit names and the service does not hold.</summary>
+public sealed record MissingFrame(uint Pack, uint Frame);
+
+/// <summary>A snapshot by its head; the body is sealed and lies on a pod under the number the head names.</summary>
+public sealed record SnapshotSummary(byte[] Head, long ReceivedAt, string State);
+
+public sealed record SnapshotList(IReadOnlyList<SnapshotSummary> Snapshots);

@@ -1,0 +1,36 @@
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>First call of a freshly started service: makes an operator.</summary>
+public sealed record CreateOperator(string Name);
+
+public sealed record OperatorCreated(string Name, string Token);
+
+public sealed record CreateAccount(string Name);
+
+/// <summary>A new account, or a new code for one: the code enrols one computer.</summary>
+public sealed record AccountCreated(string Account, string Name, string Code);
+
+public sealed record AccountSummary(string Account, string Name, string State, long CreatedAt);
+
+public sealed record AccountList(IReadOnlyList<AccountSummary> Accounts);
+
+/// <summary>Trades a code for a computer number and a token. A write-only computer sends the public keys it asks to have certified.</summary>
+public sealed record BeginEnrolment(string Code, string Name, byte[]? Request);
+
+public sealed record EnrolmentBegun(string Account, string AccountName, uint Computer, string Token, string PodUrl, IReadOnlyList<byte[]> Log, byte[]? Keyring);
+
+/// <summary>Statements in order, from the first asked for.</summary>
+public sealed record LogStatements(IReadOnlyList<byte[]> Statements);
+
+/// <summary>Appends statements, and stores the keyring that goes with them: both or neither.</summary>
+public sealed record AppendLog(IReadOnlyList<byte[]> Statements, byte[]? Keyring);
+
+public sealed record StoredKeyring(byte[] Keyring);
+
+/// <summary>A computer that waits to be let in: its request, and the keys sealed to it once somebody approved.</summary>
+public sealed record PendingEnrolment(uint Computer, string Name, byte[] Request, byte[]? Approval);
+
+public sealed record PendingEnrolments(IReadOnlyList<PendingEnrolment> Pending);
+
+/// <summary>Certifies a waiting computer: the statement that does, and the group keys sealed to it.</summary>
+public sealed record ApproveEnrolment(byte[] Statement, byte[] Approval);

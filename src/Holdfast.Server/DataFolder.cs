@@ -1,0 +1,106 @@
+using System.Security.Cryptography;
+using Holdfast.Pods.Drives;
+using Holdfast.Posix;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Server;
+
+/// <summary>The service's folder: databases, keys, embedded pod. A lock keeps a second process out; everything in it is private to its owner.</summary>
+internal sealed class DataFolder : IDisposable
+{
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private readonly Microsoft.Win32.SafeHandles.SafeFileHandle _lock;
+
+    private DataFolder(string root, Microsoft.Win32.SafeHandles.SafeFileHandle @lock, bool isNew)
+    {
+        Root = root;
+        _lock = @lock;
+        IsNew = isNew;
+    }
+
+    public string Root { get; }
+
+    public bool IsNew { get; }
+
+    public string PodRoot => Path.Combine(Root, "pod");
+
+    /// <summary>Where the running service says its address, once it answers.</summary>
+    public static string ReadyFile(string root) => Path.Combine(root, "ready");
+
+    public static string OperatorTokenFile(string root) => Path.Combine(root, "operator-token");
+
+    public static string BootstrapFile(string root) => Path.Combine(root, "bootstrap-secret");
+
+    /// <summary>Opens the folder, making it at the first start.</summary>
+    public static DataFolder Open(string root)
+    {
+        root = Path.GetFullPath(root);
+        Directory.CreateDirectory(root, Private | UnixFileMode.UserExecute);
+        using var directory = DirectoryHandle.Open(root);
+        var file = directory.OpenFile("lock"u8, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        if (!PosixFile.TryLock(file))
+        {
+            file.Dispose();
+            throw new HoldfastException(FailureTable.AlreadyRunning, $"Another holdfastd uses {root}.");
+        }
+
+        File.Delete(ReadyFile(root));
+        var isNew = !File.Exists(Path.Combine(root, "authority.key"));
+        var folder = new DataFolder(root, file, isNew);
+        if (isNew)
+        {
+            folder.Create();
+        }
+
+        return folder;
+    }
+
+    public ECDsa ReadKey(string name)
+    {
+        var key = ECDsa.Create();
+        key.ImportFromPem(File.ReadAllText(Path.Combine(Root, name)));
+        return key;
+    }
+
+    /// <summary>Writes a private file whole or not at all.</summary>
+    public static void WritePrivate(string path, string content)
+    {
+        var temporary = path + ".new";
+        using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = Private }))
+        {
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(content));
+            PosixFile.Sync(stream.SafeFileHandle, path);
+        }
+
+        File.Move(temporary, path, overwrite: true);
+        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(path)!);
+        directory.Sync();
+    }
+
+    public void Dispose()
+    {
+        File.Delete(ReadyFile(Root));
+        _lock.Dispose();
+    }
+
+    private void Create()
+    {
+        if (!File.Exists(Path.Combine(PodRoot, "drive.hf")))
+        {
+            DriveStore.Create(PodRoot, Guid.NewGuid());
+        }
+
+        WritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
+        WriteKey("pod.key");
+
+        // Last: its presence says that all of this is there.
+        WriteKey("authority.key");
+    }
+
+    private void WriteKey(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        WritePrivate(Path.Combine(Root, name), key.ExportPkcs8PrivateKeyPem() + "\n");
+    }
+}

@@ -1,0 +1,84 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Holdfast.Authority.Placing;
+using Holdfast.Pods;
+using Holdfast.Pods.Serving;
+using Holdfast.Protocol.Failures;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Holdfast.Server;
+
+/// <summary>One process with authority and pod: opens the data folder, serves both, says when it is ready, and drains on SIGTERM.</summary>
+internal static class Service
+{
+    public static async Task<int> RunAsync(string dataRoot, string listen, string? publicUrl, CancellationToken cancellation)
+    {
+        RefusePlaintextOffLoopback(listen);
+        using var data = DataFolder.Open(dataRoot);
+        using var authorityKey = data.ReadKey("authority.key");
+        using var podKey = data.ReadKey("pod.key");
+        using var pod = new Pod(data.PodRoot, new PodKeys(podKey, [authorityKey]), TimeProvider.System);
+        using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(10) };
+        var bootstrap = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
+
+        await using var app = BuildWeb(listen);
+        string BoundUrl() => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        using var authority = new Authority.Authority(
+            data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), authorityKey, [podKey]), http, bootstrap, TimeProvider.System);
+        app.UseMiddleware<Problems>();
+        app.MapOpenApi();
+        app.MapGet("/healthz", () => "ok").ExcludeFromDescription();
+        pod.Map(app);
+        authority.Map(app);
+
+        await app.StartAsync(cancellation);
+        await authority.RecoverAsync(cancellation);
+        DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), BoundUrl() + "\n");
+        Console.WriteLine($"holdfastd {Product.Version} serves {BoundUrl()} from {data.Root}; one drive: checksums find damage, nothing repairs it yet.");
+        try
+        {
+            await app.WaitForShutdownAsync(cancellation);
+        }
+        finally
+        {
+            await app.StopAsync(CancellationToken.None);
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static WebApplication BuildWeb(string listen)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelHttpsConfiguration().UseUrls(listen);
+        builder.WebHost.ConfigureKestrel(options =>
+        {
+            options.AddServerHeader = false;
+            options.Limits.MaxRequestBodySize = 4 << 20;
+            options.Limits.MaxConcurrentConnections = 10_000;
+            options.Limits.MinRequestBodyDataRate = null;
+        });
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
+        builder.Services.AddOpenApi();
+        builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, new Protocol.Messages.MessageJson()));
+        builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
+        return builder.Build();
+    }
+
+    private static void RefusePlaintextOffLoopback(string listen)
+    {
+        if (!Uri.TryCreate(listen, UriKind.Absolute, out var address))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"'{listen}' is not an address such as http://127.0.0.1:8750.");
+        }
+
+        var isLoopback = address.Host == "localhost" || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+        if (address.Scheme == Uri.UriSchemeHttp && !isLoopback)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"{listen} would send tokens in the clear: use https, or listen on the loopback behind a proxy.");
+        }
+    }
+}
