@@ -1,0 +1,325 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using Microsoft.Data.Sqlite;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>Whatever is wrong: a typed error that says what to do, and nothing lost.</summary>
+public sealed class BadInputTests : Scenario
+{
+    [Fact]
+    public async Task A_wrong_passphrase_is_exit_code_12()
+    {
+        var computer = await EnrolAsync("one", "passphrase");
+        computer.Environment["HOLDFAST_PASSPHRASE"] = "wrong";
+        var ended = await computer.RunAsync(Cancellation, "snapshots");
+        Assert.Equal(12, ended.ExitCode);
+        Assert.Contains("[wrong_passphrase]", ended.Error, StringComparison.Ordinal);
+        computer.Environment.Remove("HOLDFAST_PASSPHRASE");
+        Assert.Contains("[passphrase_needed]", (await computer.RunAsync(Cancellation, "snapshots")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_are_listed_added_removed_and_the_recovery_key_opens()
+    {
+        var computer = new ClientComputer(Path.Combine(Root, "one"));
+        var enrolled = await computer.MustAsync(Cancellation, "enrol", Service.Url, await Service.NewAccountAsync("keys", Cancellation), "--json");
+        var recovery = System.Text.Json.JsonDocument.Parse(enrolled.LastLine).RootElement.GetProperty("recovery_key").GetString()!;
+        var tree = MakeTree("tree", files: 5);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        computer.Environment["HOLDFAST_PASSPHRASE"] = recovery.ToLowerInvariant();
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+
+        computer.Environment["HOLDFAST_NEW_PASSPHRASE"] = "another one";
+        await computer.MustAsync(Cancellation, "key", "add", "--name", "second");
+        computer.Environment["HOLDFAST_PASSPHRASE"] = "another one";
+        Assert.Equal(3, (await computer.MustAsync(Cancellation, "key", "list")).Output.TrimEnd().Split('\n').Length);
+        var third = (await computer.MustAsync(Cancellation, "key", "recovery")).Output.Trim();
+        await computer.MustAsync(Cancellation, "key", "remove", "1");
+        await computer.MustAsync(Cancellation, "key", "remove", "2");
+        computer.Environment["HOLDFAST_PASSPHRASE"] = ClientComputer.Passphrase;
+        Assert.Equal(12, (await computer.RunAsync(Cancellation, "snapshots")).ExitCode);
+        computer.Environment["HOLDFAST_PASSPHRASE"] = third;
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        await computer.MustAsync(Cancellation, "key", "remove", "3");
+        var last = await computer.RunAsync(Cancellation, "key", "remove", "4");
+        Assert.Equal(2, last.ExitCode);
+        Assert.Contains("last slot", last.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wrong_token_a_used_code_and_a_second_enrolment_are_refused()
+    {
+        var code = await Service.NewAccountAsync("tokens", Cancellation);
+        var computer = new ClientComputer(Path.Combine(Root, "one"));
+        await computer.MustAsync(Cancellation, "enrol", Service.Url, code);
+        Assert.Contains("[already_enrolled]", (await computer.RunAsync(Cancellation, "enrol", Service.Url, code)).Error, StringComparison.Ordinal);
+        var other = new ClientComputer(Path.Combine(Root, "two"));
+        Assert.Contains("[code_invalid]", (await other.RunAsync(Cancellation, "enrol", Service.Url, code)).Error, StringComparison.Ordinal);
+        Assert.Equal(10, (await other.RunAsync(Cancellation, "backup", Root)).ExitCode);
+
+        var file = Path.Combine(computer.Config, "computer.json");
+        Assert.Equal("600\n", Shell($"stat -c %a '{file}'"));
+        var text = await File.ReadAllTextAsync(file, Cancellation);
+        var at = text.IndexOf("hfd_", StringComparison.Ordinal) + 40;
+        await File.WriteAllTextAsync(file, text[..at] + (text[at] == 'x' ? 'y' : 'x') + text[(at + 1)..], Cancellation);
+        var refused = await computer.RunAsync(Cancellation, "backup", Root);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("[token_invalid]", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_revoked_computer_is_refused()
+    {
+        var computer = await EnrolAsync("one", "revoked");
+        await Service.KillAsync(Cancellation);
+        Sql("UPDATE devices SET revoked = 1");
+        await Service.RestartAsync(Cancellation);
+        Assert.Contains("[token_invalid]", (await computer.RunAsync(Cancellation, "backup", Root)).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Unreadable_files_are_named_and_the_snapshot_is_kept()
+    {
+        if (!OperatingSystem.IsLinux() || Shell("id -u").Trim() != "0")
+        {
+            return;
+        }
+
+        var computer = await EnrolAsync("one", "unreadable");
+        var tree = MakeTree("tree", files: 10);
+        Shell($"chmod 000 '{tree}/d1/e1/f1'; chmod -R a+rX '{tree}/d0'; chown -R nobody '{computer.Root}'; chmod a+rx '{Root}' '{tree}'; chmod 700 '{tree}/d2'");
+
+        // Root reads everything: the client runs as nobody.
+        var dotnet = Path.GetDirectoryName(Programs.Holdfast)!;
+        Assert.True(Directory.Exists(dotnet));
+        var ended = await Programs.RunAsync("/usr/bin/setpriv", ["--reuid=nobody", "--clear-groups", Programs.Holdfast, "backup", tree], computer.Environment, Cancellation);
+        if (ended.ExitCode == 126 || ended.Error.Contains("Permission denied\n  at", StringComparison.Ordinal))
+        {
+            Assert.Fail("nobody cannot run the client: " + ended.Error);
+        }
+
+        Assert.True(ended.ExitCode == 3, ended.Error + ended.Output);
+        Assert.Contains("/d1/e1/f1", ended.Error, StringComparison.Ordinal);
+        Assert.Contains("/d2", ended.Error, StringComparison.Ordinal);
+        await computer.MustAsync(Cancellation, "restore", "latest", "--target", Path.Combine(Root, "out"));
+        Assert.True(File.Exists(Path.Combine(Root, "out") + tree + "/d0/e0/f0"));
+    }
+
+    [Fact]
+    public async Task A_damaged_pack_is_found_named_and_healed_by_the_next_backup_without_cache()
+    {
+        var computer = await EnrolAsync("one", "damaged");
+        var tree = MakeTree("tree");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        var pack = Largest();
+        Shell($"printf 'XXXXXXXX' | dd of='{pack}' bs=1 seek=100000 conv=notrunc status=none");
+        var check = await computer.RunAsync(Cancellation, "check", "--read-data");
+        Assert.Equal(1, check.ExitCode);
+        Assert.Contains("pack ", check.Output, StringComparison.Ordinal);
+        var restore = await computer.RunAsync(Cancellation, "restore", "latest", "--target", Path.Combine(Root, "out"));
+        Assert.Equal(3, restore.ExitCode);
+        Assert.Contains("restored", restore.Output, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task Lost_packs_are_noticed_at_commit_and_their_files_sent_again()
+    {
+        var computer = await EnrolAsync("one", "lost");
+        var tree = MakeTree("tree");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await Service.KillAsync(Cancellation);
+        Sql("UPDATE objects SET state = 'deleted' WHERE type = 1");
+        Sql("UPDATE snapshots SET state = 'purged'");
+        foreach (var file in new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.Length > 200_000))
+        {
+            file.Delete();
+        }
+
+        await Service.RestartAsync(Cancellation);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+    }
+
+    [Fact]
+    public async Task A_full_disk_on_the_pod_is_a_typed_error_and_loses_nothing()
+    {
+        if (Shell("id -u").Trim() != "0")
+        {
+            return;
+        }
+
+        var mount = Path.Combine(Root, "small");
+        Directory.CreateDirectory(mount);
+        Shell($"mount -t tmpfs -o size=60M none '{mount}'");
+        try
+        {
+            await using var service = await Service.StartAsync(Path.Combine(mount, "service"), Cancellation);
+            var computer = new ClientComputer(Path.Combine(Root, "one"));
+            await computer.MustAsync(Cancellation, "enrol", service.Url, await service.NewAccountAsync("full", Cancellation));
+            var small = MakeTree("small-tree", files: 20);
+            await computer.MustAsync(Cancellation, "backup", small);
+            var large = Path.Combine(Root, "large");
+            Shell($"mkdir '{large}'; head -c 90M /dev/urandom > '{large}/big'");
+            var ended = await computer.RunAsync(Cancellation, "backup", large);
+            Assert.Equal(1, ended.ExitCode);
+            Assert.Contains("[pod_full]", ended.Error, StringComparison.Ordinal);
+            await computer.RestoresIdenticallyAsync(small, Cancellation);
+            await computer.MustAsync(Cancellation, "check", "--read-data");
+        }
+        finally
+        {
+            Shell($"umount -l '{mount}'");
+        }
+    }
+
+    [Fact]
+    public async Task A_full_disk_on_the_client_is_a_typed_error()
+    {
+        if (Shell("id -u").Trim() != "0")
+        {
+            return;
+        }
+
+        var computer = await EnrolAsync("one", "client-full");
+        var tree = Path.Combine(Root, "tree");
+        Shell($"mkdir '{tree}'; head -c 20M /dev/urandom > '{tree}/big'");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        var mount = Path.Combine(Root, "small");
+        Directory.CreateDirectory(mount);
+        Shell($"mount -t tmpfs -o size=4M none '{mount}'");
+        try
+        {
+            var ended = await computer.RunAsync(Cancellation, "restore", "latest", "--target", mount);
+            Assert.Equal(1, ended.ExitCode);
+            Assert.Contains("[local_disk_full]", ended.Error, StringComparison.Ordinal);
+            computer.Environment["HOLDFAST_CACHE_DIR"] = Path.Combine(mount, "cache");
+            Shell($"rm -rf '{mount}'/*; head -c 4M /dev/zero > '{mount}/fill' || true");
+            var backup = await computer.RunAsync(Cancellation, "backup", tree);
+            Assert.Equal(1, backup.ExitCode);
+            Assert.Matches(@"\[local_(disk_full|state)\]", backup.Error);
+        }
+        finally
+        {
+            Shell($"umount -l '{mount}'");
+        }
+    }
+
+    [Fact]
+    public async Task Two_computers_of_one_account_back_up_at_once_and_share_blobs()
+    {
+        var one = await EnrolAsync("one", "shared");
+        var two = await EnrolAsync("two", "shared", await Service.NewCodeAsync("shared", Cancellation));
+        var left = MakeTree("left", seed: 1);
+        var right = MakeTree("right", seed: 2);
+        var both = await Task.WhenAll(one.RunAsync(Cancellation, "backup", left), two.RunAsync(Cancellation, "backup", right));
+        Assert.All(both, ended => Assert.True(ended.ExitCode == 0, ended.Error));
+        await one.RestoresIdenticallyAsync(left, Cancellation);
+        await two.RestoresIdenticallyAsync(right, Cancellation);
+        var shared = await two.MustAsync(Cancellation, "backup", left, "--json");
+        Assert.Contains("\"bytes_new\":", shared.Output, StringComparison.Ordinal);
+        Assert.True(System.Text.Json.JsonDocument.Parse(shared.LastLine).RootElement.GetProperty("bytes_stored").GetInt64() < 200_000);
+        Assert.Equal(3, (await one.MustAsync(Cancellation, "snapshots", "--quiet")).Output.TrimEnd().Split('\n').Length);
+        await one.MustAsync(Cancellation, "check", "--read-data");
+    }
+
+    [Fact]
+    public async Task A_write_only_computer_is_approved_by_code_backs_up_and_reads_nothing()
+    {
+        var owner = await EnrolAsync("owner", "write-only");
+        var other = new ClientComputer(Path.Combine(Root, "server"));
+        other.Environment.Remove("HOLDFAST_PASSPHRASE");
+        using var enrolling = other.Start("enrol", "--write-only", "--json", Service.Url, await Service.NewCodeAsync("write-only", Cancellation));
+        var line = await enrolling.StandardOutput.ReadLineAsync(Cancellation);
+        var code = System.Text.Json.JsonDocument.Parse(line!).RootElement.GetProperty("code").GetString()!;
+        Assert.Equal(10, (await owner.RunAsync(Cancellation, "enrol", "--approve", "0000-0000")).ExitCode);
+        await owner.MustAsync(Cancellation, "enrol", "--approve", code);
+        await enrolling.WaitForExitAsync(Cancellation);
+        Assert.Equal(0, enrolling.ExitCode);
+
+        var tree = MakeTree("tree");
+        await other.MustAsync(Cancellation, "backup", tree);
+        await other.MustAsync(Cancellation, "backup", tree);
+        other.DeleteCache();
+        await other.SendsNothingNewAsync(tree, Cancellation);
+        Assert.Contains("[passphrase_needed]", (await other.RunAsync(Cancellation, "snapshots")).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("private", await File.ReadAllTextAsync(Path.Combine(other.Config, "computer.json"), Cancellation), StringComparison.OrdinalIgnoreCase);
+        await owner.RestoresIdenticallyAsync(tree, Cancellation, (await owner.MustAsync(Cancellation, "snapshots", "--quiet")).LastLine.Split(' ')[0]);
+    }
+
+    [Fact]
+    public async Task A_newer_database_and_a_missing_drive_are_refused_as_they_are()
+    {
+        await Service.KillAsync(Cancellation);
+        Sql("PRAGMA user_version = 99");
+        var newer = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
+        Assert.Equal(1, newer.ExitCode);
+        Assert.Contains("schema 99", newer.Error, StringComparison.Ordinal);
+        Sql("PRAGMA user_version = 1");
+        File.Move(Path.Combine(Service.Pod, "drive.hf"), Path.Combine(Root, "drive.hf"));
+        var unmounted = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
+        Assert.Equal(1, unmounted.ExitCode);
+        Assert.Contains("not mounted", unmounted.Error, StringComparison.Ordinal);
+        File.Move(Path.Combine(Root, "drive.hf"), Path.Combine(Service.Pod, "drive.hf"));
+        await Service.RestartAsync(Cancellation);
+    }
+
+    [Fact]
+    public async Task Plain_http_off_the_loopback_is_refused_on_both_sides()
+    {
+        var server = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Path.Combine(Root, "other"), "--listen", "http://0.0.0.0:0"], new Dictionary<string, string>(), Cancellation);
+        Assert.Contains("in the clear", server.Error, StringComparison.Ordinal);
+        var client = await new ClientComputer(Path.Combine(Root, "one")).RunAsync(Cancellation, "enrol", "http://192.0.2.1:80", "CODE");
+        Assert.Equal(2, client.ExitCode);
+        Assert.Contains("in the clear", client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_api_refuses_what_is_not_allowed_or_not_understood_with_stable_codes()
+    {
+        var computer = await EnrolAsync("one", "api");
+        var config = System.Text.Json.JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(computer.Config, "computer.json"), Cancellation)).RootElement;
+        var (account, token) = (config.GetProperty("Account").GetString()!, config.GetProperty("Token").GetString()!);
+        using var http = new HttpClient { BaseAddress = new Uri(Service.Url) };
+        async Task<(HttpStatusCode, string)> Send(HttpMethod method, string path, string? bearer, string? body = null)
+        {
+            using var request = new HttpRequestMessage(method, path);
+            request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json");
+            request.Headers.Authorization = bearer is null ? null : new AuthenticationHeaderValue("Bearer", bearer);
+            request.Headers.Add("Idempotency-Key", "x");
+            using var response = await http.SendAsync(request, Cancellation);
+            return (response.StatusCode, await response.Content.ReadAsStringAsync(Cancellation));
+        }
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, $"/v1/accounts/{account}/log", null)).Item1);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, $"/v1/accounts/{new string('0', 32)}/log", token)).Item1);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, "/v1/accounts", token)).Item1);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Post, "/v1/operators", token, "{\"name\":\"x\"}")).Item1);
+        foreach (var body in new[] { "{}", "[]", "nonsense", "{\"session\":1,\"head\":\"AAAA\",\"receipts\":[]}", "{\"session\":1,\"head\":\"!\",\"receipts\":null}" })
+        {
+            var (status, text) = await Send(HttpMethod.Post, $"/v1/accounts/{account}/commits", token, body);
+            Assert.True(status == HttpStatusCode.BadRequest, $"{body} → {(int)status} {text}");
+            Assert.Contains("\"code\":\"invalid_request\"", text, StringComparison.Ordinal);
+        }
+
+        using var forged = new HttpRequestMessage(HttpMethod.Get, $"/pod/v1/objects/{account}/1/1");
+        forged.Headers.TryAddWithoutValidation("Authorization", "Grant " + new string('A', 171));
+        using var denied = await http.SendAsync(forged, Cancellation);
+        Assert.Equal(HttpStatusCode.Forbidden, denied.StatusCode);
+        var openApi = await http.GetStringAsync("/openapi/v1.json", Cancellation);
+        Assert.Contains("\"openapi\": \"3.1", openApi, StringComparison.Ordinal);
+        Assert.Contains("/v1/accounts/{account}/commits", openApi, StringComparison.Ordinal);
+    }
+
+    private string Largest() => new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).MaxBy(file => file.Length)!.FullName;
+
+    private void Sql(string statement)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(Service.Data, "accounts.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = statement;
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>A throw-away folder with a service; each test has its own.</summary>
+public abstract class Scenario : IAsyncLifetime
+{
+    private protected Service Service { get; private set; } = null!;
+
+    protected string Root { get; } = Path.Combine(Path.GetTempPath(), "holdfast-test-" + Guid.NewGuid().ToString("N"));
+
+    protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    protected static bool IsLong => Environment.GetEnvironmentVariable("HOLDFAST_TEST_LONG") == "1";
+
+    public async ValueTask InitializeAsync()
+    {
+        Directory.CreateDirectory(Root);
+        Service = await Service.StartAsync(Path.Combine(Root, "service"), Cancellation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Service.DisposeAsync();
+        Shell($"chmod -R u+rwX '{Root}' 2>/dev/null; rm -rf '{Root}'");
+        GC.SuppressFinalize(this);
+    }
+
+    private protected async Task<ClientComputer> EnrolAsync(string name, string account, string? code = null)
+    {
+        var computer = new ClientComputer(Path.Combine(Root, name));
+        await computer.MustAsync(Cancellation, "enrol", Service.Url, code ?? await Service.NewAccountAsync(account, Cancellation), "--name", name);
+        return computer;
+    }
+
+    /// <summary>Files of all sizes around the chunker's and the frames' limits, seeded.</summary>
+    protected string MakeTree(string name, int seed = 1, int files = 60)
+    {
+        var folder = Path.Combine(Root, name);
+        var random = new Random(seed);
+        for (var i = 0; i < files; i++)
+        {
+            var directory = Directory.CreateDirectory(Path.Combine(folder, $"d{i % 7}", $"e{i % 3}"));
+            var bytes = new byte[i % 10 == 0 ? random.Next(1 << 20, 3 << 20) : random.Next(0, 40_000)];
+            random.NextBytes(bytes.AsSpan(0, bytes.Length / 2));
+            File.WriteAllBytes(Path.Combine(directory.FullName, $"f{i}"), bytes);
+        }
+
+        return folder;
+    }
+
+    protected static string Shell(string script)
+    {
+        using var process = Process.Start(new ProcessStartInfo("/bin/bash", ["-ec", script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEnd();
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, script + "\n" + error);
+        return output;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>A running holdfastd with its own folder, an operator and as many accounts as a test asks for.</summary>
+internal sealed class Service : IAsyncDisposable
+{
+    private static readonly IReadOnlyDictionary<string, string> _noEnvironment = new Dictionary<string, string>();
+
+    private Process? _process;
+
+    private Service(string data) => Data = data;
+
+    public string Data { get; }
+
+    public string Url { get; private set; } = "";
+
+    public string Pod => Path.Combine(Data, "pod");
+
+    public static async Task<Service> StartAsync(string data, CancellationToken cancellation)
+    {
+        var service = new Service(data);
+        await service.RunAsync("http://127.0.0.1:0", cancellation);
+        var made = await service.OperateAsync(["operator", "create", "tester"], cancellation);
+        Assert.Equal(0, made.ExitCode);
+        return service;
+    }
+
+    /// <summary>Starts the process again, on the port it had.</summary>
+    public Task RestartAsync(CancellationToken cancellation) => RunAsync(Url, cancellation);
+
+    public async Task<string> NewAccountAsync(string name, CancellationToken cancellation)
+    {
+        var made = await OperateAsync(["account", "create", name, "--quiet"], cancellation);
+        Assert.True(made.ExitCode == 0, made.Error);
+        return made.Output.Trim();
+    }
+
+    public async Task<string> NewCodeAsync(string account, CancellationToken cancellation) => (await OperateAsync(["account", "code", account, "--quiet"], cancellation)).Output.Trim();
+
+    public Task<Ended> OperateAsync(IEnumerable<string> arguments, CancellationToken cancellation) =>
+        Programs.RunAsync(Programs.Holdfastd, [.. arguments, "--data", Data], _noEnvironment, cancellation);
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync(CancellationToken cancellation)
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync(cancellation);
+        _process.Dispose();
+        _process = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await KillAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task RunAsync(string listen, CancellationToken cancellation)
+    {
+        var ready = Path.Combine(Data, "ready");
+        if (File.Exists(ready))
+        {
+            File.Delete(ready);
+        }
+
+        _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen], _noEnvironment))!;
+        var log = File.Create(Data + ".log");
+        _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
+        _ = _process.StandardError.BaseStream.CopyToAsync(Stream.Null, CancellationToken.None);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (!File.Exists(ready))
+        {
+            Assert.False(_process.HasExited, "holdfastd ended: see " + Data + ".log");
+            await timer.WaitForNextTickAsync(cancellation);
+        }
+
+        Url = (await File.ReadAllTextAsync(ready, cancellation)).Trim();
+    }
+}
