@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Holdfast.Format.Objects;
+using Holdfast.Pods.Storing;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+
+namespace Holdfast.Contracts.Tests;
+
+/// <summary>The twin in memory, for simulations; it keeps the same contract.</summary>
+internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPackStore
+{
+    private readonly ConcurrentDictionary<ObjectName, (byte[] Content, DateTimeOffset? CondemnedAt)> _objects = new();
+
+    public Task<PutOutcome> PutAsync(ObjectName name, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    {
+        var added = (Content: content.ToArray(), (DateTimeOffset?)null);
+        var kept = _objects.GetOrAdd(name, added);
+        return ReferenceEquals(kept.Content, added.Content) ? Task.FromResult(PutOutcome.Stored)
+            : kept.Content.AsSpan().SequenceEqual(content.Span) ? Task.FromResult(PutOutcome.AlreadyThere)
+            : throw new HoldfastException(FailureTable.ObjectExists, $"{name} holds other bytes already.");
+    }
+
+    public Task<StoredItem?> FindAsync(ObjectName name, CancellationToken cancellation) =>
+        Task.FromResult(_objects.TryGetValue(name, out var found) ? new StoredItem(name, found.Content.Length, found.CondemnedAt) : (StoredItem?)null);
+
+    public Task ReadAsync(ObjectName name, long offset, Memory<byte> destination, CancellationToken cancellation)
+    {
+        Find(name).Content.AsMemory((int)offset, destination.Length).CopyTo(destination);
+        return Task.CompletedTask;
+    }
+
+    public async IAsyncEnumerable<StoredItem> ListAsync(AccountId? account, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        foreach (var name in _objects.Keys.Where(name => account is null || name.Account == account))
+        {
+            if (await FindAsync(name, cancellation) is { } item)
+            {
+                yield return item;
+            }
+        }
+    }
+
+    public Task CondemnAsync(ObjectName name, CancellationToken cancellation)
+    {
+        var found = Find(name);
+        _objects[name] = (found.Content, found.CondemnedAt ?? time.GetUtcNow());
+        return Task.CompletedTask;
+    }
+
+    public Task ReviveAsync(ObjectName name, CancellationToken cancellation)
+    {
+        _objects[name] = (Find(name).Content, null);
+        return Task.CompletedTask;
+    }
+
+    public Task DeleteAsync(ObjectName name, CancellationToken cancellation)
+    {
+        if (_objects.TryGetValue(name, out var found) && (found.CondemnedAt is not { } condemned || time.GetUtcNow() - condemned < grace))
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{name} is not condemned, or its grace has not passed.");
+        }
+
+        _objects.TryRemove(name, out _);
+        return Task.CompletedTask;
+    }
+
+    private (byte[] Content, DateTimeOffset? CondemnedAt) Find(ObjectName name) =>
+        _objects.TryGetValue(name, out var found) ? found : throw new HoldfastException(FailureTable.NotFound, $"There is no object {name}.");
+}
