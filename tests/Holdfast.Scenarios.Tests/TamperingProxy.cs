@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>A server that lies: it passes requests on to the real service and changes the answers as a test says.</summary>
+internal sealed class TamperingProxy : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly HttpClient _http = new();
+    private readonly string _service;
+    private int _puts;
+
+    private TamperingProxy(string service)
+    {
+        _service = service;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(options => options.Limits.MaxRequestBodySize = null);
+        builder.Logging.ClearProviders();
+        _app = builder.Build();
+        _app.Run(ForwardAsync);
+    }
+
+    public string Url => _app.Urls.First();
+
+    /// <summary>Objects that clients sent through since this was last set to zero.</summary>
+    public int Puts => _puts;
+
+    /// <summary>Changes an answer: path, body → body. Null passes everything on.</summary>
+    public Func<string, byte[], byte[]>? Tamper { get; set; }
+
+    /// <summary>Answers as they were, by path, for replays.</summary>
+    public ConcurrentDictionary<string, byte[]> Seen { get; } = new();
+
+    public static async Task<TamperingProxy> StartAsync(string service, CancellationToken cancellation)
+    {
+        var proxy = new TamperingProxy(service);
+        await proxy._app.StartAsync(cancellation);
+        return proxy;
+    }
+
+    public void Reset() => _puts = 0;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        _http.Dispose();
+    }
+
+    private async Task ForwardAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value!;
+        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), _service + path);
+        var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        if (body.Length > 0)
+        {
+            request.Content = new ByteArrayContent(body.ToArray());
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
+        }
+
+        foreach (var name in new[] { "Authorization", "Range", "Idempotency-Key" })
+        {
+            if (context.Request.Headers.TryGetValue(name, out var value))
+            {
+                request.Headers.TryAddWithoutValidation(name, value.ToString());
+            }
+        }
+
+        if (context.Request.Method == "PUT")
+        {
+            Interlocked.Increment(ref _puts);
+        }
+
+        using var response = await _http.SendAsync(request, context.RequestAborted);
+        var answer = await response.Content.ReadAsByteArrayAsync(context.RequestAborted);
+        if (response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.Ordinal) == true)
+        {
+            answer = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(answer).Replace(_service, Url, StringComparison.Ordinal));
+        }
+
+        if (response.IsSuccessStatusCode)
+        {
+            Seen[path] = answer;
+            answer = Tamper?.Invoke(path, answer) ?? answer;
+        }
+
+        context.Response.StatusCode = (int)response.StatusCode;
+        context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
+        await context.Response.Body.WriteAsync(answer, context.RequestAborted);
+    }
+}
