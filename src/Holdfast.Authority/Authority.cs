@@ -27,17 +27,17 @@ public sealed class Authority : IDisposable
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
         var sessions = new Sessions(store, pod, log, time);
-        var maps = new SnapshotMaps(store, pod);
+        var maps = new SnapshotMaps(pod);
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, maps, _objects, time);
         _endpoints = new AuthorityEndpoints(
-            directory, store, devices, log, sessions, new Reads(store, pod, maps), commits, new SnapshotTable(store), _objects, pod, bootstrapHash);
+            directory, store, devices, log, sessions, new Reads(store, pod), commits, new SnapshotTable(store), _objects, pod, bootstrapHash);
     }
 
     public void Map(IEndpointRouteBuilder routes) => _endpoints.Map(routes);
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
-    public Task RecoverAsync(CancellationToken cancellation) => _objects.PlaceAllAsync(cancellation);
+    public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);
 
     public void Dispose()
     {

@@ -38,7 +38,7 @@ internal sealed class AuthorityEndpoints(
         account.MapPost("/commits", CommitAsync).WithSummary("Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.");
         account.MapGet("/snapshots", (HttpContext context, string account) => snapshots.List(Caller(context, account, DeviceRights.Add).Place)).WithSummary("Heads of all snapshots.");
         account.MapGet("/segments", (HttpContext context, string account) => snapshots.Segments(Caller(context, account, DeviceRights.Add).Place)).WithSummary("Index segments in force.");
-        account.MapPost("/reads", (HttpContext context, string account, OpenReads request, CancellationToken cancellation) => reads.OpenAsync(Caller(context, account, DeviceRights.Add), request, cancellation)).WithSummary("Where objects lie, and the permission to read them.");
+        account.MapPost("/reads", (HttpContext context, string account, OpenReads request) => reads.Open(Caller(context, account, DeviceRights.Add), request)).WithSummary("Where objects lie, and the permission to read them.");
     }
 
     private async Task<OperatorCreated> CreateOperatorAsync(HttpContext context, CreateOperator request, CancellationToken cancellation)
@@ -80,9 +80,15 @@ internal sealed class AuthorityEndpoints(
 
     private async Task<EnrolmentBegun> EnrolAsync(BeginEnrolment request, CancellationToken cancellation)
     {
+        var name = Named(request.Name);
+        if (request.Request is { Length: not 2 * Signatures.PublicKeyLength })
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "A write-only computer's request is two public keys.");
+        }
+
         var place = await directory.UseCodeAsync(Tokens.HashOfCode(request.Code), cancellation)
             ?? throw new HoldfastException(FailureTable.CodeInvalid, "The enrolment code is unknown, used or expired.");
-        var (computer, token) = await devices.AddAsync(place, Named(request.Name), request.Request, cancellation);
+        var (computer, token) = await devices.AddAsync(place, name, request.Request, cancellation);
         return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, log.Statements(place), log.Keyring(place));
     }
 
@@ -101,6 +107,11 @@ internal sealed class AuthorityEndpoints(
     private async Task<LogStatements> ApproveAsync(HttpContext context, string account, uint computer, ApproveEnrolment request, CancellationToken cancellation)
     {
         var caller = Caller(context, account, DeviceRights.Read);
+        if (Format.Accounts.Statement.Parse(request.Statement) is not { Kind: Format.Accounts.StatementKind.Computer } statement || statement.Number != computer)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"The statement does not certify computer {computer}.");
+        }
+
         await store.WriteAsync(caller.Place, transaction =>
         {
             LogTable.Append(transaction, [request.Statement], null);

@@ -108,9 +108,14 @@ internal static class BackupVerb
 
     private static long ParseSize(string text)
     {
+        if (text.Length == 0)
+        {
+            text = "?";
+        }
+
         var factor = char.ToUpperInvariant(text[^1]) switch { 'K' => 1_000L, 'M' => 1_000_000L, 'G' => 1_000_000_000L, 'T' => 1_000_000_000_000L, _ => 1L };
         return long.TryParse(factor == 1 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number * factor
+            && number <= long.MaxValue / factor ? number * factor
             : throw new HoldfastException(FailureTable.InvalidRequest, $"'{text}' is not a size such as 500M or 2G.");
     }
 }

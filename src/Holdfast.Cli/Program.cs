@@ -3,7 +3,6 @@ using Holdfast.Cli;
 using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
 
-PosixFile.ClearMask();
 var output = new Output(args.Contains("--json"), args.Contains("--quiet") || args.Contains("-q"));
 try
 {

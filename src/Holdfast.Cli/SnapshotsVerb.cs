@@ -31,7 +31,12 @@ internal static class SnapshotsVerb
                     ("tags", new JsonArray([.. snapshot.Body.Tags.Select(text => (JsonNode)text)])), ("files", snapshot.Body.Files), ("bytes", snapshot.Body.Bytes), ("unread", snapshot.Body.Unread));
             }
 
-            return ExitCode.Ok;
+            foreach (var unreadable in account.Unreadable)
+            {
+                output.Failure(unreadable.Failure.Kind, $"Snapshot {Convert.ToHexStringLower(unreadable.Head.Id.AsSpan(0, 4))} of computer {unreadable.Head.Computer}: {unreadable.Failure.Message}");
+            }
+
+            return account.Unreadable.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
         });
         return command;
     }

@@ -46,28 +46,41 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
 {
     private const int StepsWaitingMax = 4096;
 
+    /// <summary>Each holds its directory open.</summary>
+    private const int JobsWaitingMax = 256;
+
     public async Task<BackupResult> RunAsync(BackupOptions options, BackupProgress progress, CancellationToken cancellation)
     {
         using var only = LocalLock.Take(folders);
-        IReadOnlySet<Address> dead = new HashSet<Address>();
-        for (var attempt = 1; ; attempt++)
+        var dead = new HashSet<Address>();
+        var usesListing = true;
+        while (true)
         {
             try
             {
-                return await RunOnceAsync(options, progress, dead, cancellation);
+                progress.Restart();
+                return await RunOnceAsync(options, progress, dead, usesListing, cancellation);
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.MissingFrames && exception.Missing.Count > 0 && attempt == 1)
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.MissingFrames)
             {
-                // The service lost or collected frames that caches here still name: what they held is read and sent again.
-                dead = exception.Missing.Select(frame => new Address(frame.Pack, frame.Frame)).ToHashSet();
+                // The service lost or collected what caches here still name: what it held is read and sent again, as long as more is learned.
+                var known = dead.Count;
+                dead.UnionWith(exception.Missing.Select(frame => new Address(frame.Pack, frame.Frame)));
+                if (dead.Count == known && !usesListing)
+                {
+                    throw;
+                }
+
+                usesListing = dead.Count > known && usesListing;
             }
         }
     }
 
-    private async Task<BackupResult> RunOnceAsync(BackupOptions options, BackupProgress progress, IReadOnlySet<Address> dead, CancellationToken cancellation)
+    private async Task<BackupResult> RunOnceAsync(BackupOptions options, BackupProgress progress, IReadOnlySet<Address> dead, bool usesListing, CancellationToken cancellation)
     {
         var started = time.GetUtcNow();
         var (plan, paths) = WalkPlan.Of(options.Paths);
+        CheckLimits(options, paths);
         var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
         var opened = await service.OpenSessionAsync(cancellation);
         var newest = view.VerifyNewest(opened.Heads);
@@ -76,8 +89,8 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
         var frames = new FrameRegistry();
         var tables = new ObjectSource(service, computer, view.Log, tablesOnly: true);
         using var index = new BlobIndex(frames, await IndexCache.OpenAsync(folders, computer, service, new ObjectSource(service, computer, view.Log), cancellation), collected);
-        using var numbers = new NumberSource(service, opened);
-        using var listing = ListingReader.TryOpen(Listing.PathOf(folders, computer.Account, paths), frames);
+        using var numbers = new NumberSource(service, opened, time);
+        using var listing = !usesListing ? null : ListingReader.TryOpen(Listing.PathOf(folders, computer.Account, paths), frames);
         using var nextListing = new ListingWriter(Listing.PathOf(folders, computer.Account, paths), started);
         var session = SessionKey.Create(computer.Account, computer.Number, computer.Group, view.Log.AccountKey.Span, random);
         var buffers = new PackBuffers();
@@ -86,38 +99,48 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var steps = Channel.CreateBounded<WalkStep>(StepsWaitingMax);
-        var jobs = Channel.CreateBounded<FileJob>(StepsWaitingMax);
+        var jobs = Channel.CreateBounded<FileJob>(JobsWaitingMax);
         var packs = Channel.CreateBounded<FinishedPack>(PackBuffers.Count);
         using var packer = new Packer(computer, session, numbers, buffers, frames, packs.Writer, random);
         FrameFiller Filler(FrameKind kind) => new(kind, index, frames, packer, computer.Group, progress, options.CompressionLevel);
         using var trees = Filler(FrameKind.Tree);
         using var fillers = new FillerSet(() => Filler(FrameKind.Data), () => Filler(FrameKind.Tree), options.Readers);
 
-        var walker = new TreeWalker(plan, Exclusions.Of(options.Exclusions, folders), listing, frames, collected, progress, steps.Writer, jobs.Writer);
+        var fileSystems = new FileSystems();
+        var walker = new TreeWalker(plan, Exclusions.Of(options.Exclusions, folders), listing, frames, collected, fileSystems, progress, steps.Writer, jobs.Writer);
         var assembler = new TreeAssembler(trees, nextListing, progress);
         var chunker = new Chunker(computer.Group.ChunkerKey);
         var walking = Task.Run(() => walker.WalkAsync(stop.Token), stop.Token);
-        var reading = Task.WhenAll(fillers.Pairs.Select(pair => Task.Run(() => new FileReader(chunker, pair.Data, pair.Lists, progress).RunAsync(jobs.Reader, stop.Token), stop.Token)));
+        var reading = fillers.Pairs.Select(pair => Task.Run(() => new FileReader(chunker, pair.Data, pair.Lists, fileSystems, progress).RunAsync(jobs.Reader, stop.Token), stop.Token)).ToArray();
         var assembling = Task.Run(() => assembler.RunAsync(steps.Reader, stop.Token), stop.Token);
         var packing = ClosePacksAsync();
         var uploading = uploader.RunAsync(packs.Reader, stop.Token);
-        await Stages.RunAllAsync(stop, walking, reading, assembling, packing, uploading);
+        await Stages.RunAllAsync(stop, [walking, .. reading, assembling, packing, .. uploading]);
 
         async Task ClosePacksAsync()
         {
-            await Task.WhenAll(reading, assembling);
+            await Task.WhenAll([.. reading, assembling]);
             await packer.CloseAsync(stop.Token);
             packs.Writer.Complete();
         }
 
         var writer = new SnapshotWriter(computer, service, numbers, uploader, frames, session, random);
-        await writer.WriteSegmentAsync(index, folders, cancellation);
+        await writer.WriteSegmentsAsync(index, folders, cancellation);
         var body = Describe(options, paths, await assembling, started, progress);
         var committed = await writer.CommitAsync(
             body, MapOf(assembler, frames), newest.GetValueOrDefault(computer.Number), listing?.HeadId, listing?.Pages ?? [], view.Memory.Changed(newest, computer.Number), cancellation);
-        nextListing.Complete(frames, committed.Pages, committed.Head.Id);
         view.Memory.Save(view.Log, newest.Where(pair => pair.Key != computer.Number).Append(new(computer.Number, committed.Head)).ToDictionary());
+        nextListing.Complete(frames, committed.Pages, committed.Head.Id);
         return new BackupResult(committed.Head, committed.ReceivedAt, body);
+    }
+
+    /// <summary>What no reader would accept is refused before anything is done.</summary>
+    private static void CheckLimits(BackupOptions options, IReadOnlyList<byte[]> paths)
+    {
+        if (SnapshotBody.FindExcess(options.Host, paths, options.Tags, options.Program) is { } excess)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, excess);
+        }
     }
 
     private static SnapshotBody Describe(BackupOptions options, IReadOnlyList<byte[]> paths, BlobId root, DateTimeOffset started, BackupProgress progress) => new()

@@ -19,7 +19,7 @@ public sealed class BackupPreview(Computer computer, ComputerFolders folders)
         using var listing = ListingReader.TryOpen(Listing.PathOf(folders, computer.Account, paths), frames);
         var steps = Channel.CreateBounded<WalkStep>(WaitingMax);
         var jobs = Channel.CreateBounded<FileJob>(WaitingMax);
-        var walker = new TreeWalker(plan, Exclusions.Of(options.Exclusions, folders), listing, frames, new HashSet<Address>(), progress, steps.Writer, jobs.Writer);
+        var walker = new TreeWalker(plan, Exclusions.Of(options.Exclusions, folders), listing, frames, new HashSet<Address>(), new FileSystems(), progress, steps.Writer, jobs.Writer);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var (files, bytes) = (0L, 0L);
         await Stages.RunAllAsync(stop,

@@ -43,6 +43,13 @@ public sealed class BackupProgress
 
     public IReadOnlyCollection<EntryTrouble> Troubles => _troubles;
 
+    /// <summary>A second attempt counts from the beginning.</summary>
+    internal void Restart()
+    {
+        _troubles.Clear();
+        _files = _directories = _others = _bytes = _bytesRead = _bytesStored = _filesUnchanged = _blobsNew = _bytesNew = 0;
+    }
+
     internal void Found(in FileStatus status)
     {
         switch (status.Kind)

@@ -10,7 +10,6 @@ using Holdfast.Format.Packs;
 using Holdfast.Format.Snapshots;
 using Holdfast.Format.Trees;
 using Holdfast.Protocol.Failures;
-using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Client;
 
@@ -36,6 +35,11 @@ public sealed class Check(OpenedAccount account)
     {
         var snapshots = await account.SnapshotsAsync(cancellation);
         var needed = new ReferenceMap();
+        foreach (var unreadable in account.Unreadable)
+        {
+            _damages.Enqueue(new Damage($"snapshot {Convert.ToHexStringLower(unreadable.Head.Id.AsSpan(0, 4))}", unreadable.Failure.Message));
+        }
+
         using var blobs = await account.NewBlobReaderAsync(cancellation);
         foreach (var snapshot in snapshots)
         {
@@ -61,6 +65,7 @@ public sealed class Check(OpenedAccount account)
     {
         var tree = new TreeReader(blobs);
         var missing = new HashSet<Address>();
+        blobs.Used = [];
         var pending = new Stack<(BlobId Node, string Path)>([(snapshot.Body.Root, "")]);
         while (pending.TryPop(out var directory))
         {
@@ -72,6 +77,11 @@ public sealed class Check(OpenedAccount account)
                     if (entry.Type == EntryType.Directory)
                     {
                         pending.Push((entry.Node!.Value, path));
+                    }
+
+                    await tree.AttributesAsync(entry, cancellation);
+                    if (entry.Type == EntryType.Directory)
+                    {
                         continue;
                     }
 
@@ -84,12 +94,13 @@ public sealed class Check(OpenedAccount account)
                     }
                 }
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject || exception.Kind == FailureTable.Tampered)
+            catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
             {
                 _damages.Enqueue(new Damage($"snapshot {snapshot.ShortId}, {directory.Path}/", exception.Message));
             }
         }
 
+        missing.UnionWith(blobs.Used.Where(frame => !map.Contains(frame)));
         if (missing.Count > 0)
         {
             _damages.Enqueue(new Damage($"snapshot {snapshot.ShortId}", $"map incomplete: {missing.Count} frames that the tree needs are not in it"));
@@ -140,33 +151,41 @@ public sealed class Check(OpenedAccount account)
     {
         try
         {
+            var missing = needed.FramesOf(pack).ToHashSet();
             foreach (var place in await account.Source.PlacesAsync(pack, cancellation))
             {
                 var tables = await account.Source.ReadTablesAsync(place, cancellation);
-                foreach (var run in buffers.Runs(tables.FrameTable.Frames.Where(frame => frame.Origin.Number == pack && needed.Contains(frame.Origin))))
+                var rows = Rows(tables, pack);
+                foreach (var run in buffers.Runs(tables.FrameTable.Frames.Where(frame => missing.Contains(frame.Origin))))
                 {
                     await account.Source.ReadAsync(place, run[0].Offset, buffers.Sealed(run), cancellation);
                     Interlocked.Add(ref _bytesRead, buffers.Sealed(run).Length);
                     foreach (var frame in run)
                     {
-                        CheckFrame(tables, frame, buffers, run[0].Offset, loader, hasher);
+                        missing.Remove(frame.Origin);
+                        CheckFrame(tables, frame, rows[frame.Origin.Slot], buffers, run[0].Offset, loader, hasher);
                     }
                 }
             }
+
+            if (missing.Count > 0)
+            {
+                _damages.Enqueue(new Damage($"pack {pack}", $"{missing.Count} of its frames, which snapshots need, are stored nowhere"));
+            }
         }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject || exception.Kind == FailureTable.Tampered || exception.Kind == FailureTable.NotFound)
+        catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
         {
             _damages.Enqueue(new Damage($"pack {pack}", exception.Message));
         }
     }
 
     /// <summary>Opens a frame and names each of its blobs again.</summary>
-    private void CheckFrame(PackTables tables, FrameRow frame, PackReading buffers, long start, FrameLoader loader, BlobHasher hasher)
+    private void CheckFrame(PackTables tables, FrameRow frame, IEnumerable<BlobRow> rows, PackReading buffers, long start, FrameLoader loader, BlobHasher hasher)
     {
         try
         {
             var bytes = loader.Open(tables, frame, buffers.Frame(frame, start), buffers.Plaintext, buffers.Unpacked).Span;
-            foreach (var row in Rows(tables, frame))
+            foreach (var row in rows)
             {
                 Interlocked.Increment(ref _blobs);
                 if ((ulong)row.Offset + row.Length > (ulong)bytes.Length || hasher.Id(row.Type, bytes.Slice((int)row.Offset, (int)row.Length)) != row.Id)
@@ -175,18 +194,18 @@ public sealed class Check(OpenedAccount account)
                 }
             }
         }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject)
+        catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
         {
             _damages.Enqueue(new Damage($"frame {frame.Origin}", exception.Message));
         }
     }
 
-    private IEnumerable<BlobRow> Rows(PackTables tables, FrameRow frame)
+    /// <summary>The blobs of the frames that were born in <paramref name="pack"/>, by slot.</summary>
+    private ILookup<uint, BlobRow> Rows(PackTables tables, uint pack)
     {
         var (header, table, frames) = tables.Header.Kind == 1
             ? (tables.Header, tables.SealedBlobTable, tables.FrameTable.Frames.Count)
-            : tables.Origins.Where(origin => origin.Header.Number == frame.Origin.Number).Select(origin => (origin.Header, origin.SealedBlobTable, origin.Frames.Frames.Count)).First();
-        return Connecting.AccountView.Verified(() => IndexCache.OpenBlobTable(header.Account, header.Group, header.Number, table.Span, frames, account.Group))
-            .Where(row => row.Frame == frame.Origin.Slot);
+            : tables.Origins.Where(origin => origin.Header.Number == pack).Select(origin => (origin.Header, origin.SealedBlobTable, origin.Frames.Frames.Count)).First();
+        return Connecting.AccountView.Verified(() => IndexCache.OpenBlobTable(header.Account, header.Group, header.Number, table.Span, frames, account.Group)).ToLookup(row => row.Frame);
     }
 }

@@ -21,6 +21,9 @@ public sealed record OpenedSnapshot(Head Head, SnapshotBody Body, SnapshotObject
     public string ShortId => Convert.ToHexStringLower(Head.Id.AsSpan(0, 4));
 }
 
+/// <summary>A snapshot that cannot be opened, and why.</summary>
+public sealed record UnreadableSnapshot(Head Head, HoldfastException Failure);
+
 /// <summary>The account as a person with the passphrase sees it: everything can be read, and everything is proved.</summary>
 public sealed class OpenedAccount : IDisposable
 {
@@ -74,37 +77,53 @@ public sealed class OpenedAccount : IDisposable
         }
     }
 
-    /// <summary>Every live snapshot, oldest first. All chains are proved whole.</summary>
+    /// <summary>Snapshots that the service shows but that cannot be opened, or that it hides without a signed reason; filled by <see cref="SnapshotsAsync"/>.</summary>
+    public IReadOnlyList<UnreadableSnapshot> Unreadable { get; private set; } = [];
+
+    /// <summary>Every snapshot that can be opened, oldest first. All chains are proved whole; one damaged snapshot does not hide the others.</summary>
     public async Task<IReadOnlyList<OpenedSnapshot>> SnapshotsAsync(CancellationToken cancellation)
     {
         var listed = await _service.GetSnapshotsAsync(cancellation);
         var chains = View.VerifyChains(listed.Select(snapshot => snapshot.Head));
         View.Memory.Save(View.Log, chains.ToDictionary(pair => pair.Key, pair => pair.Value[^1]));
-        var live = listed.Where(snapshot => snapshot.State == "live").Select(snapshot => (Head: View.Verify(snapshot.Head), snapshot.ReceivedAt)).ToList();
-        await Source.OpenAsync(live.Select(snapshot => snapshot.Head.SnapshotNumber), cancellation);
+        var unreadable = new List<UnreadableSnapshot>();
         var opened = new List<OpenedSnapshot>();
-        foreach (var (head, receivedAt) in live)
+        await Source.OpenAsync(listed.Where(snapshot => snapshot.State == "live").Select(snapshot => View.Verify(snapshot.Head).SnapshotNumber), cancellation);
+        foreach (var summary in listed)
         {
-            opened.Add(await OpenSnapshotAsync(head, DateTimeOffset.FromUnixTimeSeconds(receivedAt), cancellation));
+            var head = View.Verify(summary.Head);
+            try
+            {
+                opened.Add(summary.State == "live"
+                    ? await OpenSnapshotAsync(head, DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(summary.ReceivedAt, 0, 253402300799)), chains, cancellation)
+                    : throw new HoldfastException(FailureTable.Tampered, $"The service says it is {summary.State}, and no signed statement says why."));
+            }
+            catch (HoldfastException exception) when (BlobReader.IsDamage(exception) || exception.Kind == FailureTable.NewerVersion)
+            {
+                unreadable.Add(new UnreadableSnapshot(head, exception));
+            }
         }
 
+        Unreadable = unreadable;
         return opened;
     }
 
-    /// <summary>A snapshot by id, its first digits, or "latest" (of this computer if it has one).</summary>
+    /// <summary>A snapshot by id, its first digits, or "latest": the newest of this computer's own chain, or else of all. Choosing one that cannot be opened is its failure.</summary>
     public async Task<OpenedSnapshot> FindSnapshotAsync(string name, CancellationToken cancellation)
     {
         var snapshots = await SnapshotsAsync(cancellation);
+        var heads = snapshots.Select(snapshot => snapshot.Head).Concat(Unreadable.Select(snapshot => snapshot.Head)).ToList();
         if (name == "latest")
         {
-            return snapshots.LastOrDefault(snapshot => snapshot.Head.Computer == _computer.Number) ?? (snapshots.Count > 0 ? snapshots[^1] : null)
-                ?? throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet.");
+            var own = heads.Where(head => head.Computer == _computer.Number).MaxBy(head => head.Sequence);
+            return Choose(own ?? (snapshots.Count > 0 ? snapshots[^1].Head : heads.FirstOrDefault())
+                ?? throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet."), snapshots);
         }
 
-        var matching = snapshots.Where(snapshot => name.Length >= 4 && Convert.ToHexStringLower(snapshot.Head.Id).StartsWith(name, StringComparison.OrdinalIgnoreCase)).ToList();
+        var matching = heads.Where(head => name.Length >= 4 && Convert.ToHexStringLower(head.Id).StartsWith(name, StringComparison.OrdinalIgnoreCase)).ToList();
         return matching.Count switch
         {
-            1 => matching[0],
+            1 => Choose(matching[0], snapshots),
             0 => throw new HoldfastException(FailureTable.NotFound, $"There is no snapshot {name}."),
             _ => throw new HoldfastException(FailureTable.InvalidRequest, $"{name} is the beginning of {matching.Count} snapshots: give more digits."),
         };
@@ -141,7 +160,15 @@ public sealed class OpenedAccount : IDisposable
         Keyring.Dispose();
     }
 
-    private async Task<OpenedSnapshot> OpenSnapshotAsync(Head head, DateTimeOffset receivedAt, CancellationToken cancellation)
+    private OpenedSnapshot Choose(Head head, IReadOnlyList<OpenedSnapshot> snapshots)
+    {
+        var id = head.Id;
+        return snapshots.FirstOrDefault(snapshot => snapshot.Head.Id.AsSpan().SequenceEqual(id))
+            ?? throw Unreadable.First(snapshot => snapshot.Head.Id.AsSpan().SequenceEqual(id)).Failure;
+    }
+
+    private async Task<OpenedSnapshot> OpenSnapshotAsync(
+        Head head, DateTimeOffset receivedAt, IReadOnlyDictionary<uint, List<Head>> chains, CancellationToken cancellation)
     {
         var signed = await Source.ReadSignedAsync(head.SnapshotNumber, ObjectType.Snapshot, cancellation);
         return AccountView.Verified(() =>
@@ -152,6 +179,14 @@ public sealed class OpenedAccount : IDisposable
             }
 
             var stored = SnapshotObject.Parse(signed.Body.Span);
+
+            // What this computer's siblings saw must be in what the service shows now: a machine that recovers learns from them.
+            if (stored.Sightings.FirstOrDefault(seen => !chains.TryGetValue(seen.Computer, out var chain) || chain.Count < seen.Sequence || seen.Sequence == 0
+                || !chain[(int)seen.Sequence - 1].Id.AsSpan().SequenceEqual(seen.HeadId.Span)) is { } hidden)
+            {
+                throw new HoldfastException(FailureTable.Tampered, $"Snapshot {head.Sequence} of computer {head.Computer} saw snapshot {hidden.Sequence} of computer {hidden.Computer}, which the service does not show.");
+            }
+
             byte[] sealedBody = [.. stored.Salt.Span, .. stored.SealedBody.Span];
             var body = ObjectSealer.OpenPadded(_keys.Session(stored.Key).Key, SnapshotWriter.BodyContext(head.Account, signed.Header.Group, head.SnapshotNumber), sealedBody);
             return new OpenedSnapshot(head, SnapshotBody.Decode(body), stored, receivedAt, View.Log.Computers[head.Computer].Name);

@@ -32,18 +32,19 @@ public sealed class Restore(OpenedAccount account)
         blobs.Map = await account.ReadMapAsync(snapshot, cancellation);
         await account.Source.OpenAsync(options.Include.Count == 0 ? blobs.Map.Packs : [], cancellation);
         var target = Encoding.UTF8.GetBytes(options.Target);
-        Directory.CreateDirectory(options.Target);
+        Directory.CreateDirectory(options.Target, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var tree = new TreeReader(blobs);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var selection = new PathSelection(options.Include);
         var files = Channel.CreateBounded<FileToWrite>(FilesWaitingMax);
-        var walker = new RestoreWalker(tree, new PathSelection(options.Include), progress, files.Writer);
+        var walker = new RestoreWalker(tree, selection, progress, files.Writer);
         var root = new RestoringDirectory(null, DirectoryHandle.Open(target), options.Target, [], null, [], progress);
         await Stages.RunAllAsync(stop, [
             Task.Run(() => walker.WalkAsync(snapshot.Body.Root, root, target, stop.Token), stop.Token),
             .. Enumerable.Range(0, options.Writers).Select(_ => Task.Run(() => new FileWriter(tree, blobs, progress).RunAsync(files.Reader, stop.Token), stop.Token))]);
-        if (options.Include.Count > 0 && progress.Files + progress.Directories + progress.Others == 0)
+        if (selection.Missing.ToList() is { Count: > 0 } missing)
         {
-            throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no {string.Join(", ", options.Include)}.");
+            throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no {string.Join(", ", missing)}.");
         }
     }
 }

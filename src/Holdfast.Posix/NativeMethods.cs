@@ -97,7 +97,4 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(C)]
     internal static partial uint geteuid();
-
-    [LibraryImport(C)]
-    internal static partial uint umask(uint mask);
 }

@@ -116,9 +116,6 @@ public static unsafe class PosixFile
     /// <summary>True if this process may do everything.</summary>
     public static bool IsRoot => NativeMethods.geteuid() == 0;
 
-    /// <summary>Clears the mask of permissions, so that modes are made as asked for.</summary>
-    public static void ClearMask() => _ = NativeMethods.umask(0);
-
     private static void Check(int result, string call, string path)
     {
         if (result != 0)

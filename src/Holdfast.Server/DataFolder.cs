@@ -47,6 +47,12 @@ internal sealed class DataFolder : IDisposable
 
         File.Delete(ReadyFile(root));
         var isNew = !File.Exists(Path.Combine(root, "authority.key"));
+        if (isNew && File.Exists(Path.Combine(root, "directory.db")))
+        {
+            file.Dispose();
+            throw new HoldfastException(FailureTable.LocalState, $"{root} has databases but no authority.key: restore the key from its copy; a new one would void every receipt.");
+        }
+
         var folder = new DataFolder(root, file, isNew);
         if (isNew)
         {

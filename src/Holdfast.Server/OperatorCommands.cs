@@ -58,7 +58,7 @@ internal static class OperatorCommands
             throw new HoldfastException(FailureTable.TokenInvalid, $"{tokenFile} is missing: run `holdfastd operator create NAME --data {root}` first.");
         }
 
-        using var http = new HttpClient { BaseAddress = new Uri(url) };
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = !new Uri(url).IsLoopback, AllowAutoRedirect = false }) { BaseAddress = new Uri(url) };
         using var request = new HttpRequestMessage(method, path) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(tokenFile, cancellation)).Trim());
         try

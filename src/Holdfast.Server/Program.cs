@@ -3,14 +3,17 @@ using Holdfast.Server;
 
 try
 {
-    return await Commands.Build().Parse(args).InvokeAsync(new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await Commands.Build().Parse(args).InvokeAsync(new System.CommandLine.InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Service.DrainTimeout + TimeSpan.FromSeconds(5),
+    });
 }
 catch (HoldfastException exception)
 {
     await Console.Error.WriteLineAsync($"holdfastd: {exception.Message}\n  {exception.Kind.Guidance}");
     return exception.Kind.ExitCode;
 }
-catch (IOException exception)
+catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException)
 {
     await Console.Error.WriteLineAsync($"holdfastd: {exception.Message}");
     return ExitCode.Failed;

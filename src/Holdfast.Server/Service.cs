@@ -13,20 +13,27 @@ namespace Holdfast.Server;
 /// <summary>One process with authority and pod: opens the data folder, serves both, says when it is ready, and drains on SIGTERM.</summary>
 internal static class Service
 {
+    /// <summary>What uploads in flight get to finish in after SIGTERM.</summary>
+    public static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(30);
+
     public static async Task<int> RunAsync(string dataRoot, string listen, string? publicUrl, CancellationToken cancellation)
     {
         RefusePlaintextOffLoopback(listen);
+        if (publicUrl is not null)
+        {
+            RefusePlaintextOffLoopback(publicUrl);
+        }
         using var data = DataFolder.Open(dataRoot);
         using var authorityKey = data.ReadKey("authority.key");
         using var podKey = data.ReadKey("pod.key");
         using var pod = new Pod(data.PodRoot, new PodKeys(podKey, [authorityKey]), TimeProvider.System);
-        using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(10) };
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(10) };
         var bootstrap = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
 
         await using var app = BuildWeb(listen);
         string BoundUrl() => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         using var authority = new Authority.Authority(
-            data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), authorityKey, [podKey]), http, bootstrap, TimeProvider.System);
+            data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, [podKey]), http, bootstrap, TimeProvider.System);
         app.UseMiddleware<Problems>();
         app.MapOpenApi();
         app.MapGet("/healthz", () => "ok").ExcludeFromDescription();
@@ -34,7 +41,7 @@ internal static class Service
         authority.Map(app);
 
         await app.StartAsync(cancellation);
-        await authority.RecoverAsync(cancellation);
+        await authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
         DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), BoundUrl() + "\n");
         Console.WriteLine($"holdfastd {Product.Version} serves {BoundUrl()} from {data.Root}; one drive: checksums find damage, nothing repairs it yet.");
         try
@@ -52,16 +59,20 @@ internal static class Service
     private static WebApplication BuildWeb(string listen)
     {
         var builder = WebApplication.CreateSlimBuilder();
+
+        // Only what the command line says counts: no file or variable may open another port.
+        builder.Configuration.Sources.Clear();
         builder.WebHost.UseKestrelHttpsConfiguration().UseUrls(listen);
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = 4 << 20;
             options.Limits.MaxConcurrentConnections = 10_000;
-            options.Limits.MinRequestBodyDataRate = null;
+            options.Limits.MinRequestBodyDataRate = new Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(30));
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = DrainTimeout);
         builder.Services.AddOpenApi();
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, new Protocol.Messages.MessageJson()));
@@ -71,7 +82,7 @@ internal static class Service
 
     private static void RefusePlaintextOffLoopback(string listen)
     {
-        if (!Uri.TryCreate(listen, UriKind.Absolute, out var address))
+        if (listen.Contains(';', StringComparison.Ordinal) || !Uri.TryCreate(listen, UriKind.Absolute, out var address))
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"'{listen}' is not an address such as http://127.0.0.1:8750.");
         }

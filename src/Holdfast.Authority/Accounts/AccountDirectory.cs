@@ -20,9 +20,15 @@ internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider tim
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
-    public Task AddOperatorAsync(string name, byte[] tokenHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
-        connection.Execute("INSERT INTO operators (name, token_hash, created_at) VALUES (@name, @tokenHash, @Now) ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash",
-            new { name, tokenHash, Now }, transaction), cancellation);
+    public async Task AddOperatorAsync(string name, byte[] tokenHash, CancellationToken cancellation)
+    {
+        var added = await database.WriteAsync((connection, transaction) => connection.Execute(
+            "INSERT INTO operators (name, token_hash, created_at) VALUES (@name, @tokenHash, @Now) ON CONFLICT (name) DO NOTHING", new { name, tokenHash, Now }, transaction), cancellation);
+        if (added == 0)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"There is an operator '{name}' already.");
+        }
+    }
 
     public string? FindOperator(byte[] tokenHash) => database.Read((connection, transaction) =>
         connection.QuerySingleOrDefault<string>("SELECT name FROM operators WHERE token_hash = @tokenHash", new { tokenHash }, transaction));

@@ -18,17 +18,45 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
 {
     private const int AnsweredFramesMax = 10_000;
 
+    /// <summary>Receipts of one commit; a session hands in the others when it asks for numbers.</summary>
+    private const int ReceiptsMax = 512;
+
+    /// <summary>Packs that one segment may cover, and segments it may replace: bounds the transaction.</summary>
+    private const int CoveredMax = 1 << 16;
+
     public async Task<SnapshotCommitted> CommitAsync(Device device, CommitSnapshot request, CancellationToken cancellation)
     {
         var draft = Verify(device, request);
+        var id = draft.Head.Id;
+        if (store.Read(device.Place.Account, transaction => FirstAnswer(transaction, id)) is { } answered)
+        {
+            await objects.PlaceAsync(device.Place, cancellation);
+            return new SnapshotCommitted(Convert.ToHexStringLower(id), answered);
+        }
+
         await ReadSnapshotAsync(draft, cancellation);
         await ReadSegmentsAsync(draft, cancellation);
-        var baseId = request.Base is null ? null : Convert.FromHexString(request.Base);
+        var baseId = ParseBase(request.Base);
         var receivedAt = await TryCommitAsync(device, draft, baseId, cancellation)
             ?? await TryCommitAsync(device, draft, null, cancellation)
             ?? throw new InvalidOperationException("a commit without a base needs none");
         await objects.PlaceAsync(device.Place, cancellation);
-        return new SnapshotCommitted(Convert.ToHexStringLower(draft.Head.Id), receivedAt);
+        return new SnapshotCommitted(Convert.ToHexStringLower(id), receivedAt);
+    }
+
+    private static long? FirstAnswer(AccountTransaction transaction, byte[] id) =>
+        transaction.Find<long?>("SELECT received_at FROM snapshots WHERE account_id = @account AND head_id = @id", new { id });
+
+    private static byte[]? ParseBase(string? text)
+    {
+        try
+        {
+            return text is null ? null : Convert.FromHexString(text);
+        }
+        catch (FormatException exception)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "The base is no head id.", exception);
+        }
     }
 
     /// <summary>The head and every receipt must be signed by whom they say: computer and pod.</summary>
@@ -42,6 +70,11 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
                 || !computers.TryGetValue(head.Computer, out var computer) || computer.IsRevoked || !head.IsSignedBy(computer.SigningKey.Span))
             {
                 throw new HoldfastException(FailureTable.Forbidden, "The head is not signed by this computer as the account log certifies it.");
+            }
+
+            if (request.Receipts.Count > ReceiptsMax)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, $"At most {ReceiptsMax} receipts at once: hand them in with the session's grants.");
             }
 
             return new Draft(request.Session, head, ReceiptVerification.Verify(pod, computer, head.Account, request.Receipts));
@@ -58,7 +91,13 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         var bytes = await pod.GetAsync(new ObjectName(draft.Head.Account, ObjectSpace.Numbered, draft.Head.SnapshotNumber), 0, Limits.SmallObjectLengthMax, cancellation);
         try
         {
-            var snapshot = SnapshotObject.Parse(SignedObject.Parse(bytes, ObjectType.Snapshot).Body.Span);
+            var signed = SignedObject.Parse(bytes, ObjectType.Snapshot);
+            if (signed.Header.Account != draft.Head.Account || signed.Header.Computer != draft.Head.Computer || signed.Header.Number != draft.Head.SnapshotNumber)
+            {
+                throw new MalformedObjectException("head", "its snapshot is another computer's");
+            }
+
+            var snapshot = SnapshotObject.Parse(signed.Body.Span);
             if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(draft.Head.SnapshotHash.Span)
                 || !SHA256.HashData(SnapshotObject.EncodePages(snapshot.Pages)).AsSpan().SequenceEqual(draft.Head.PageListHash.Span)
                 || !SHA256.HashData(SnapshotObject.EncodeSightings(snapshot.Sightings)).AsSpan().SequenceEqual(draft.Head.SightingsHash.Span))
@@ -80,10 +119,10 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         foreach (var (_, receipt) in draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment))
         {
             var name = new ObjectName(draft.Head.Account, ObjectSpace.Numbered, receipt.Name);
-            var bytes = await pod.GetAsync(name, 0, receipt.Length, cancellation);
-            var layout = SegmentLayout.Parse(SignedObject.Parse(bytes, ObjectType.IndexSegment).Body.Span);
-            draft.IndexedPacks.AddRange(layout.PacksCovered);
-            draft.ReplacedSegments.AddRange(layout.SegmentsReplaced);
+            var bytes = await pod.GetAsync(name, 0, Math.Min(receipt.Length, SegmentHeadLength), cancellation);
+            var (covered, replaced) = SegmentLayout.ParseNumbers(bytes.AsSpan(ObjectHeader.Length), CoveredMax);
+            draft.IndexedPacks.UnionWith(covered);
+            draft.ReplacedSegments.UnionWith(replaced);
         }
     }
 
@@ -99,7 +138,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         var fresh = await NewFramesAsync(draft, basePages, cancellation);
         return await store.WriteAsync(device.Place, transaction =>
         {
-            if (transaction.Find<long?>("SELECT received_at FROM snapshots WHERE account_id = @account AND head_id = @id", new { id = draft.Head.Id }) is { } first)
+            if (FirstAnswer(transaction, draft.Head.Id) is { } first)
             {
                 return first;
             }
@@ -128,26 +167,32 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         foreach (var reference in draft.Pages)
         {
             var old = basePages.GetValueOrDefault(reference.Index);
-            if (old is not null && old.Hash.Span.SequenceEqual(reference.Hash.Span))
+            if (old is not null && old.Number == reference.Number && old.Hash.Span.SequenceEqual(reference.Hash.Span))
             {
                 continue;
             }
 
-            var known = new ReferenceMap();
-            if (old is not null)
+            fresh.Add(await maps.ReadPageAsync(draft.Head.Account, reference, cancellation));
+            if (old is not null && await TryReadPageAsync(draft.Head.Account, old, cancellation) is { } known)
             {
-                known.Add(await maps.ReadPageAsync(draft.Head.Account, old, cancellation));
-            }
-
-            var added = new ReferenceMap();
-            added.Add(await maps.ReadPageAsync(draft.Head.Account, reference, cancellation));
-            foreach (var frame in added.Frames().Where(frame => !known.Contains(frame)))
-            {
-                fresh.Add(frame);
+                fresh.Remove(known);
             }
         }
 
         return fresh;
+    }
+
+    /// <summary>A base page that cannot be read spares nothing: then all frames of the new page are checked.</summary>
+    private async Task<MapPage?> TryReadPageAsync(AccountId account, MapPageReference reference, CancellationToken cancellation)
+    {
+        try
+        {
+            return await maps.ReadPageAsync(account, reference, cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind != FailureTable.PodUnavailable)
+        {
+            return null;
+        }
     }
 
     private static void CheckChain(AccountTransaction transaction, Head head)
@@ -163,44 +208,48 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     /// <summary>Makes granted and condemned packs live and stamps them; what is not there rolls everything back and is named.</summary>
     private static void Revive(AccountTransaction transaction, ReferenceMap fresh)
     {
-        var missing = new List<MissingFrame>();
-        foreach (var pack in fresh.Frames().GroupBy(frame => frame.Number))
+        var (count, named) = (0L, new List<MissingFrame>());
+        foreach (var pack in fresh.Packs)
         {
             var forwards = transaction.Query<(long Slot, long Number)>(
-                "SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @number AND deleted = 0", new { number = pack.Key })
+                "SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @pack AND deleted = 0", new { pack })
                 .ToDictionary(row => (uint)row.Slot, row => row.Number);
-            foreach (var place in pack.GroupBy(frame => forwards.GetValueOrDefault(frame.Slot, frame.Number)))
+            var frames = fresh.FramesOf(pack).Where(frame => !forwards.ContainsKey(frame.Slot));
+            var held = frames.Any() ? Stamp(transaction, pack) : null;
+            foreach (var frame in frames.Where(frame => held is null || frame.Slot >= held)
+                .Concat(forwards.Where(moved => fresh.Contains(new Address(pack, moved.Key)) && Stamp(transaction, moved.Value) is null).Select(moved => new Address(pack, moved.Key))))
             {
-                var frames = transaction.Find<long?>(
-                    """
-                    UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
-                    WHERE account_id = @account AND number = @number AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
-                    RETURNING frames
-                    """, new { number = place.Key });
-                missing.AddRange(place.Where(frame => frames is null || (place.Key == frame.Number && frame.Slot >= frames))
-                    .Select(frame => new MissingFrame(frame.Number, frame.Slot)));
+                if (count++ < AnsweredFramesMax)
+                {
+                    named.Add(new MissingFrame(frame.Number, frame.Slot));
+                }
             }
         }
 
-        if (missing.Count > 0)
+        if (count > 0)
         {
-            throw new HoldfastException(FailureTable.MissingFrames, $"{missing.Count} frames that the snapshot needs are not stored.")
-            {
-                Missing = missing.Count <= AnsweredFramesMax ? missing : missing[..AnsweredFramesMax],
-            };
+            throw new HoldfastException(FailureTable.MissingFrames, $"{count} frames that the snapshot needs are not stored.") { Missing = named };
         }
     }
+
+    /// <summary>Stamps a pack that is stored and not on its way out; how many frames it holds, or null.</summary>
+    private static long? Stamp(AccountTransaction transaction, long number) => transaction.Find<long?>(
+        """
+        UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
+        WHERE account_id = @account AND number = @number AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
+        RETURNING frames
+        """, new { number });
 
     private long Insert(AccountTransaction transaction, Device device, Draft draft)
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         var id = draft.Head.Id;
-        foreach (var number in draft.Pages.Select(page => page.Number).Append(draft.Head.SnapshotNumber)
-            .Concat(draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => (uint)item.Receipt.Name)))
+        foreach (var (number, type) in draft.Pages.Select(page => (page.Number, ObjectType.MapPage)).Append((draft.Head.SnapshotNumber, ObjectType.Snapshot))
+            .Concat(draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => ((uint)item.Receipt.Name, ObjectType.IndexSegment))))
         {
             if (transaction.Execute(
-                "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')",
-                new { number }) != 1)
+                "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND type = @type AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')",
+                new { number, type = (int)type }) != 1)
             {
                 throw new HoldfastException(FailureTable.MissingFrames, $"Object {number}, which the snapshot needs, is not stored.");
             }
@@ -237,12 +286,15 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         return now;
     }
 
+    /// <summary>The plain head of a segment with the most numbers it may have.</summary>
+    private static readonly int SegmentHeadLength = ObjectHeader.Length + SegmentLayout.HeadLength(2 * CoveredMax);
+
     private sealed record Draft(long Session, Head Head, IReadOnlyList<(byte[] Bytes, Receipt Receipt)> Receipts)
     {
         public IReadOnlyList<MapPageReference> Pages { get; set; } = [];
 
-        public List<uint> IndexedPacks { get; } = [];
+        public SortedSet<uint> IndexedPacks { get; } = [];
 
-        public List<uint> ReplacedSegments { get; } = [];
+        public SortedSet<uint> ReplacedSegments { get; } = [];
     }
 }

@@ -1,5 +1,4 @@
 using Holdfast.Authority.Accounts;
-using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
 using Holdfast.Format;
 using Holdfast.Format.Objects;
@@ -10,7 +9,7 @@ using Holdfast.Protocol.Grants;
 namespace Holdfast.Authority.Committing;
 
 /// <summary>Reads reference maps from the pod: the server's only knowledge of what a snapshot needs.</summary>
-internal sealed class SnapshotMaps(AccountStore store, PodClient pod)
+internal sealed class SnapshotMaps(PodClient pod)
 {
     /// <summary>A page, proved to be the one whose hash is given.</summary>
     public async Task<MapPage> ReadPageAsync(AccountId account, MapPageReference reference, CancellationToken cancellation)
@@ -41,23 +40,5 @@ internal sealed class SnapshotMaps(AccountStore store, PodClient pod)
         return transaction.Query<(long Index, long Number, byte[] Hash)>(
             "SELECT page_index, page_number, page_hash FROM snapshot_pages WHERE account_id = @account AND head_id = @headId AND deleted = 0", new { headId })
             .ToDictionary(row => (uint)row.Index, row => new MapPageReference((uint)row.Index, (uint)row.Number, row.Hash));
-    }
-
-    /// <summary>Packs that the computer's own live snapshots name: what a write-only computer may read.</summary>
-    public async Task<HashSet<uint>> OfComputerAsync(Device device, CancellationToken cancellation)
-    {
-        var pages = store.Read(device.Place.Account, transaction => transaction.Query<(long Index, long Number, byte[] Hash)>(
-            """
-            SELECT DISTINCT p.page_index, p.page_number, p.page_hash FROM snapshot_pages p JOIN snapshots s ON s.account_id = p.account_id AND s.head_id = p.head_id
-            WHERE p.account_id = @account AND s.computer = @computer AND s.state = 'live' AND p.deleted = 0
-            """, new { device.Computer }));
-        var packs = new HashSet<uint>();
-        foreach (var (index, number, hash) in pages)
-        {
-            var page = await ReadPageAsync(device.Place.Account, new MapPageReference((uint)index, (uint)number, hash), cancellation);
-            packs.UnionWith(page.Packs.Select(pack => pack.Pack));
-        }
-
-        return packs;
     }
 }

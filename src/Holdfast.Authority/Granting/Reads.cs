@@ -1,5 +1,4 @@
 using Holdfast.Authority.Accounts;
-using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
 using Holdfast.Format.Objects;
@@ -10,23 +9,22 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Granting;
 
 /// <summary>Permissions to read: where objects lie now, signed and narrow. No gate ever stands before them.</summary>
-internal sealed class Reads(AccountStore store, PodClient pod, SnapshotMaps maps)
+internal sealed class Reads(AccountStore store, PodClient pod)
 {
     /// <summary>Most objects one request may name.</summary>
     public const int ObjectsAtOnceMax = 1024;
 
     private static readonly TimeSpan _life = TimeSpan.FromHours(1);
 
-    public async Task<ReadsOpened> OpenAsync(Device device, OpenReads request, CancellationToken cancellation)
+    public ReadsOpened Open(Device device, OpenReads request)
     {
         if (request.Numbers.Count > ObjectsAtOnceMax)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"At most {ObjectsAtOnceMax} objects at once.");
         }
 
-        var own = device.Rights == DeviceRights.Add ? await maps.OfComputerAsync(device, cancellation) : null;
         return store.Read(device.Place.Account, transaction => new ReadsOpened(
-            [.. request.Numbers.Distinct().SelectMany(number => Places(transaction, number), (number, row) => Open(device, number, row, request.TablesOnly, own))]));
+            [.. request.Numbers.Distinct().SelectMany(number => Places(transaction, number), (number, row) => Open(device, number, row, request.TablesOnly))]));
     }
 
     /// <summary>The object itself; and for a pack, those that its frames were moved to.</summary>
@@ -37,13 +35,14 @@ internal sealed class Reads(AccountStore store, PodClient pod, SnapshotMaps maps
           AND (number = @number OR number IN (SELECT number FROM forwards WHERE account_id = @account AND origin_number = @number AND deleted = 0))
         """, new { number });
 
-    private ReadGrant Open(Device device, uint number, Row row, bool tablesOnly, HashSet<uint>? own)
+    /// <summary>A write-only computer reads what it wrote itself; of others', the index segments and the tables of packs, which its group's keys open.</summary>
+    private ReadGrant Open(Device device, uint number, Row row, bool tablesOnly)
     {
         var isPack = row.Type == (int)ObjectType.Pack;
-        var mayReadAll = device.Rights == DeviceRights.Read || !isPack || own!.Contains(number);
-        if (row.Type == (int)ObjectType.Snapshot && device.Rights != DeviceRights.Read && row.Computer != device.Computer)
+        var mayReadAll = device.Rights == DeviceRights.Read || row.Computer == device.Computer || row.Type == (int)ObjectType.IndexSegment;
+        if (!mayReadAll && !isPack)
         {
-            throw new HoldfastException(FailureTable.Forbidden, $"Object {number} is another computer's snapshot.");
+            throw new HoldfastException(FailureTable.Forbidden, $"Object {number} is another computer's.");
         }
 
         var firstByte = isPack && (tablesOnly || !mayReadAll) ? row.TablesOffset : 0;

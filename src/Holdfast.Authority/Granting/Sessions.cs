@@ -111,7 +111,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
 
     private async Task RecoverReceiptsAsync(Device device, CancellationToken cancellation)
     {
-        var since = (time.GetUtcNow() - UploadLife - UploadLife).ToUnixTimeSeconds();
+        var since = (time.GetUtcNow() - TimeSpan.FromDays(7)).ToUnixTimeSeconds();
         var unknown = store.Read(device.Place.Account, transaction => transaction.Query<long>(
             """
             SELECT o.number FROM objects o JOIN sessions s ON s.account_id = o.account_id AND s.session = o.session
@@ -120,7 +120,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         var found = new List<byte[]>();
         foreach (var number in unknown)
         {
-            if (await pod.StatAsync(new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)number), cancellation) is { } bytes)
+            if (await TryStatAsync(device, number, cancellation) is { } bytes)
             {
                 found.Add(bytes);
             }
@@ -128,8 +128,34 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
 
         if (found.Count > 0)
         {
-            var verified = ReceiptVerification.Verify(pod, Certified(device), device.Place.Account, found);
+            var computer = Certified(device);
+            var verified = found.SelectMany(bytes => TryVerify(computer, device, bytes)).ToList();
             await store.WriteAsync(device.Place, transaction => verified.Count(item => Record(transaction, device, item.Receipt, item.Bytes)), cancellation);
+        }
+    }
+
+    /// <summary>An object that is damaged or of somebody else is as good as none: it must not keep its computer from backing up.</summary>
+    private async Task<byte[]?> TryStatAsync(Device device, long number, CancellationToken cancellation)
+    {
+        try
+        {
+            return await pod.StatAsync(new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)number), cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject)
+        {
+            return null;
+        }
+    }
+
+    private List<(byte[] Bytes, Receipt Receipt)> TryVerify(CertifiedComputer computer, Device device, byte[] receipt)
+    {
+        try
+        {
+            return ReceiptVerification.Verify(pod, computer, device.Place.Account, [receipt]);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.Forbidden)
+        {
+            return [];
         }
     }
 }

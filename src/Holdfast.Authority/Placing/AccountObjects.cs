@@ -1,6 +1,7 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Authority.Placing;
@@ -58,13 +59,21 @@ internal sealed class AccountObjects(AccountStore store, AccountDirectory direct
     }
 
     /// <summary>At start: what a crash left behind.</summary>
-    public async Task PlaceAllAsync(CancellationToken cancellation)
+    public async Task PlaceAllAsync(Action<string> report, CancellationToken cancellation)
     {
         foreach (var account in store.WithUnplacedObjects())
         {
-            if (directory.Find(account) is { } place)
+            try
             {
-                await PlaceAsync(place, cancellation);
+                if (directory.Find(account) is { } place)
+                {
+                    await PlaceAsync(place, cancellation);
+                }
+            }
+            catch (HoldfastException exception)
+            {
+                // One account's trouble keeps nobody else from working; its next commit tries again.
+                report($"account {account}: {exception.Message}");
             }
         }
     }

@@ -7,15 +7,15 @@ using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Authority.Placing;
 
-/// <summary>Where bulk data lies (an address that is known once the port is bound), and the keys on both sides of a grant and a receipt.</summary>
-public sealed record PodPlace(Func<string> Url, ECDsa AuthorityKey, IReadOnlyList<ECDsa> PodKeys);
+/// <summary>Where bulk data lies, as clients reach it and as this process does (addresses that are known once the port is bound), and the keys on both sides of a grant and a receipt.</summary>
+public sealed record PodPlace(Func<string> PublicUrl, Func<string> InternalUrl, ECDsa AuthorityKey, IReadOnlyList<ECDsa> PodKeys);
 
 /// <summary>The authority as a client of a pod: small objects only (map pages, snapshots, heads, the log, keyrings), under grants it signs for itself.</summary>
 internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider time)
 {
     private static readonly TimeSpan _grantLife = TimeSpan.FromMinutes(5);
 
-    public string Url => place.Url();
+    public string Url => place.PublicUrl();
 
     /// <summary>Signs a grant for a client.</summary>
     public string Sign(GrantMethod method, ObjectName name, uint computer, long lengthMax, long firstByte, TimeSpan life) => new Grant
@@ -54,7 +54,7 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
 
     private HttpRequestMessage Request(HttpMethod method, GrantMethod grantMethod, ObjectName name, string suffix = "", long lengthMax = 0)
     {
-        var request = new HttpRequestMessage(method, $"{place.Url()}/pod/v1/objects/{name}{suffix}");
+        var request = new HttpRequestMessage(method, $"{place.InternalUrl()}/pod/v1/objects/{name}{suffix}");
         request.Headers.Authorization = new AuthenticationHeaderValue("Grant", Sign(grantMethod, name, 0, lengthMax, 0, _grantLife));
         return request;
     }
@@ -66,7 +66,7 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
         {
             response = await http.SendAsync(request, cancellation);
         }
-        catch (HttpRequestException exception)
+        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException { InnerException: TimeoutException })
         {
             throw new HoldfastException(FailureTable.PodUnavailable, $"The pod cannot be reached for {name}.", exception);
         }

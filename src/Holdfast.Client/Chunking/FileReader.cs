@@ -10,7 +10,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Holdfast.Client.Chunking;
 
 /// <summary>Reads files, cuts them into chunks, and stores the chunks that are new. One per thread of work.</summary>
-internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller lists, BackupProgress progress)
+internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller lists, FileSystems fileSystems, BackupProgress progress)
 {
     private const int BufferLength = 1 << 20;
 
@@ -28,7 +28,7 @@ internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller 
             }
             catch (PosixException exception) when (exception.Error == Errno.NoEntry)
             {
-                // Vanished between the walk and here: as if it had never been there.
+                progress.Unreadable(job.Path, "it vanished before it was read");
             }
             catch (PosixException exception)
             {
@@ -56,8 +56,8 @@ internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller 
 
         var content = new ContentBuilder(lists, cancellation);
         await ReadContentAsync(file, before, job.Path, content, cancellation);
-        var attributes = Entries.Attributes(PosixAttributes.List(file, job.Path));
-        var entry = Entries.Of(job.Name, before, EntryType.File, attributes) with { Size = content.Length, HardLink = job.HardLink };
+        var attributes = Attributes(file, job.Path);
+        var entry = Entries.Of(job.Name, before, EntryType.File, attributes) with { Size = content.Length, HardLink = fileSystems.HardLinkOf(before) };
         entry = await content.FinishAsync(entry);
         entry = await StoreLongAttributesAsync(entry, content, job.Path, cancellation);
 
@@ -144,6 +144,20 @@ internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller 
         }
 
         return result;
+    }
+
+    /// <summary>Attributes that cannot be read are reported; the file is kept without them.</summary>
+    private List<ExtendedAttribute> Attributes(SafeFileHandle file, string path)
+    {
+        try
+        {
+            return Entries.Attributes(PosixAttributes.List(file, path));
+        }
+        catch (PosixException exception)
+        {
+            progress.Unreadable(path, exception.Message);
+            return [];
+        }
     }
 
     private static SafeFileHandle Open(FileJob job)

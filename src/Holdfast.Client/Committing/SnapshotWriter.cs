@@ -19,29 +19,48 @@ internal sealed record CommittedSnapshot(Head Head, DateTimeOffset ReceivedAt, I
 internal sealed class SnapshotWriter(
     Computer computer, ServiceClient service, NumberSource numbers, Uploader uploader, FrameRegistry frames, SessionKey session, RandomSource random)
 {
-    /// <summary>Stores an index segment over everything this run stored or found unindexed, and keeps a copy in the cache.</summary>
-    public async Task WriteSegmentAsync(BlobIndex index, ComputerFolders folders, CancellationToken cancellation)
+    /// <summary>A segment of about 24 MB; the format allows five times that.</summary>
+    private const int SegmentRowsMax = 500_000;
+
+    /// <summary>Stores index segments over everything this run stored or found unindexed, and keeps copies in the cache.</summary>
+    public async Task WriteSegmentsAsync(BlobIndex index, ComputerFolders folders, CancellationToken cancellation)
     {
-        if (uploader.Packs.Count == 0)
+        var rows = index.SessionRows();
+        var byPack = rows.Select(row => (Row: row, Frame: frames[row.Frame])).GroupBy(row => row.Frame.Number).ToDictionary(group => group.Key, group => group.ToList());
+        var packs = new List<uint>();
+        var count = 0;
+        foreach (var pack in uploader.Packs)
         {
-            return;
+            packs.Add(pack);
+            count += byPack.GetValueOrDefault(pack)?.Count ?? 0;
+            if (count >= SegmentRowsMax)
+            {
+                await WriteSegmentAsync(packs, byPack, folders, cancellation);
+                packs.Clear();
+                count = 0;
+            }
         }
 
-        var directory = uploader.Frames.Values.OrderBy(entry => entry.Address).ToList();
+        if (packs.Count > 0)
+        {
+            await WriteSegmentAsync(packs, byPack, folders, cancellation);
+        }
+    }
+
+    private async Task WriteSegmentAsync(
+        List<uint> packs, Dictionary<uint, List<(BlobRow Row, Address Frame)>> byPack, ComputerFolders folders, CancellationToken cancellation)
+    {
+        var covered = packs.ToHashSet();
+        var directory = uploader.Frames.Values.Where(entry => covered.Contains(entry.Address.Number)).OrderBy(entry => entry.Address).ToList();
         var ordinals = new Dictionary<Address, uint>(directory.Count);
         for (var i = 0; i < directory.Count; i++)
         {
             ordinals.Add(directory[i].Address, (uint)i);
         }
 
-        var rows = index.SessionRows();
-        for (var i = 0; i < rows.Count; i++)
-        {
-            rows[i] = rows[i] with { Frame = ordinals[frames[rows[i].Frame]] };
-        }
-
+        var rows = packs.SelectMany(pack => byPack.GetValueOrDefault(pack, [])).Select(row => row.Row with { Frame = ordinals[row.Frame] }).ToList();
         rows.Sort();
-        var content = new SegmentContent([.. uploader.Packs], directory, rows);
+        var content = new SegmentContent([.. packs], directory, rows);
         var grant = await numbers.TakeAsync(cancellation);
         var body = SegmentSealing.Seal(computer.Account, grant.Number, computer.Group, content, random);
         await PutAsync(grant, ObjectType.IndexSegment, body, cancellation);

@@ -28,13 +28,15 @@ public sealed class TreeComparison
     public static TreeComparison Compare(string left, string right, CancellationToken cancellation)
     {
         var comparison = new TreeComparison();
-        using var leftParent = DirectoryHandle.Open(Path.GetDirectoryName(Path.GetFullPath(left)) ?? "/");
-        using var rightParent = DirectoryHandle.Open(Path.GetDirectoryName(Path.GetFullPath(right)) ?? "/");
+        using var leftParent = DirectoryHandle.Open(Path.GetDirectoryName(Full(left)) ?? "/");
+        using var rightParent = DirectoryHandle.Open(Path.GetDirectoryName(Full(right)) ?? "/");
         comparison.CompareEntries(leftParent, Name(left), rightParent, Name(right), left, cancellation);
         return comparison;
     }
 
-    private static byte[] Name(string path) => Encoding.UTF8.GetBytes(Path.GetFileName(Path.GetFullPath(path).TrimEnd('/')) is { Length: > 0 } name ? name : ".");
+    private static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path.Length == 0 ? "." : path));
+
+    private static byte[] Name(string path) => Encoding.UTF8.GetBytes(Path.GetFileName(Full(path)) is { Length: > 0 } name ? name : ".");
 
     private void CompareEntries(DirectoryHandle leftParent, byte[] leftName, DirectoryHandle rightParent, byte[] rightName, string path, CancellationToken cancellation)
     {

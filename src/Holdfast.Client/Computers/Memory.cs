@@ -71,7 +71,18 @@ public sealed class Memory
 
     public void Save(AccountLog log, IReadOnlyDictionary<uint, Head> newest)
     {
-        _seen = new SeenState(newest.ToDictionary(pair => pair.Key, pair => new SeenHead(pair.Value.Sequence, pair.Value.Id)), log.Sequence, log.LastHash.ToArray());
+        // Another command may have seen more meanwhile: what is later stays.
+        var stored = PrivateFile.TryRead(_path, LocalJson.Default.SeenState) ?? _seen;
+        var heads = newest.ToDictionary(pair => pair.Key, pair => new SeenHead(pair.Value.Sequence, pair.Value.Id));
+        foreach (var (computer, head) in stored.Heads)
+        {
+            if (!heads.TryGetValue(computer, out var own) || own.Sequence < head.Sequence)
+            {
+                heads[computer] = head;
+            }
+        }
+
+        _seen = stored.LogSequence > log.Sequence ? stored with { Heads = heads } : new SeenState(heads, log.Sequence, log.LastHash.ToArray());
         PrivateFile.Write(_path, _seen, LocalJson.Default.SeenState);
     }
 }

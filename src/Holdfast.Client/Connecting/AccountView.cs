@@ -47,7 +47,7 @@ public sealed class AccountView
     /// <summary>The newest head of each computer, checked against what was seen before.</summary>
     public IReadOnlyDictionary<uint, Head> VerifyNewest(IEnumerable<byte[]> heads)
     {
-        var newest = heads.Select(Verify).ToDictionary(head => head.Computer);
+        var newest = heads.Select(Verify).GroupBy(head => head.Computer).ToDictionary(group => group.Key, group => group.MaxBy(head => head.Sequence)!);
         Memory.Check(newest);
         return newest;
     }

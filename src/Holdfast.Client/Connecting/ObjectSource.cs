@@ -22,7 +22,7 @@ internal sealed class ObjectSource(ServiceClient service, Computer computer, Acc
     {
         foreach (var batch in numbers.Where(number => !_grants.ContainsKey(number)).Distinct().Chunk(AskAtOnce))
         {
-            foreach (var group in (await service.OpenReadsAsync(new OpenReads(batch, tablesOnly), cancellation)).GroupBy(grant => grant.Number))
+            foreach (var group in (await service.OpenReadsAsync(new OpenReads(batch, tablesOnly), cancellation)).Where(IsSane).GroupBy(grant => grant.Number))
             {
                 _grants[group.Key] = [.. group];
             }
@@ -84,8 +84,37 @@ internal sealed class ObjectSource(ServiceClient service, Computer computer, Acc
         });
     }
 
-    public Task ReadAsync(ReadGrant place, long offset, Memory<byte> destination, CancellationToken cancellation) =>
+    /// <summary>Reads a range. A grant that has expired meanwhile is asked for again: restores may take days.</summary>
+    public async Task ReadAsync(ReadGrant place, long offset, Memory<byte> destination, CancellationToken cancellation)
+    {
+        var current = Current(place);
+        try
+        {
+            await GetAsync(current, offset, destination, cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.GrantInvalid)
+        {
+            _grants.TryRemove(place.Number, out _);
+            await OpenAsync([place.Number], cancellation);
+            var renewed = Current(place);
+            if (renewed.Grant == current.Grant)
+            {
+                throw;
+            }
+
+            await GetAsync(renewed, offset, destination, cancellation);
+        }
+    }
+
+    private Task GetAsync(ReadGrant place, long offset, Memory<byte> destination, CancellationToken cancellation) =>
         service.GetObjectAsync(place.PodUrl, new ObjectName(computer.Account, ObjectSpace.Numbered, place.At), place.Grant, offset, destination, cancellation);
+
+    /// <summary>The newest grant for the same place.</summary>
+    private ReadGrant Current(ReadGrant place) =>
+        _grants.TryGetValue(place.Number, out var grants) ? grants.FirstOrDefault(grant => grant.At == place.At) ?? place : place;
+
+    /// <summary>Numbers that no honest service gives are as good as no answer.</summary>
+    private static bool IsSane(ReadGrant grant) => grant.Length > 0 && grant.TablesOffset >= 0 && grant.TablesOffset < grant.Length;
 
     private bool IsSigned(uint writer, VerifySignature verify) => log.Computers.TryGetValue(writer, out var certified) && verify(certified.SigningKey.Span);
 

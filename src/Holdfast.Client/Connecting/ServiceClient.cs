@@ -17,6 +17,15 @@ public sealed class ServiceClient : IDisposable
 {
     private const int AttemptsMax = 5;
 
+    /// <summary>Answers of the API are short; only reads of objects are long, and go into buffers of their own.</summary>
+    private const int AnswerLengthMax = 64 << 20;
+
+    /// <summary>An answer must begin, and each piece of it arrive, within this time.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>The slowest uplink that a 16 MiB pack still gets through on.</summary>
+    private static readonly TimeSpan _uploadPatience = TimeSpan.FromHours(1);
+
     private readonly HttpClient _http;
     private readonly string _account;
     private readonly ResiliencePipeline<HttpResponseMessage> _retries;
@@ -37,7 +46,7 @@ public sealed class ServiceClient : IDisposable
             throw new HoldfastException(FailureTable.InvalidRequest, $"{serviceUrl} would send this computer's token in the clear: use https.");
         }
 
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(10) };
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
         _account = account?.ToString() ?? "";
         if (token is not null)
         {
@@ -46,7 +55,7 @@ public sealed class ServiceClient : IDisposable
 
         _retries = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
         {
-            ShouldHandle = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().HandleResult(IsPassing),
+            ShouldHandle = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing),
             MaxRetryAttempts = AttemptsMax - 1,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
@@ -97,7 +106,10 @@ public sealed class ServiceClient : IDisposable
         {
             using var request = PodRequest(HttpMethod.Put, podUrl, name, grant);
             request.Content = new ReadOnlyMemoryContent(content);
-            return await _http.SendAsync(request, token);
+
+            // A refusal comes before megabytes were sent for nothing.
+            request.Headers.ExpectContinue = true;
+            return await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _uploadPatience, token);
         }, cancellation).AsServiceFailure();
         await ThrowUnlessSuccessAsync(response, cancellation);
         return await response.Content.ReadAsByteArrayAsync(cancellation);
@@ -110,15 +122,10 @@ public sealed class ServiceClient : IDisposable
         {
             using var request = PodRequest(HttpMethod.Get, podUrl, name, grant);
             request.Headers.Range = new RangeHeaderValue(offset, offset + destination.Length - 1);
-            var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token);
+            var answer = await SendPatientlyAsync(request, HttpCompletionOption.ResponseHeadersRead, _patience, token);
             if (answer.IsSuccessStatusCode)
             {
-                await using var body = await answer.Content.ReadAsStreamAsync(token);
-                var read = await body.ReadAtLeastAsync(destination, destination.Length, throwOnEndOfStream: false, token);
-                if (read < destination.Length)
-                {
-                    throw new HoldfastException(FailureTable.DamagedObject, $"The pod sent {read} of {destination.Length} bytes of {name}.");
-                }
+                await ReadBodyAsync(answer, name, destination, token);
             }
 
             return answer;
@@ -128,6 +135,36 @@ public sealed class ServiceClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
+    private static async Task ReadBodyAsync(HttpResponseMessage answer, ObjectName name, Memory<byte> destination, CancellationToken cancellation)
+    {
+        await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
+        for (var total = 0; total < destination.Length;)
+        {
+            var read = await body.ReadAsync(destination[total..], cancellation).AsTask().WaitAsync(_patience, cancellation);
+            if (read == 0)
+            {
+                throw new HoldfastException(FailureTable.DamagedObject, $"The pod sent {total} of {destination.Length} bytes of {name}.");
+            }
+
+            total += read;
+        }
+    }
+
+    /// <summary>Sends, and gives up with a TimeoutException when nothing comes for too long.</summary>
+    private async Task<HttpResponseMessage> SendPatientlyAsync(HttpRequestMessage request, HttpCompletionOption completion, TimeSpan patience, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(patience);
+        try
+        {
+            return await _http.SendAsync(request, completion, limit.Token);
+        }
+        catch (OperationCanceledException exception) when (!cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutException("The service did not answer in time.", exception);
+        }
+    }
+
     private static bool IsPassing(HttpResponseMessage response) =>
         response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.TooManyRequests;
 
@@ -135,7 +172,12 @@ public sealed class ServiceClient : IDisposable
 
     private static HttpRequestMessage PodRequest(HttpMethod method, string podUrl, ObjectName name, string grant)
     {
-        var request = new HttpRequestMessage(method, $"{podUrl}/pod/v1/objects/{name}");
+        if (!Uri.TryCreate($"{podUrl}/pod/v1/objects/{name}", UriKind.Absolute, out var address) || (address.Scheme != Uri.UriSchemeHttps && !address.IsLoopback))
+        {
+            throw new HoldfastException(FailureTable.Tampered, $"The service names {podUrl} as its pod, which is no https address.");
+        }
+
+        var request = new HttpRequestMessage(method, address);
         request.Headers.Authorization = new AuthenticationHeaderValue("Grant", grant);
         return request;
     }
@@ -148,7 +190,7 @@ public sealed class ServiceClient : IDisposable
         HttpMethod method, string path, TRequest body, JsonTypeInfo<TRequest> type, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body, type) };
-        using var response = await new ValueTask<HttpResponseMessage>(_http.SendAsync(request, cancellation)).AsServiceFailure();
+        using var response = await new ValueTask<HttpResponseMessage>(SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, cancellation)).AsServiceFailure();
         return await ReadAsync(response, answer, cancellation);
     }
 
@@ -163,7 +205,7 @@ public sealed class ServiceClient : IDisposable
                 request.Headers.Add("Idempotency-Key", idempotencyKey);
             }
 
-            return await _http.SendAsync(request, token);
+            return await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, token);
         }, cancellation).AsServiceFailure();
         return await ReadAsync(response, answer, cancellation);
     }

@@ -15,9 +15,13 @@ internal static class ServiceFailures
         {
             throw new HoldfastException(FailureTable.ServiceUnavailable, $"The service cannot be reached: {exception.Message}", exception);
         }
-        catch (TaskCanceledException exception) when (exception.InnerException is TimeoutException)
+        catch (TimeoutException exception)
         {
             throw new HoldfastException(FailureTable.ServiceUnavailable, "The service did not answer in time.", exception);
+        }
+        catch (IOException exception)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The connection to the service broke: {exception.Message}", exception);
         }
     }
 }

@@ -31,7 +31,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
         RefuseTwice();
         using var anonymous = new ServiceClient(serviceUrl, null, null, time);
         var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, null), cancellation);
-        var account = AccountId.Parse(begun.Account);
+        var account = ParseAccount(begun.Account);
         using var service = new ServiceClient(serviceUrl, account, begun.Token, time);
         var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var (keyring, append, recoveryKey) = begun.Log.Count == 0
@@ -68,7 +68,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
 
         // The code covers the root that this server showed: if the approver's pinned root differs, no code fits.
         var log = AccountView.Verified(() => AccountLog.Verify(begun.Log.Select(bytes => (ReadOnlyMemory<byte>)bytes)));
-        var account = AccountId.Parse(begun.Account);
+        var account = ParseAccount(begun.Account);
         showCode(request.CodeFor(account, log.RootKey.Span));
         using var service = new ServiceClient(serviceUrl, account, begun.Token, time);
         var approval = await WaitForApprovalAsync(service, begun.Computer, cancellation);
@@ -78,7 +78,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
             throw new HoldfastException(FailureTable.Tampered, "The account log does not certify this computer's key.");
         }
 
-        var group = EnrolmentRequest.Open(approval.Sealed, account, begun.Computer, sealingKey);
+        var group = request.Open(approval.Sealed, account, begun.Computer, sealingKey, log.RootKey.ToArray());
         var computer = new Computer(serviceUrl, account, begun.AccountName, begun.Computer, name, begun.Token, log.RootKey.ToArray(), group, signingKey);
         Keep(computer);
         return new Enrolled(computer, null);
@@ -94,7 +94,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
                 && EnrolmentRequest.SameCode(request.CodeFor(log.Account, log.RootKey.Span), code))
             {
                 var statement = Certify(log, account.Keyring, pending.Computer, pending.Name, request.SigningKey);
-                var approval = request.Seal(account.Keyring.Group(FirstGroup), log.Account, pending.Computer);
+                var approval = request.Seal(account.Keyring.Group(FirstGroup), log.Account, pending.Computer, account.Keyring.Root);
                 await service.ApproveAsync(pending.Computer, new ApproveEnrolment(statement.Bytes.ToArray(), approval), cancellation);
                 return pending.Name;
             }
@@ -153,6 +153,10 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
 
         throw new OperationCanceledException(cancellation);
     }
+
+    private static AccountId ParseAccount(string text) => AccountId.TryParse(text, out var account)
+        ? account
+        : throw new HoldfastException(FailureTable.Internal, "The service's answer names no account.");
 
     private void RefuseTwice()
     {

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using Holdfast.Client.Connecting;
 using Holdfast.Crypto.Hpke;
 using Holdfast.Crypto.Keys;
@@ -12,7 +11,6 @@ namespace Holdfast.Client.Enrolling;
 internal sealed record EnrolmentRequest(byte[] SigningKey, byte[] SealingKey)
 {
     private const int CodeLength = 16;
-    private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
     private static ReadOnlySpan<byte> Label => "holdfast enrolment v1\0"u8;
 
@@ -26,35 +24,32 @@ internal sealed record EnrolmentRequest(byte[] SigningKey, byte[] SealingKey)
     public string CodeFor(AccountId account, ReadOnlySpan<byte> root)
     {
         var hash = SHA256.HashData([.. Label, .. account.ToArray(), .. root, .. SigningKey, .. SealingKey]).AsSpan(0, CodeLength);
-        var text = new StringBuilder();
-        for (var bit = 0; bit < CodeLength * 8; bit += 4)
-        {
-            if (bit > 0 && bit % 16 == 0)
-            {
-                text.Append('-');
-            }
-
-            text.Append(Alphabet[(hash[bit / 8] >> (4 - (bit % 8))) & 15]);
-        }
-
-        return text.ToString();
+        return string.Join('-', Convert.ToHexString(hash).Chunk(4).Select(group => new string(group)));
     }
 
     public static bool SameCode(string expected, string typed) => Normal(expected) == Normal(typed);
 
-    /// <summary>Seals the group's number and secret to the waiting computer: enc 65 ‖ ciphertext.</summary>
-    public byte[] Seal(GroupKeys group, AccountId account, uint computer)
+    /// <summary>Seals the group's number and secret to the waiting computer, signed by the root: enc 65 ‖ ciphertext ‖ signature 64. Anybody can seal to a public key; only the root may choose the group.</summary>
+    public byte[] Seal(GroupKeys group, AccountId account, uint computer, ECDsa root)
     {
         byte[] secret = [.. BitConverter.GetBytes(group.Group), .. group.Secret];
         var (encapsulated, ciphertext) = HpkeSuite.Aes256.Seal(SealingKey, Info(account, computer), [], secret);
-        return [.. encapsulated, .. ciphertext];
+        byte[] sealedKeys = [.. encapsulated, .. ciphertext];
+        return [.. sealedKeys, .. Signatures.Sign(root, Info(account, computer), [.. Encode(), .. sealedKeys])];
     }
 
-    public static GroupKeys Open(byte[] approval, AccountId account, uint computer, ECDiffieHellman sealingKey) => AccountView.Verified(() =>
+    /// <summary>Opens an approval that the root signed; anything else is tampering.</summary>
+    public GroupKeys Open(byte[] approval, AccountId account, uint computer, ECDiffieHellman sealingKey, byte[] root) => AccountView.Verified(() =>
     {
+        if (approval.Length <= Kem.PublicKeyLength + Signatures.Length
+            || !Signatures.Verify(root, Info(account, computer), [.. Encode(), .. approval[..^Signatures.Length]], approval.AsSpan(approval.Length - Signatures.Length)))
+        {
+            throw new MalformedObjectException("approval", "the account's root did not sign it");
+        }
+
         try
         {
-            var secret = HpkeSuite.Aes256.Open(approval.AsSpan(0, Kem.PublicKeyLength), sealingKey, Info(account, computer), [], approval.AsSpan(Kem.PublicKeyLength));
+            var secret = HpkeSuite.Aes256.Open(approval.AsSpan(0, Kem.PublicKeyLength), sealingKey, Info(account, computer), [], approval.AsSpan(Kem.PublicKeyLength..^Signatures.Length));
             return new GroupKeys(BitConverter.ToUInt32(secret), secret.AsSpan(4));
         }
         catch (Exception exception) when (exception is CryptographicException or ArgumentException)

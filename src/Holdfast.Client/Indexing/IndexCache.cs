@@ -5,6 +5,7 @@ using Holdfast.Crypto.Sealing;
 using Holdfast.Format.Blobs;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client.Indexing;
 
@@ -21,23 +22,37 @@ internal static class IndexCache
         foreach (var summary in current)
         {
             var path = PathOf(folders, summary.Number);
-            if (LocalSegment.TryOpen(path, summary.Number) is not { } segment)
+            if ((LocalSegment.TryOpen(path, summary.Number) ?? await TryFetchAsync(path, summary.Number, computer, source, cancellation)) is { } segment)
             {
-                var signed = await source.ReadSignedAsync(summary.Number, ObjectType.IndexSegment, cancellation);
-                LocalSegment.Write(path, AccountView.Verified(() => SegmentSealing.Open(signed, computer.Group)));
-                segment = LocalSegment.TryOpen(path, summary.Number) ?? throw new IOException($"{path} cannot be read back");
+                segments.Add(segment);
             }
-
-            segments.Add(segment);
         }
 
         var wanted = current.Select(summary => PathOf(folders, summary.Number)).ToHashSet();
-        foreach (var stale in Directory.EnumerateFiles(folder).Where(path => !wanted.Contains(path)))
+        foreach (var stale in Directory.EnumerateFiles(folder, "*.segment").Where(path => !wanted.Contains(path)))
         {
             File.Delete(stale);
         }
 
         return segments;
+    }
+
+    /// <summary>
+    /// One computer's segment that is lost, damaged or garbage must not stop the others: without it, blobs are sent again, and what a restore
+    /// does not find it names. The blob tables of packs remain the truth.
+    /// </summary>
+    private static async Task<LocalSegment?> TryFetchAsync(string path, uint number, Computer computer, ObjectSource source, CancellationToken cancellation)
+    {
+        try
+        {
+            var signed = await source.ReadSignedAsync(number, ObjectType.IndexSegment, cancellation);
+            LocalSegment.Write(path, AccountView.Verified(() => SegmentSealing.Open(signed, computer.Group)));
+            return LocalSegment.TryOpen(path, number);
+        }
+        catch (HoldfastException exception) when (Restoring.BlobReader.IsDamage(exception))
+        {
+            return null;
+        }
     }
 
     public static string PathOf(ComputerFolders folders, uint number) => Path.Combine(folders.Cache, "index", $"{number}.segment");

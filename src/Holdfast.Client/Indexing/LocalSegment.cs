@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.IO.MemoryMappedFiles;
 using Holdfast.Format;
 using Holdfast.Format.Blobs;
@@ -7,10 +8,12 @@ using Holdfast.Format.Indexes;
 namespace Holdfast.Client.Indexing;
 
 /// <summary>A segment as it is cached on this computer: opened, memory-mapped, searched by interpolation. Ids are uniform, so that two or three probes find one.</summary>
-/// <remarks>File: magic "HFINDEX1" · u32 frames · u32 entries · u32 packs covered · zero u32 · covered u32s, padded to 32 · frames × 32 · entries × 48. A cache: it can always be deleted.</remarks>
+/// <remarks>File: magic "HFINDEX1" · u32 frames · u32 entries · u32 packs covered · zero u32 · covered u32s, padded to 32 · frames × 32 · entries × 48 · XxHash3 of all that. A cache: it can always be deleted.</remarks>
 internal sealed unsafe class LocalSegment : IDisposable
 {
     private const int HeaderLength = 24;
+    private const int HashLength = 8;
+    private const int PieceLength = 1 << 20;
 
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
@@ -44,7 +47,8 @@ internal sealed unsafe class LocalSegment : IDisposable
     /// <summary>Writes a segment's content whole or not at all; entries must be sorted.</summary>
     public static void Write(string path, SegmentContent content)
     {
-        var temporary = path + ".new";
+        // Another command may write the same segment at this moment.
+        var temporary = $"{path}.{Guid.NewGuid():N}.new";
         using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
         {
             Span<byte> header = stackalloc byte[HeaderLength];
@@ -53,26 +57,35 @@ internal sealed unsafe class LocalSegment : IDisposable
             BinaryPrimitives.WriteInt32LittleEndian(header[8..], content.Frames.Count);
             BinaryPrimitives.WriteInt32LittleEndian(header[12..], content.Entries.Count);
             BinaryPrimitives.WriteInt32LittleEndian(header[16..], content.PacksCovered.Count);
-            stream.Write(header);
+            var hash = new XxHash3();
+            Write(header);
             var packs = new byte[Pad(content.PacksCovered.Count * 4)];
             for (var i = 0; i < content.PacksCovered.Count; i++)
             {
                 BinaryPrimitives.WriteUInt32LittleEndian(packs.AsSpan(i * 4), content.PacksCovered[i]);
             }
 
-            stream.Write(packs);
+            Write(packs);
             Span<byte> row = stackalloc byte[BlobRow.Size];
             foreach (var frame in content.Frames)
             {
                 frame.Write(row);
-                stream.Write(row[..DirectoryEntry.Size]);
+                Write(row[..DirectoryEntry.Size]);
             }
 
             foreach (var entry in content.Entries)
             {
                 row.Clear();
                 entry.Write(row);
-                stream.Write(row);
+                Write(row);
+            }
+
+            stream.Write(hash.GetCurrentHash());
+
+            void Write(ReadOnlySpan<byte> bytes)
+            {
+                hash.Append(bytes);
+                stream.Write(bytes);
             }
         }
 
@@ -95,7 +108,7 @@ internal sealed unsafe class LocalSegment : IDisposable
         var header = new ReadOnlySpan<byte>(start, HeaderLength);
         var (frames, entries, covered) = (BinaryPrimitives.ReadInt32LittleEndian(header[8..]), BinaryPrimitives.ReadInt32LittleEndian(header[12..]), BinaryPrimitives.ReadInt32LittleEndian(header[16..]));
         var segment = new LocalSegment(number, file, view, start, frames, entries, covered);
-        if (header.StartsWith(Magic) && frames >= 0 && entries >= 0 && covered >= 0 && segment._entries + ((long)entries * BlobRow.Size) == length)
+        if (header.StartsWith(Magic) && frames >= 0 && entries >= 0 && covered >= 0 && segment._entries + ((long)entries * BlobRow.Size) + HashLength == length && segment.IsWhole(length))
         {
             return segment;
         }
@@ -127,6 +140,18 @@ internal sealed unsafe class LocalSegment : IDisposable
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _file.Dispose();
+    }
+
+    /// <summary>A cache is trusted only if it is what was written: a wrong frame here would end up in a snapshot's map.</summary>
+    private bool IsWhole(long length)
+    {
+        var hash = new XxHash3();
+        for (long offset = 0; offset < length - HashLength; offset += PieceLength)
+        {
+            hash.Append(new ReadOnlySpan<byte>(_start + offset, (int)Math.Min(PieceLength, length - HashLength - offset)));
+        }
+
+        return hash.GetCurrentHash().AsSpan().SequenceEqual(new ReadOnlySpan<byte>(_start + length - HashLength, HashLength));
     }
 
     private static int Pad(int length) => (length + 31) / 32 * 32;

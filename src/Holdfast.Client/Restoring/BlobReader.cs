@@ -19,6 +19,9 @@ internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment>
     /// <summary>The frames a snapshot names: copies there are tried first, since others may have been collected.</summary>
     public ReferenceMap? Map { get; set; }
 
+    /// <summary>Collects the frames that were read, for a check; not for parallel readers.</summary>
+    public HashSet<Address>? Used { get; set; }
+
     /// <summary>A blob's bytes, for as long as <paramref name="use"/> runs.</summary>
     public async ValueTask UseAsync(BlobId id, BlobType type, Action<ReadOnlySpan<byte>> use, CancellationToken cancellation)
     {
@@ -29,9 +32,10 @@ internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment>
             {
                 using var frame = await _cache.TakeAsync(place.Frame, cancellation);
                 Use(id, type, place, frame.Bytes.Span, use);
+                Used?.Add(place.Frame);
                 return;
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject || exception.Kind == FailureTable.Tampered)
+            catch (HoldfastException exception) when (IsDamage(exception))
             {
                 // Another copy may be whole.
                 damaged ??= exception;
@@ -40,6 +44,10 @@ internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment>
 
         throw damaged ?? new HoldfastException(FailureTable.DamagedObject, $"No index names blob {id}, which is needed.");
     }
+
+    /// <summary>True for failures that concern one object: the rest can be restored all the same.</summary>
+    public static bool IsDamage(HoldfastException exception) =>
+        exception.Kind == FailureTable.DamagedObject || exception.Kind == FailureTable.Tampered || exception.Kind == FailureTable.NotFound;
 
     /// <summary>A node or attribute blob, copied.</summary>
     public async ValueTask<byte[]> ReadAsync(BlobId id, BlobType type, CancellationToken cancellation)

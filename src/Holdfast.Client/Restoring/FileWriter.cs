@@ -27,7 +27,7 @@ internal sealed class FileWriter(TreeReader tree, BlobReader blobs, RestoreProgr
             {
                 progress.Trouble(PathOf(file), exception.Message);
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject)
+            catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
             {
                 progress.Trouble(PathOf(file), exception.Message);
             }
@@ -55,7 +55,12 @@ internal sealed class FileWriter(TreeReader tree, BlobReader blobs, RestoreProgr
                 await blobs.UseAsync(id, BlobType.Data, bytes => PosixFile.Write(handle, bytes, position, path), cancellation);
             }
 
-            offset = checked(offset + (long)item.Length);
+            if (item.Length > (ulong)(long.MaxValue - offset))
+            {
+                throw new HoldfastException(FailureTable.DamagedObject, "it is longer than a file can be");
+            }
+
+            offset += (long)item.Length;
             progress.Written((long)item.Length);
         }
 
@@ -69,7 +74,7 @@ internal sealed class FileWriter(TreeReader tree, BlobReader blobs, RestoreProgr
             throw new HoldfastException(FailureTable.DamagedObject, $"its chunks have {offset} bytes, its entry says {entry.Size}");
         }
 
-        RestoreTarget.Complete(handle, entry, await tree.AttributesAsync(entry, cancellation), path);
+        RestoreTarget.Complete(handle, entry, await tree.AttributesAsync(entry, cancellation), path, why => progress.Trouble(path, why));
         progress.File();
     }
 

@@ -6,6 +6,7 @@ namespace Holdfast.Client.Restoring;
 internal sealed class PathSelection
 {
     private readonly List<byte[][]> _wanted;
+    private readonly HashSet<byte[][]> _reached = [];
 
     public PathSelection(IEnumerable<string> paths)
     {
@@ -24,11 +25,17 @@ internal sealed class PathSelection
             }
         }
 
+        if (parents.Count + 1 >= path.Length)
+        {
+            _reached.Add(path);
+        }
+
         return true;
     });
 
     /// <summary>The one name that is wanted at this place, if there is just one: only its nodes are read then.</summary>
     public byte[]? OnlyName(IReadOnlyList<byte[]> parents) => _wanted.Count == 1 && parents.Count < _wanted[0].Length ? _wanted[0][parents.Count] : null;
 
-    public bool IsAll => _wanted.Count == 0;
+    /// <summary>Wanted paths that were not met.</summary>
+    public IEnumerable<string> Missing => _wanted.Where(path => !_reached.Contains(path)).Select(path => "/" + string.Join('/', path.Select(Encoding.UTF8.GetString)));
 }

@@ -32,7 +32,7 @@ internal static class RestoreTarget
         Replacing(parent, name, () => parent.OpenFile(name, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, 0x180));
 
     /// <summary>A symbolic link, fifo, socket or device with its metadata.</summary>
-    public static void CreateSpecial(DirectoryHandle parent, TreeEntry entry, IReadOnlyList<ExtendedAttribute> attributes)
+    public static void CreateSpecial(DirectoryHandle parent, TreeEntry entry, IReadOnlyList<ExtendedAttribute> attributes, Action<string> trouble)
     {
         Replacing(parent, entry.Name, () =>
         {
@@ -50,38 +50,38 @@ internal static class RestoreTarget
         });
         if (PosixFile.IsRoot)
         {
-            parent.ChangeOwner(entry.Name, entry.Owner, entry.Group);
+            Try(trouble, () => parent.ChangeOwner(entry.Name, entry.Owner, entry.Group));
         }
 
         foreach (var attribute in attributes)
         {
-            PosixAttributes.Set(parent.ProcPath(entry.Name), attribute.Name, attribute.Value);
+            Try(trouble, () => PosixAttributes.Set(parent.ProcPath(entry.Name), attribute.Name, attribute.Value));
         }
 
         if (entry.Type != EntryType.SymbolicLink)
         {
-            parent.ChangeMode(entry.Name, entry.Mode);
+            Try(trouble, () => parent.ChangeMode(entry.Name, ModeOf(entry)));
         }
 
-        parent.SetModified(entry.Name, entry.ModifiedSeconds, entry.ModifiedNanoseconds);
+        Try(trouble, () => parent.SetModified(entry.Name, entry.ModifiedSeconds, entry.ModifiedNanoseconds));
     }
 
     /// <summary>Metadata of an open file or directory, in the order in which none undoes another: owner, attributes, mode, time.</summary>
-    public static void Complete(SafeFileHandle file, TreeEntry entry, IReadOnlyList<ExtendedAttribute> attributes, string path)
+    public static void Complete(SafeFileHandle file, TreeEntry entry, IReadOnlyList<ExtendedAttribute> attributes, string path, Action<string> trouble)
     {
         // Only root may give files away; what others restore is their own.
         if (PosixFile.IsRoot)
         {
-            PosixFile.ChangeOwner(file, entry.Owner, entry.Group, path);
+            Try(trouble, () => PosixFile.ChangeOwner(file, entry.Owner, entry.Group, path));
         }
 
         foreach (var attribute in attributes)
         {
-            PosixAttributes.Set(file, attribute.Name, attribute.Value, path);
+            Try(trouble, () => PosixAttributes.Set(file, attribute.Name, attribute.Value, path));
         }
 
-        PosixFile.ChangeMode(file, entry.Mode, path);
-        PosixFile.SetModified(file, entry.ModifiedSeconds, entry.ModifiedNanoseconds, path);
+        Try(trouble, () => PosixFile.ChangeMode(file, ModeOf(entry), path));
+        Try(trouble, () => PosixFile.SetModified(file, entry.ModifiedSeconds, entry.ModifiedNanoseconds, path));
     }
 
     public static void CreateHardLink(DirectoryHandle parent, byte[] name, DirectoryHandle other, byte[] otherName) =>
@@ -90,6 +90,22 @@ internal static class RestoreTarget
             parent.MakeHardLink(name, other, otherName);
             return 0;
         });
+
+    /// <summary>A set-id bit is worth something only with the owner it was made for, whom only root can restore.</summary>
+    private static uint ModeOf(TreeEntry entry) => PosixFile.IsRoot || entry.Type == EntryType.Directory ? entry.Mode : entry.Mode & 0x3FFU;
+
+    /// <summary>What cannot be set is told; the rest is set all the same.</summary>
+    private static void Try(Action<string> trouble, Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (PosixException exception)
+        {
+            trouble(exception.Message);
+        }
+    }
 
     private static T Replacing<T>(DirectoryHandle parent, byte[] name, Func<T> create)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Threading.Channels;
+using Holdfast.Format;
 using Holdfast.Format.Blobs;
 using Holdfast.Format.Trees;
 using Holdfast.Posix;
@@ -10,6 +11,8 @@ namespace Holdfast.Client.Restoring;
 /// <summary>Walks a snapshot's tree: makes directories, links and special files itself, hands files to the writers.</summary>
 internal sealed class RestoreWalker(TreeReader tree, PathSelection selection, RestoreProgress progress, ChannelWriter<FileToWrite> files)
 {
+    private const int LevelsPerStack = 64;
+
     private readonly Dictionary<HardLink, (IReadOnlyList<byte[]> Directory, byte[] Name, Task<bool> Done)> _links = [];
     private byte[] _target = [];
 
@@ -29,6 +32,18 @@ internal sealed class RestoreWalker(TreeReader tree, PathSelection selection, Re
 
     private async Task VisitAsync(BlobId node, RestoringDirectory directory, CancellationToken cancellation)
     {
+        if (directory.Names.Count > Limits.DepthMax)
+        {
+            progress.Trouble(directory.Path, $"it is more than {Limits.DepthMax} directories deep");
+            return;
+        }
+
+        if (directory.Names.Count % LevelsPerStack == LevelsPerStack - 1)
+        {
+            // Goes on with an empty stack, however deep a hostile tree is.
+            await Task.Yield();
+        }
+
         await foreach (var entry in tree.EntriesAsync(node, selection.OnlyName(directory.Names), cancellation))
         {
             if (!selection.Includes(directory.Names, entry.Name))
@@ -48,7 +63,7 @@ internal sealed class RestoreWalker(TreeReader tree, PathSelection selection, Re
             {
                 progress.Trouble(Describe(directory, entry), exception.Message);
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject)
+            catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
             {
                 progress.Trouble(Describe(directory, entry), exception.Message);
             }
@@ -59,7 +74,7 @@ internal sealed class RestoreWalker(TreeReader tree, PathSelection selection, Re
     {
         if (entry.Type == EntryType.Directory)
         {
-            var attributes = await tree.AttributesAsync(entry, cancellation);
+            var attributes = await AttributesAsync(directory, entry, cancellation);
             using var child = new RestoringDirectory(directory.Hold(), RestoreTarget.OpenDirectory(directory.Handle, entry.Name),
                 Describe(directory, entry), [.. directory.Names, entry.Name], entry, attributes, progress);
             progress.Directory();
@@ -67,7 +82,7 @@ internal sealed class RestoreWalker(TreeReader tree, PathSelection selection, Re
             return;
         }
 
-        if (entry.HardLink is { } link && _links.TryGetValue(link, out var first) && await first.Done)
+        if (entry.HardLink is { } link && _links.TryGetValue(link, out var first) && await first.Done.WaitAsync(cancellation))
         {
             using var other = OpenPath(first.Directory);
             RestoreTarget.CreateHardLink(directory.Handle, entry.Name, other, first.Name);
@@ -83,9 +98,23 @@ internal sealed class RestoreWalker(TreeReader tree, PathSelection selection, Re
             return;
         }
 
-        RestoreTarget.CreateSpecial(directory.Handle, entry, await tree.AttributesAsync(entry, cancellation));
+        RestoreTarget.CreateSpecial(directory.Handle, entry, await tree.AttributesAsync(entry, cancellation), why => progress.Trouble(Describe(directory, entry), why));
         Remember(entry, directory, Task.FromResult(true));
         progress.Other();
+    }
+
+    /// <summary>A directory whose attributes are damaged is restored without them, and said so.</summary>
+    private async ValueTask<IReadOnlyList<ExtendedAttribute>> AttributesAsync(RestoringDirectory directory, TreeEntry entry, CancellationToken cancellation)
+    {
+        try
+        {
+            return await tree.AttributesAsync(entry, cancellation);
+        }
+        catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
+        {
+            progress.Trouble(Describe(directory, entry), exception.Message);
+            return [];
+        }
     }
 
     private void Count(TreeEntry entry)

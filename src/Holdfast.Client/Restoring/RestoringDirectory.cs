@@ -33,7 +33,7 @@ internal sealed class RestoringDirectory(
         {
             if (entry is not null)
             {
-                RestoreTarget.Complete(handle.Handle, entry, attributes, path);
+                RestoreTarget.Complete(handle.Handle, entry, attributes, path, why => progress.Trouble(path, why));
             }
         }
         catch (PosixException exception)

@@ -1,13 +1,18 @@
 using Holdfast.Client.Connecting;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Client.Uploading;
 
 /// <summary>Numbers to write under, with their grants; hands in receipts when it asks for more. Thread-safe.</summary>
-internal sealed class NumberSource(ServiceClient service, SessionOpened session) : IDisposable
+internal sealed class NumberSource(ServiceClient service, SessionOpened session, TimeProvider time) : IDisposable
 {
+    /// <summary>Older grants are thrown away: they live for six hours, and an upload may take a while.</summary>
+    private static readonly TimeSpan _ageMax = TimeSpan.FromHours(4);
+
     private readonly SemaphoreSlim _gate = new(1);
     private readonly Queue<UploadGrant> _grants = new(session.Grants);
+    private DateTimeOffset _granted = time.GetUtcNow();
     private List<byte[]> _receipts = [];
 
     public long Session => session.Session;
@@ -19,15 +24,21 @@ internal sealed class NumberSource(ServiceClient service, SessionOpened session)
         await _gate.WaitAsync(cancellation);
         try
         {
+            if (time.GetUtcNow() - _granted > _ageMax)
+            {
+                _grants.Clear();
+            }
+
             if (_grants.Count == 0)
             {
+                _granted = time.GetUtcNow();
                 foreach (var grant in (await service.ExtendSessionAsync(Session, new AskGrants(TakeReceipts()), cancellation)).Grants)
                 {
                     _grants.Enqueue(grant);
                 }
             }
 
-            return _grants.Dequeue();
+            return _grants.TryDequeue(out var next) ? next : throw new HoldfastException(FailureTable.Internal, "The service gave no numbers to write under.");
         }
         finally
         {

@@ -1,7 +1,10 @@
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
 using Holdfast.Client.Indexing;
+using Holdfast.Format.Blobs;
 using Holdfast.Format.Objects;
+using Holdfast.Format.Packs;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Client.Uploading;
@@ -16,10 +19,11 @@ internal static class UnindexedPacks
         await source.OpenAsync(packs.Select(pack => pack.Number), cancellation);
         foreach (var pack in packs)
         {
-            var place = (await source.PlacesAsync(pack.Number, cancellation))[0];
-            var tables = await source.ReadTablesAsync(place, cancellation);
-            var rows = AccountView.Verified(() => IndexCache.OpenBlobTable(
-                computer.Account, tables.Header.Group, pack.Number, tables.SealedBlobTable.Span, tables.FrameTable.Frames.Count, computer.Group));
+            if (await TryReadAsync(pack.Number, source, computer, cancellation) is not var (tables, rows))
+            {
+                continue;
+            }
+
             foreach (var row in rows)
             {
                 var frame = tables.FrameTable.Frames[(int)row.Frame].Origin;
@@ -30,6 +34,21 @@ internal static class UnindexedPacks
             }
 
             uploader.Add(pack.Number, tables.FrameTable.Frames);
+        }
+    }
+
+    /// <summary>A pack that cannot be read any more is as good as none: what it held is sent again.</summary>
+    private static async Task<(PackTables Tables, List<BlobRow> Rows)?> TryReadAsync(uint number, ObjectSource source, Computer computer, CancellationToken cancellation)
+    {
+        try
+        {
+            var tables = await source.ReadTablesAsync((await source.PlacesAsync(number, cancellation))[0], cancellation);
+            return (tables, AccountView.Verified(() => IndexCache.OpenBlobTable(
+                computer.Account, tables.Header.Group, number, tables.SealedBlobTable.Span, tables.FrameTable.Frames.Count, computer.Group)));
+        }
+        catch (HoldfastException exception) when (Restoring.BlobReader.IsDamage(exception))
+        {
+            return null;
         }
     }
 }

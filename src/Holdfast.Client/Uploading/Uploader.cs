@@ -22,7 +22,8 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
 
     public SortedSet<uint> Packs { get; } = [];
 
-    public Task RunAsync(ChannelReader<FinishedPack> packs, CancellationToken cancellation) => Task.WhenAll(Enumerable.Range(0, AtOnce).Select(async _ =>
+    /// <summary>One task for each upload at once.</summary>
+    public Task[] RunAsync(ChannelReader<FinishedPack> packs, CancellationToken cancellation) => [.. Enumerable.Range(0, AtOnce).Select(async _ =>
     {
         await foreach (var pack in packs.ReadAllAsync(cancellation))
         {
@@ -30,7 +31,7 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
             Add(pack.Draft.Grant.Number, pack.Table.Frames);
             buffers.Return(pack.Draft.Buffer);
         }
-    }));
+    })];
 
     /// <summary>Sends one object and keeps its receipt.</summary>
     public async Task PutAsync(UploadGrant grant, ReadOnlyMemory<byte> content, CancellationToken cancellation)

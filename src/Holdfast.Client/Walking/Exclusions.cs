@@ -33,6 +33,7 @@ internal sealed class Exclusions
     private readonly List<string> _names = [];
     private readonly List<string[]> _anchored = [];
     private readonly List<byte[]> _ifPresent;
+    private (ulong Device, ulong Inode)? _ownCache;
 
     public Exclusions(ExclusionOptions options)
     {
@@ -54,7 +55,7 @@ internal sealed class Exclusions
 
     /// <summary>What was asked for, and this program's own cache.</summary>
     public static Exclusions Of(ExclusionOptions options, Computers.ComputerFolders folders) =>
-        new(options with { Patterns = [.. options.Patterns, folders.Cache] });
+        new(options) { _ownCache = CacheOf(folders) };
 
     public bool OneFileSystem => _options.OneFileSystem;
 
@@ -87,8 +88,21 @@ internal sealed class Exclusions
     }
 
     /// <summary>True if the content of this directory is left out.</summary>
-    public bool ExcludesContent(DirectoryHandle directory) =>
-        _ifPresent.Any(name => directory.TryStatus(name) is not null) || (_options.Caches && IsCache(directory));
+    public bool ExcludesContent(DirectoryHandle directory, in FileStatus status) =>
+        _ownCache == (status.Device, status.Inode) || _ifPresent.Any(name => directory.TryStatus(name) is not null) || (_options.Caches && IsCache(directory));
+
+    /// <summary>By identity: the path may lead there in several ways.</summary>
+    private static (ulong, ulong)? CacheOf(Computers.ComputerFolders folders)
+    {
+        if (!Directory.Exists(folders.Cache))
+        {
+            return null;
+        }
+
+        using var cache = DirectoryHandle.Open(folders.Cache);
+        var status = DirectoryHandle.StatusOf(cache.Handle);
+        return (status.Device, status.Inode);
+    }
 
     private static bool IsCache(DirectoryHandle directory)
     {

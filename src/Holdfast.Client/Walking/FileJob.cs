@@ -1,10 +1,9 @@
-using Holdfast.Format.Trees;
 using Holdfast.Posix;
 
 namespace Holdfast.Client.Walking;
 
 /// <summary>A file that a reader chunks: where it is, what the walk saw, and the promise of its entry (null if it could not be read).</summary>
-internal sealed class FileJob(SharedDirectory directory, byte[] name, string path, FileStatus status, HardLink? hardLink)
+internal sealed class FileJob(SharedDirectory directory, byte[] name, string path, FileStatus status)
 {
     private readonly TaskCompletionSource<FileResult?> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -15,8 +14,6 @@ internal sealed class FileJob(SharedDirectory directory, byte[] name, string pat
     public string Path => path;
 
     public FileStatus Status => status;
-
-    public HardLink? HardLink => hardLink;
 
     public Task<FileResult?> Result => _result.Task;
 

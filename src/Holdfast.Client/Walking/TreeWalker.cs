@@ -1,6 +1,7 @@
 using System.Text;
 using System.Threading.Channels;
 using Holdfast.Client.Indexing;
+using Holdfast.Format;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Trees;
 using Holdfast.Posix;
@@ -9,18 +10,20 @@ namespace Holdfast.Client.Walking;
 
 /// <summary>Walks the paths in the order of their bytes beside the last listing: what is unchanged is taken from there, files that changed go to the readers.</summary>
 internal sealed class TreeWalker(
-    WalkPlan plan, Exclusions exclusions, ListingReader? listing, FrameRegistry frames, IReadOnlySet<Address> dead, BackupProgress progress,
-    ChannelWriter<WalkStep> steps, ChannelWriter<FileJob> jobs)
+    WalkPlan plan, Exclusions exclusions, ListingReader? listing, FrameRegistry frames, IReadOnlySet<Address> dead, FileSystems fileSystems,
+    BackupProgress progress, ChannelWriter<WalkStep> steps, ChannelWriter<FileJob> jobs)
 {
+    private const int LevelsPerStack = 64;
+
     private readonly List<byte[]> _path = [];
-    private readonly Dictionary<ulong, uint> _fileSystems = [];
-    private ulong? _device;
+    private ulong _device;
 
     public async Task WalkAsync(CancellationToken cancellation)
     {
         try
         {
             using var root = new SharedDirectory(DirectoryHandle.Open("/"u8));
+            _device = DirectoryHandle.StatusOf(root.Handle.Handle).Device;
             await VisitDirectoryAsync(root, plan, depth: -1, isKnown: listing is not null, cancellation);
             steps.Complete();
         }
@@ -40,11 +43,17 @@ internal sealed class TreeWalker(
     private async Task VisitDirectoryAsync(SharedDirectory directory, WalkPlan? wanted, int depth, bool isKnown, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        if (depth % LevelsPerStack == LevelsPerStack - 1)
+        {
+            // Goes on with an empty stack: a chain of directories must not be able to end the program.
+            await Task.Yield();
+        }
+
         if (wanted is { IsWhole: false })
         {
             foreach (var (name, child) in wanted.Children)
             {
-                await VisitEntryAsync(directory, name, child.IsWhole ? null : child, depth + 1, isKnown, cancellation);
+                await VisitEntryAsync(directory, name, child.IsWhole ? null : child, depth + 1, isKnown, isRequested: true, cancellation);
             }
 
             return;
@@ -53,12 +62,13 @@ internal sealed class TreeWalker(
         var names = SortedNames.Read(directory.Handle);
         for (var i = 0; i < names.Count; i++)
         {
-            await VisitEntryAsync(directory, names[i], null, depth + 1, isKnown, cancellation);
+            await VisitEntryAsync(directory, names[i], null, depth + 1, isKnown, isRequested: false, cancellation);
         }
     }
 
-    private async Task VisitEntryAsync(SharedDirectory directory, byte[] name, WalkPlan? wanted, int depth, bool isKnown, CancellationToken cancellation)
+    private async Task VisitEntryAsync(SharedDirectory directory, byte[] name, WalkPlan? wanted, int depth, bool isKnown, bool isRequested, CancellationToken cancellation)
     {
+        var outerDevice = _device;
         try
         {
             if (directory.Handle.TryStatus(name) is not { } status)
@@ -67,11 +77,17 @@ internal sealed class TreeWalker(
                 return;
             }
 
-            if (wanted is null && depth > 0 && (exclusions.Excludes(_path, name, status) || IsOtherFileSystem(status)))
+            if (isRequested)
+            {
+                // Each path that was asked for stays on its own file system.
+                _device = status.Device;
+            }
+            else if (exclusions.Excludes(_path, name, status) || (exclusions.OneFileSystem && status.Device != _device))
             {
                 return;
             }
 
+            fileSystems.Add(status.Device);
             var isRemembered = isKnown && listing!.Seek(depth, name);
             if (status.Kind == FileKind.Directory)
             {
@@ -91,6 +107,10 @@ internal sealed class TreeWalker(
         {
             progress.Unreadable(PathOf(name), exception.Message);
         }
+        finally
+        {
+            _device = outerDevice;
+        }
     }
 
     private async Task VisitSubdirectoryAsync(
@@ -103,18 +123,17 @@ internal sealed class TreeWalker(
             listing.Advance();
         }
 
-        if (wanted is null && _device is null)
-        {
-            _device = status.Device;
-        }
-
-        var entry = Entries.Of(name, status, EntryType.Directory, Entries.Attributes(PosixAttributes.List(directory.Handle.Handle, PathOf(name))));
+        var entry = Entries.Of(name, status, EntryType.Directory, Attributes(name, () => PosixAttributes.List(directory.Handle.Handle, PathOf(name))));
         progress.Found(status);
         await steps.WriteAsync(new EnterDirectory(name, entry, status), cancellation);
         _path.Add(name);
         try
         {
-            if (wanted is not null || !exclusions.ExcludesContent(directory.Handle))
+            if (depth >= Limits.DepthMax)
+            {
+                progress.Unreadable(PathOf([]), $"it is {Limits.DepthMax} directories deep: what is below is left out");
+            }
+            else if (wanted is not null || !exclusions.ExcludesContent(directory.Handle, status))
             {
                 await VisitDirectoryAsync(directory, wanted, depth, isRemembered, cancellation);
             }
@@ -145,39 +164,46 @@ internal sealed class TreeWalker(
         }
 
         // Hard links carry the ordinal of their file system in the order of a walk: it must be the same in this one.
-        return status.Links > 1 && TreeEntry.Decode(record.Encoded).HardLink?.FileSystem != FileSystemOrdinal(status)
+        return status.Links > 1 && TreeEntry.Decode(record.Encoded).HardLink?.FileSystem != fileSystems.OrdinalOf(status.Device)
             ? null
             : new FinishedEntry(record.Name, status, record.Encoded, record.Frames, IsUnchanged: true);
     }
 
     private WalkStep Describe(SharedDirectory directory, byte[] name, in FileStatus status)
     {
-        HardLink? hardLink = status.Links > 1 ? new HardLink(FileSystemOrdinal(status), status.Inode) : null;
         if (status.Kind == FileKind.File)
         {
-            return new FileToRead(name, status, new FileJob(directory.Hold(), name, PathOf(name), status, hardLink));
+            return new FileToRead(name, status, new FileJob(directory.Hold(), name, PathOf(name), status));
         }
 
-        var attributes = Entries.Attributes(PosixAttributes.List(directory.Handle.ProcPath(name)));
+        var attributes = Attributes(name, () => PosixAttributes.List(directory.Handle.ProcPath(name)));
+        if (ExtendedAttributes.Encode(attributes).Length > ExtendedAttributes.InlineLengthMax)
+        {
+            progress.Unreadable(PathOf(name), "its extended attributes are longer than are kept for what is neither file nor directory; the rest of it is kept");
+            attributes = [];
+        }
+
         var entry = Entries.Of(name, status, Entries.TypeOf(status.Kind), attributes) with
         {
             LinkTarget = status.Kind == FileKind.SymbolicLink ? directory.Handle.ReadLink(name) : null,
             Device = status.Kind is FileKind.CharacterDevice or FileKind.BlockDevice ? (status.DeviceMajor, status.DeviceMinor) : null,
-            HardLink = hardLink,
+            HardLink = fileSystems.HardLinkOf(status),
         };
         return new FinishedEntry(name, status, entry.Encode(), [], IsUnchanged: false);
     }
 
-    private bool IsOtherFileSystem(in FileStatus status) => exclusions.OneFileSystem && _device is { } device && status.Device != device;
-
-    private uint FileSystemOrdinal(in FileStatus status)
+    /// <summary>Attributes that cannot be read are reported; the entry is kept without them.</summary>
+    private List<ExtendedAttribute> Attributes(byte[] name, Func<List<(byte[] Name, byte[] Value)>> read)
     {
-        if (!_fileSystems.TryGetValue(status.Device, out var ordinal))
+        try
         {
-            _fileSystems.Add(status.Device, ordinal = (uint)_fileSystems.Count);
+            return Entries.Attributes(read());
         }
-
-        return ordinal;
+        catch (PosixException exception)
+        {
+            progress.Unreadable(PathOf(name), exception.Message);
+            return [];
+        }
     }
 
     private string PathOf(byte[] name) => "/" + string.Join('/', _path.Append(name).Where(part => part.Length > 0).Select(Encoding.UTF8.GetString));

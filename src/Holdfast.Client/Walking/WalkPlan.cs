@@ -52,7 +52,12 @@ internal sealed class WalkPlan
 
     private static byte[] Resolve(string path)
     {
-        var full = Path.GetFullPath(path);
+        if (path.Length == 0)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "A path is empty.");
+        }
+
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (full == "/")
         {
             return "/"u8.ToArray();
@@ -64,7 +69,7 @@ internal sealed class WalkPlan
             using var parent = DirectoryHandle.Open(Path.GetDirectoryName(full)!);
             using var self = DirectoryHandle.Open("/proc/self/fd");
             var real = self.ReadLink(Encoding.ASCII.GetBytes(((int)parent.Handle.DangerousGetHandle()).ToString(System.Globalization.CultureInfo.InvariantCulture)));
-            var name = Encoding.UTF8.GetBytes(Path.GetFileName(full.TrimEnd('/')));
+            var name = Encoding.UTF8.GetBytes(Path.GetFileName(full));
             parent.Status(name);
             return [.. real.AsSpan().SequenceEqual("/"u8) ? [] : real, (byte)'/', .. name];
         }

@@ -89,7 +89,11 @@ public sealed class AccountLog
                 AccountKey = statement.AccountKey;
                 break;
             case StatementKind.SuiteFloor:
-                Require(statement.Number <= ObjectHeader.CurrentSuite, $"the account asks for suite {statement.Number} or newer: use a newer Holdfast");
+                if (statement.Number > ObjectHeader.CurrentSuite)
+                {
+                    throw new MalformedObjectException(What, $"the account asks for suite {statement.Number} or newer: use a newer Holdfast") { IsNewer = true };
+                }
+
                 break;
             default:
                 break;

@@ -40,6 +40,25 @@ public sealed record SegmentLayout(uint[] PacksCovered, uint[] SegmentsReplaced,
         writer.Zeros(PagesOffset - FixedLength - (4 * (PacksCovered.Length + SegmentsReplaced.Length)));
     }
 
+    /// <summary>Bytes from the body's start that hold <paramref name="numbers"/> numbers of packs and segments.</summary>
+    public static int HeadLength(int numbers) => FixedLength + (4 * numbers);
+
+    /// <summary>Packs covered and segments replaced, from the beginning of a body: all that the server needs to know.</summary>
+    public static (uint[] PacksCovered, uint[] SegmentsReplaced) ParseNumbers(ReadOnlySpan<byte> head, int max)
+    {
+        var reader = new SpanReader(head, What);
+        var packs = reader.Count(max);
+        var segments = reader.Count(max);
+        reader.Bytes(FixedLength - 8);
+        var numbers = new uint[packs + segments];
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            numbers[i] = reader.UInt32();
+        }
+
+        return (numbers[..packs], numbers[packs..]);
+    }
+
     public static SegmentLayout Parse(ReadOnlySpan<byte> body)
     {
         var reader = new SpanReader(body, What);

@@ -39,14 +39,51 @@ public sealed class ReferenceMap
     /// <summary>Every frame, in order of address.</summary>
     public IEnumerable<Address> Frames()
     {
-        foreach (var (pack, bitmap) in _packs)
+        foreach (var pack in _packs.Keys)
         {
-            for (var slot = 0; slot < bitmap.Length * 8; slot++)
+            foreach (var frame in FramesOf(pack))
             {
-                if ((bitmap[slot / 8] & (1 << (slot % 8))) != 0)
-                {
-                    yield return new Address(pack, (uint)slot);
-                }
+                yield return frame;
+            }
+        }
+    }
+
+    /// <summary>The frames of one pack.</summary>
+    public IEnumerable<Address> FramesOf(uint pack)
+    {
+        var bitmap = _packs.GetValueOrDefault(pack, []);
+        for (var slot = 0; slot < bitmap.Length * 8; slot++)
+        {
+            if ((bitmap[slot / 8] & (1 << (slot % 8))) != 0)
+            {
+                yield return new Address(pack, (uint)slot);
+            }
+        }
+    }
+
+    /// <summary>Takes away what <paramref name="other"/> has.</summary>
+    public void Remove(MapPage other)
+    {
+        foreach (var (pack, frames) in other.Packs)
+        {
+            if (!_packs.TryGetValue(pack, out var own))
+            {
+                continue;
+            }
+
+            var rest = new byte[own.Length];
+            for (var i = 0; i < own.Length; i++)
+            {
+                rest[i] = (byte)(own[i] & ~(i < frames.Length ? frames[i] : 0));
+            }
+
+            if (rest.AsSpan().ContainsAnyExcept((byte)0))
+            {
+                _packs[pack] = rest;
+            }
+            else
+            {
+                _packs.Remove(pack);
             }
         }
     }

@@ -9,6 +9,10 @@ namespace Holdfast.Format.Snapshots;
 public sealed record SnapshotBody
 {
     private const string What = "snapshot body";
+    private const int TextLengthMax = 255;
+    private const int TagsMax = 256;
+    private const int PathsMax = 4096;
+    private const int PathLengthMax = 4096;
 
     public required BlobId Root { get; init; }
 
@@ -35,6 +39,13 @@ public sealed record SnapshotBody
 
     /// <summary>A checkpoint of a backup that is not complete.</summary>
     public bool IsPartial { get; init; }
+
+    /// <summary>Says what is longer or more than any reader accepts, or null: to be asked before a backup begins.</summary>
+    public static string? FindExcess(string host, IReadOnlyList<byte[]> paths, IReadOnlyList<string> tags, string program) =>
+        host.Length > TextLengthMax || program.Length > TextLengthMax ? $"A host name has at most {TextLengthMax} characters."
+        : tags.Count > TagsMax || tags.Any(tag => tag.Length > TextLengthMax) ? $"A snapshot has at most {TagsMax} tags of {TextLengthMax} characters."
+        : paths.Count > PathsMax || paths.Any(path => path.Length > PathLengthMax) ? $"A snapshot is of at most {PathsMax} paths of {PathLengthMax} bytes: back up their directory instead."
+        : null;
 
     public byte[] Encode()
     {
@@ -95,22 +106,22 @@ public sealed record SnapshotBody
         Key(0);
         var root = new BlobId(Cbor.Fixed(reader, BlobId.Length, What));
         Key(1);
-        var host = Cbor.Text(reader, 255, What);
+        var host = Cbor.Text(reader, TextLengthMax, What);
         Key(2);
-        var paths = new byte[Cbor.Count(reader.ReadStartArray(), 4096, What)][];
+        var paths = new byte[Cbor.Count(reader.ReadStartArray(), PathsMax, What)][];
         for (var i = 0; i < paths.Length; i++)
         {
-            paths[i] = Cbor.Bounded(reader, 4096, What);
+            paths[i] = Cbor.Bounded(reader, PathLengthMax, What);
         }
 
         reader.ReadEndArray();
         Key(3);
         var time = reader.ReadInt64();
         Key(4);
-        var tags = new string[Cbor.Count(reader.ReadStartArray(), 256, What)];
+        var tags = new string[Cbor.Count(reader.ReadStartArray(), TagsMax, What)];
         for (var i = 0; i < tags.Length; i++)
         {
-            tags[i] = Cbor.Text(reader, 255, What);
+            tags[i] = Cbor.Text(reader, TextLengthMax, What);
         }
 
         reader.ReadEndArray();
@@ -122,7 +133,7 @@ public sealed record SnapshotBody
         }
 
         Key(10);
-        var program = Cbor.Text(reader, 255, What);
+        var program = Cbor.Text(reader, TextLengthMax, What);
         Key(11);
         var partial = reader.ReadBoolean();
         reader.ReadEndMap();

@@ -166,7 +166,7 @@ public sealed class DriveStore : IPackStore, IDisposable
         }
         catch (PosixException exception) when (exception.Error == Errno.Exists)
         {
-            if (HoldsSame(directory, name, content.Length, trailer))
+            if (HoldsSame(directory, name, content.Span, trailer))
             {
                 // Whoever wrote it first may not have synced the directory yet.
                 directory.Sync();
@@ -177,12 +177,27 @@ public sealed class DriveStore : IPackStore, IDisposable
         }
     }
 
-    private static bool HoldsSame(DirectoryHandle directory, ObjectName name, int length, byte[] trailer)
+    /// <summary>Compares every byte: what has rotted since it was written is not the same any more.</summary>
+    private static bool HoldsSame(DirectoryHandle directory, ObjectName name, ReadOnlySpan<byte> content, byte[] trailer)
     {
         using var file = directory.OpenFile(FileNameOf(name), OpenFlags.ReadOnly);
-        var existing = new byte[trailer.Length];
-        return DirectoryHandle.StatusOf(file).Size == length + trailer.Length
-            && PosixFile.ReadFull(file, existing, length, name.ToString()) == trailer.Length && existing.AsSpan().SequenceEqual(trailer);
+        if (DirectoryHandle.StatusOf(file).Size != content.Length + trailer.Length)
+        {
+            return false;
+        }
+
+        var existing = new byte[BlockChecksums.BlockLength];
+        for (var offset = 0; offset < content.Length; offset += existing.Length)
+        {
+            var expected = content.Slice(offset, Math.Min(existing.Length, content.Length - offset));
+            if (PosixFile.ReadFull(file, existing.AsSpan(0, expected.Length), offset, name.ToString()) != expected.Length || !existing.AsSpan(0, expected.Length).SequenceEqual(expected))
+            {
+                return false;
+            }
+        }
+
+        var end = new byte[trailer.Length];
+        return PosixFile.ReadFull(file, end, content.Length, name.ToString()) == end.Length && end.AsSpan().SequenceEqual(trailer);
     }
 
     /// <summary>incoming/ → sync → rename without replacing → sync of the directory; on any failure nothing is left.</summary>

@@ -16,10 +16,16 @@ namespace Holdfast.Pods.Serving;
 internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider time) : IDisposable
 {
     private const int ReadLength = 256 << 10;
-    private const int UploadsAtOnceMax = 3;
+    /// <summary>18 MiB each, made when first needed.</summary>
+    private const int UploadsAtOnceMax = 7;
+
+    /// <summary>So that slow uplinks of one account leave room for the others.</summary>
+    private const int UploadsOfAccountMax = 4;
+    private const int SmallObjectsAtOnceMax = 32;
+    private const int SmallLengthMax = 1 << 20;
     private const string Route = "/pod/v1/objects/{account}/{space}/{number}";
 
-    private readonly UploadBuffers _buffers = new(UploadsAtOnceMax);
+    private readonly UploadBuffers _buffers = new(UploadsAtOnceMax, UploadsOfAccountMax, SmallObjectsAtOnceMax, SmallLengthMax);
 
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -47,8 +53,13 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             limit.MaxRequestBodySize = length;
         }
 
-        using var buffer = await _buffers.TakeAsync((int)length, context.RequestAborted);
+        using var buffer = await _buffers.TakeAsync(grant.Name.Account, (int)length, context.RequestAborted);
         await ReceiveAsync(context.Request.Body, buffer.Memory, context.RequestAborted);
+        if (buffer.Memory.Span[11] == 2 && grant.Computer != 0)
+        {
+            throw new HoldfastException(FailureTable.GrantInvalid, "Only the service makes packs of kind 2.");
+        }
+
         var receipt = Inspect(buffer.Memory, grant);
         await store.PutAsync(grant.Name, buffer.Memory, context.RequestAborted);
         context.Response.ContentType = "application/octet-stream";
@@ -59,6 +70,11 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     {
         var grant = Authorize(context, GrantMethod.Get);
         var item = await store.FindAsync(grant.Name, context.RequestAborted) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no object {grant.Name}.");
+        if (item.Length < 0)
+        {
+            throw new HoldfastException(FailureTable.DamagedObject, $"{grant.Name}: its file has an impossible length.");
+        }
+
         var (offset, end) = RangeOf(context.Request, item.Length);
         if (offset < grant.FirstByte)
         {
@@ -91,12 +107,12 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private async Task StatAsync(HttpContext context)
     {
         var grant = Authorize(context, GrantMethod.Stat);
-        if (await store.FindAsync(grant.Name, context.RequestAborted) is not { } item)
+        if (await store.FindAsync(grant.Name, context.RequestAborted) is not { Length: >= ObjectHeader.Length } item)
         {
             throw new HoldfastException(FailureTable.NotFound, $"There is no object {grant.Name}.");
         }
 
-        using var buffer = await _buffers.TakeAsync((int)item.Length, context.RequestAborted);
+        using var buffer = await _buffers.TakeAsync(grant.Name.Account, (int)item.Length, context.RequestAborted);
         await store.ReadAsync(grant.Name, 0, buffer.Memory, context.RequestAborted);
         await context.Response.Body.WriteAsync(Inspect(buffer.Memory, grant).Sign(keys.Own), context.RequestAborted);
     }

@@ -1,47 +1,79 @@
+using System.Collections.Concurrent;
+using Holdfast.Format.Objects;
+
 namespace Holdfast.Pods.Serving;
 
 /// <summary>A fixed number of buffers for objects in transit: uploads beyond that wait, so that memory is bounded whatever clients do.</summary>
-internal sealed class UploadBuffers(int count) : IDisposable
+/// <remarks>Small objects (heads, statements, map pages) have turns of their own, and one account can hold only some of the large ones.</remarks>
+internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount, int smallLengthMax) : IDisposable
 {
     /// <summary>Holds every usual pack; what is longer gets memory of its own while it holds a turn.</summary>
     public const int UsualLength = 18 << 20;
 
     private readonly SemaphoreSlim _turns = new(count);
+    private readonly SemaphoreSlim _smallTurns = new(smallCount);
+    private readonly ConcurrentDictionary<AccountId, SemaphoreSlim> _accounts = new();
     private readonly Stack<byte[]> _free = new();
 
-    public async Task<Lease> TakeAsync(int length, CancellationToken cancellation)
+    public async Task<Lease> TakeAsync(AccountId account, int length, CancellationToken cancellation)
     {
-        await _turns.WaitAsync(cancellation);
-        if (length > UsualLength)
+        if (length <= smallLengthMax)
         {
-            return new Lease(this, GC.AllocateUninitializedArray<byte>(length), length, isPooled: false);
+            await _smallTurns.WaitAsync(cancellation);
+            return new Lease(new byte[length], length, () => _smallTurns.Release());
         }
 
-        lock (_free)
+        var ofAccount = _accounts.GetOrAdd(account, _ => new SemaphoreSlim(ofAccountMax));
+        await ofAccount.WaitAsync(cancellation);
+        try
         {
-            var buffer = _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<byte>(UsualLength);
-            return new Lease(this, buffer, length, isPooled: true);
+            await _turns.WaitAsync(cancellation);
         }
-    }
-
-    public void Dispose() => _turns.Dispose();
-
-    /// <summary>One upload's memory.</summary>
-    internal sealed class Lease(UploadBuffers owner, byte[] buffer, int length, bool isPooled) : IDisposable
-    {
-        public Memory<byte> Memory => buffer.AsMemory(0, length);
-
-        public void Dispose()
+        catch
         {
-            if (isPooled)
+            ofAccount.Release();
+            throw;
+        }
+
+        var buffer = length > UsualLength ? GC.AllocateUninitializedArray<byte>(length) : TakeFree();
+        return new Lease(buffer, length, () =>
+        {
+            if (buffer.Length == UsualLength)
             {
-                lock (owner._free)
+                lock (_free)
                 {
-                    owner._free.Push(buffer);
+                    _free.Push(buffer);
                 }
             }
 
-            owner._turns.Release();
+            _turns.Release();
+            ofAccount.Release();
+        });
+    }
+
+    public void Dispose()
+    {
+        _turns.Dispose();
+        _smallTurns.Dispose();
+        foreach (var turns in _accounts.Values)
+        {
+            turns.Dispose();
         }
+    }
+
+    private byte[] TakeFree()
+    {
+        lock (_free)
+        {
+            return _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<byte>(UsualLength);
+        }
+    }
+
+    /// <summary>One upload's memory.</summary>
+    internal sealed class Lease(byte[] buffer, int length, Action giveBack) : IDisposable
+    {
+        public Memory<byte> Memory => buffer.AsMemory(0, length);
+
+        public void Dispose() => giveBack();
     }
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 namespace Holdfast.Protocol.Messages;
 
 /// <summary>JSON of the API: snake_case names, base64 bytes; generated at build time, so the client starts quickly.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = false)]
 [JsonSerializable(typeof(CreateOperator))]
 [JsonSerializable(typeof(OperatorCreated))]
 [JsonSerializable(typeof(CreateAccount))]
