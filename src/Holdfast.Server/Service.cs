@@ -62,6 +62,7 @@ internal static class Service
 
         // Only what the command line says counts: no file or variable may open another port.
         builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection();
         builder.WebHost.UseKestrelHttpsConfiguration().UseUrls(listen);
         builder.WebHost.ConfigureKestrel(options =>
         {

@@ -69,11 +69,11 @@ internal sealed class Service : IAsyncDisposable
         _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen], _noEnvironment))!;
         var log = File.Create(Data + ".log");
         _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
-        _ = _process.StandardError.BaseStream.CopyToAsync(Stream.Null, CancellationToken.None);
+        var error = _process.StandardError.ReadToEndAsync(cancellation);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (!File.Exists(ready))
         {
-            Assert.False(_process.HasExited, "holdfastd ended: see " + Data + ".log");
+            Assert.False(_process.HasExited, $"holdfastd ended: {(_process.HasExited ? await error : "")}");
             await timer.WaitForNextTickAsync(cancellation);
         }
 
