@@ -19,7 +19,7 @@ internal static class Stages
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                if (first is null or OperationCanceledException && exception is not OperationCanceledException)
+                if (first is null || (first is OperationCanceledException && exception is not OperationCanceledException))
                 {
                     first = exception;
                 }
