@@ -53,12 +53,12 @@ internal static class BackupVerb
             using var session = Session.Open();
             return parsed.GetValue(dryRun)
                 ? await PreviewAsync(output, session, options, parsed.GetValue(verbose), cancellation)
-                : await RunAsync(output, session, options, cancellation);
+                : await RunAsync(output, session, options, parsed.GetValue(verbose), cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(Output output, Session session, BackupOptions options, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Output output, Session session, BackupOptions options, bool verbose, CancellationToken cancellation)
     {
         var progress = new BackupProgress();
         var started = TimeProvider.System.GetTimestamp();
@@ -73,6 +73,12 @@ internal static class BackupVerb
         var id = Convert.ToHexStringLower(result.Head.Id);
         output.Say($"Snapshot {id[..8]} saved: {Units.Count(progress.Files)} files, {Units.Bytes(progress.Bytes)}; {Units.Count(progress.FilesUnchanged)} unchanged, "
             + $"{Units.Bytes(progress.BytesRead)} read, {Units.Bytes(progress.BytesNew)} new, {Units.Bytes(progress.BytesStored)} stored, in {Units.Time(elapsed)}.");
+        if (verbose)
+        {
+            output.Say($"Memory: {Units.Bytes(Backup.BufferBytes(options))} of buffers, {Units.Bytes(GC.GetGCMemoryInfo().TotalCommittedBytes)} managed in all, {Units.Bytes(Environment.WorkingSet)} resident; "
+                + $"{GC.CollectionCount(0)}/{GC.CollectionCount(1)}/{GC.CollectionCount(2)} collections, {Units.Bytes(GC.GetTotalAllocatedBytes())} allocated.");
+        }
+
         output.Message("summary",
             ("snapshot_id", id), ("files", progress.Files), ("directories", progress.Directories), ("others", progress.Others), ("files_unchanged", progress.FilesUnchanged),
             ("bytes", progress.Bytes), ("bytes_read", progress.BytesRead), ("bytes_new", progress.BytesNew), ("bytes_stored", progress.BytesStored),

@@ -44,10 +44,15 @@ public sealed record BackupResult(Head Head, DateTimeOffset ReceivedAt, Snapshot
 /// <summary>Backs this computer up: walk → read and chunk → seal and pack → upload → commit. Each stage is a folder of that name.</summary>
 public sealed class Backup(Computer computer, ComputerFolders folders, ServiceClient service, TimeProvider time, RandomSource random)
 {
-    private const int StepsWaitingMax = 4096;
+    private const int StepsWaitingMax = 1024;
 
     /// <summary>Each holds its directory open.</summary>
     private const int JobsWaitingMax = 256;
+
+    /// <summary>Bytes of the buffers that a backup holds: packs, frames and read windows. They do not grow with what is backed up.</summary>
+    public static long BufferBytes(BackupOptions options) =>
+        ((long)PackBuffers.Count * PackDraft.BufferLength) + (options.Readers * FileReader.BufferBytes) + ((options.Readers + 1) * FrameFiller.BufferBytes(FrameKind.Tree))
+        + (options.Readers * FrameFiller.BufferBytes(FrameKind.Data));
 
     public async Task<BackupResult> RunAsync(BackupOptions options, BackupProgress progress, CancellationToken cancellation)
     {

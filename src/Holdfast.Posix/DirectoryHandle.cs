@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -156,38 +157,42 @@ public sealed unsafe class DirectoryHandle : IDisposable
     {
         // x86-64 and arm64 have different numbers for getdents64; glibc's readdir would allocate for each call.
         nint number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
-        var buffer = new byte[64 << 10];
-        while (true)
+        var buffer = ArrayPool<byte>.Shared.Rent(32 << 10);
+        try
         {
-            nint length;
-            fixed (byte* bytes = buffer)
+            while (ReadNames(number, buffer) is > 0 and var length)
             {
-                length = NativeMethods.getdents64(number, Descriptor, bytes, (nuint)buffer.Length);
+                Visit(buffer.AsSpan(0, length), visit);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private int ReadNames(nint number, byte[] buffer)
+    {
+        fixed (byte* bytes = buffer)
+        {
+            var length = NativeMethods.getdents64(number, Descriptor, bytes, (nuint)buffer.Length);
+            return length >= 0 ? (int)length : throw new PosixException("read directory", _path, LastError());
+        }
+    }
+
+    private static void Visit(ReadOnlySpan<byte> records, Action<ReadOnlySpan<byte>, byte> visit)
+    {
+        while (!records.IsEmpty)
+        {
+            var length = BitConverter.ToUInt16(records[16..]);
+            var name = records[19..length];
+            name = name[..name.IndexOf((byte)0)];
+            if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
+            {
+                visit(name, records[18]);
             }
 
-            if (length == 0)
-            {
-                return;
-            }
-
-            if (length < 0)
-            {
-                throw new PosixException("read directory", _path, LastError());
-            }
-
-            for (var offset = 0; offset < length;)
-            {
-                var record = buffer.AsSpan(offset);
-                var recordLength = BitConverter.ToUInt16(record[16..]);
-                var name = record[19..recordLength];
-                name = name[..name.IndexOf((byte)0)];
-                if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
-                {
-                    visit(name, record[18]);
-                }
-
-                offset += recordLength;
-            }
+            records = records[length..];
         }
     }
 

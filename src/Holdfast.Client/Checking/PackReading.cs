@@ -12,7 +12,7 @@ internal sealed class PackReading
 
     public byte[] Plaintext { get; } = new byte[RunLengthMax];
 
-    public byte[] Unpacked { get; } = new byte[1 << 20];
+    public byte[] Unpacked { get; } = new byte[Packing.FrameFiller.DataLength];
 
     public IEnumerable<List<FrameRow>> Runs(IEnumerable<FrameRow> frames)
     {

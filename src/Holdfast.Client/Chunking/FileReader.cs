@@ -14,6 +14,8 @@ internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller 
 {
     private const int BufferLength = 1 << 20;
 
+    public const long BufferBytes = BufferLength;
+
     private readonly byte[] _buffer = new byte[BufferLength];
 
     /// <summary>Reads files until there are no more, then closes its frames.</summary>

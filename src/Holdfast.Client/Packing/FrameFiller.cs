@@ -9,8 +9,8 @@ namespace Holdfast.Client.Packing;
 /// <summary>Fills frames with blobs that are not stored yet, compresses each when it is full and hands it to the packer. One per thread of work.</summary>
 internal sealed class FrameFiller(FrameKind kind, BlobIndex index, FrameRegistry frames, Packer packer, GroupKeys group, BackupProgress progress, int compressionLevel) : IDisposable
 {
-    /// <summary>Plain bytes of a data frame: big enough that neighbours compress well, small enough to read one blob out of it.</summary>
-    private const int DataLength = 1 << 20;
+    /// <summary>Plain bytes of a data frame: big enough that neighbours compress well (1 MiB stored 0.9 % more), small enough to read one blob out of it.</summary>
+    public const int DataLength = 2 << 20;
 
     /// <summary>Trees are browsed one by one.</summary>
     private const int TreeLength = 256 << 10;
@@ -21,12 +21,15 @@ internal sealed class FrameFiller(FrameKind kind, BlobIndex index, FrameRegistry
     /// <summary>Bounds the blob table of a pack of tiny files.</summary>
     private const int BlobsMax = 4096;
 
-    private readonly byte[] _buffer = new byte[kind == FrameKind.Tree ? TreeLength : DataLength];
-    private readonly byte[] _encoded = new byte[FrameCodec.EncodedLengthMax(kind == FrameKind.Tree ? TreeLength : DataLength)];
+    private readonly byte[] _buffer = new byte[LengthOf(kind)];
+    private readonly byte[] _encoded = new byte[FrameCodec.EncodedLengthMax(LengthOf(kind))];
     private readonly List<BlobRow> _blobs = [];
     private readonly FrameCodec _codec = new(compressionLevel);
     private uint _ordinal;
     private int _length;
+
+    /// <summary>Bytes of a filler's two buffers.</summary>
+    public static long BufferBytes(FrameKind kind) => LengthOf(kind) + FrameCodec.EncodedLengthMax(LengthOf(kind));
 
     public BlobHasher Hasher { get; } = new(group);
 
@@ -75,6 +78,8 @@ internal sealed class FrameFiller(FrameKind kind, BlobIndex index, FrameRegistry
         _blobs.Clear();
         _length = 0;
     }
+
+    private static int LengthOf(FrameKind kind) => kind == FrameKind.Tree ? TreeLength : DataLength;
 
     public void Dispose()
     {

@@ -5,8 +5,8 @@ namespace Holdfast.Client.Packing;
 /// <summary>The few large buffers of a backup: one fills while others travel. Whoever wants one more waits, and memory stays bounded.</summary>
 internal sealed class PackBuffers
 {
-    /// <summary>One that fills and two on their way.</summary>
-    public const int Count = 3;
+    /// <summary>One fills while the other travels: sending a pack takes less time than filling one, unless the uplink is the limit anyway.</summary>
+    public const int Count = 2;
 
     private readonly Channel<byte[]> _free = Channel.CreateUnbounded<byte[]>();
     private int _made;

@@ -9,7 +9,7 @@ internal delegate Task<ReadOnlyMemory<byte>> LoadFrame(Address frame, byte[] buf
 internal sealed class FrameCache(LoadFrame load, int capacity)
 {
     /// <summary>What this program writes fits; other frames, up to the format's limit, get memory of their own while they are kept.</summary>
-    private const int BufferLength = 1 << 20;
+    private const int BufferLength = Packing.FrameFiller.DataLength;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<Address, Entry> _entries = [];
