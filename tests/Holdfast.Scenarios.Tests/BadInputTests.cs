@@ -82,24 +82,16 @@ public sealed class BadInputTests : Scenario
     [Fact]
     public async Task Unreadable_files_are_named_and_the_snapshot_is_kept()
     {
-        if (!OperatingSystem.IsLinux() || Shell("id -u").Trim() != "0")
-        {
-            return;
-        }
-
+        // Root reads everything, so the client runs as nobody, from where nobody can read it.
+        var programs = Path.Combine(Root, "programs");
+        Shell($"chmod a+rx '{Root}'; cp -r '{Path.GetDirectoryName(Programs.Holdfast)}' '{programs}'; chmod -R a+rX '{programs}'");
+        Assert.SkipUnless(Shell($"[ $(id -u) = 0 ] && setpriv --reuid=nobody --clear-groups '{programs}/holdfast' version 2>/dev/null || true").Contains("holdfast", StringComparison.Ordinal),
+            "this needs root, and a .NET runtime that nobody may read");
         var computer = await EnrolAsync("one", "unreadable");
         var tree = MakeTree("tree", files: 10);
         Shell($"chmod 000 '{tree}/d1/e1/f1'; chmod -R a+rX '{tree}/d0'; chown -R nobody '{computer.Root}'; chmod a+rx '{Root}' '{tree}'; chmod 700 '{tree}/d2'");
 
-        // Root reads everything: the client runs as nobody.
-        var dotnet = Path.GetDirectoryName(Programs.Holdfast)!;
-        Assert.True(Directory.Exists(dotnet));
-        var ended = await Programs.RunAsync("/usr/bin/setpriv", ["--reuid=nobody", "--clear-groups", Programs.Holdfast, "backup", tree], computer.Environment, Cancellation);
-        if (ended.ExitCode == 126 || ended.Error.Contains("Permission denied\n  at", StringComparison.Ordinal))
-        {
-            Assert.Fail("nobody cannot run the client: " + ended.Error);
-        }
-
+        var ended = await Programs.RunAsync("/usr/bin/setpriv", ["--reuid=nobody", "--clear-groups", programs + "/holdfast", "backup", tree], computer.Environment, Cancellation);
         Assert.True(ended.ExitCode == 3, ended.Error + ended.Output);
         Assert.Contains("/d1/e1/f1", ended.Error, StringComparison.Ordinal);
         Assert.Contains("/d2", ended.Error, StringComparison.Ordinal);
@@ -145,14 +137,7 @@ public sealed class BadInputTests : Scenario
     [Fact]
     public async Task A_full_disk_on_the_pod_is_a_typed_error_and_loses_nothing()
     {
-        if (Shell("id -u").Trim() != "0")
-        {
-            return;
-        }
-
-        var mount = Path.Combine(Root, "small");
-        Directory.CreateDirectory(mount);
-        Shell($"mount -t tmpfs -o size=60M none '{mount}'");
+        var mount = MountSmall("60M");
         try
         {
             await using var service = await Service.StartAsync(Path.Combine(mount, "service"), Cancellation);
@@ -177,18 +162,11 @@ public sealed class BadInputTests : Scenario
     [Fact]
     public async Task A_full_disk_on_the_client_is_a_typed_error()
     {
-        if (Shell("id -u").Trim() != "0")
-        {
-            return;
-        }
-
+        var mount = MountSmall("4M");
         var computer = await EnrolAsync("one", "client-full");
         var tree = Path.Combine(Root, "tree");
         Shell($"mkdir '{tree}'; head -c 20M /dev/urandom > '{tree}/big'");
         await computer.MustAsync(Cancellation, "backup", tree);
-        var mount = Path.Combine(Root, "small");
-        Directory.CreateDirectory(mount);
-        Shell($"mount -t tmpfs -o size=4M none '{mount}'");
         try
         {
             var ended = await computer.RunAsync(Cancellation, "restore", "latest", "--target", mount);
@@ -310,6 +288,15 @@ public sealed class BadInputTests : Scenario
         var openApi = await http.GetStringAsync("/openapi/v1.json", Cancellation);
         Assert.Contains("\"openapi\": \"3.1", openApi, StringComparison.Ordinal);
         Assert.Contains("/v1/accounts/{account}/commits", openApi, StringComparison.Ordinal);
+    }
+
+    /// <summary>A small disk; skipped, and counted as skipped, where mounting is not allowed.</summary>
+    private string MountSmall(string size)
+    {
+        var mount = Path.Combine(Root, "small");
+        Directory.CreateDirectory(mount);
+        Assert.SkipUnless(Shell($"mount -t tmpfs -o size={size} none '{mount}' 2>/dev/null && echo mounted || true").Contains("mounted", StringComparison.Ordinal), "this needs the right to mount");
+        return mount;
     }
 
     private string Largest() => new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).MaxBy(file => file.Length)!.FullName;

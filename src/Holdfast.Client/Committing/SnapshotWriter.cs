@@ -90,7 +90,7 @@ internal sealed class SnapshotWriter(
             SightingsHash = SHA256.HashData(SnapshotObject.EncodeSightings(sightings)),
         }.Sign(computer.SigningKey);
         var committed = await service.CommitAsync(
-            new CommitSnapshot(numbers.Session, head.Bytes.ToArray(), baseId is null ? null : Convert.ToHexStringLower(baseId), numbers.TakeReceipts()), head.Id, cancellation);
+            new CommitSnapshot(numbers.Session, head.Bytes.ToArray(), baseId is null ? null : Convert.ToHexStringLower(baseId), numbers.CommitReceipts()), head.Id, cancellation);
         return new CommittedSnapshot(head, DateTimeOffset.FromUnixTimeSeconds(committed.ReceivedAt), pages);
     }
 
@@ -124,7 +124,7 @@ internal sealed class SnapshotWriter(
         {
             Type = type, Number = grant.Number, Account = computer.Account, Group = computer.Group.Group, Computer = computer.Number, Session = session.Sealed.Session,
         }, body, computer.SigningKey);
-        await uploader.PutAsync(grant, bytes, cancellation);
+        await uploader.PutAsync(grant, bytes, isForCommit: true, cancellation);
         return bytes;
     }
 }

@@ -15,7 +15,6 @@ internal sealed class TreeAssembler(FrameFiller trees, ListingWriter? listing, B
     private readonly Stack<OpenDirectory> _open = new();
     private readonly BitArray _used = new(1024);
 
-
     /// <summary>True for frames (numbers of the registry) that the snapshot needs.</summary>
     public bool Uses(int ordinal) => ordinal < _used.Length && _used[ordinal];
 

@@ -13,6 +13,7 @@ internal sealed class NumberSource(ServiceClient service, SessionOpened session,
     private readonly SemaphoreSlim _gate = new(1);
     private readonly Queue<UploadGrant> _grants = new(session.Grants);
     private DateTimeOffset _granted = time.GetUtcNow();
+    private readonly List<byte[]> _forCommit = [];
     private List<byte[]> _receipts = [];
 
     public long Session => session.Session;
@@ -46,17 +47,19 @@ internal sealed class NumberSource(ServiceClient service, SessionOpened session,
         }
     }
 
-    /// <summary>Remembers a receipt to hand in.</summary>
-    public void Add(byte[] receipt)
+    /// <summary>Remembers a receipt to hand in: a pack's at the next chance, what a commit itself names with the commit.</summary>
+    public void Add(byte[] receipt, bool isForCommit)
     {
         lock (_gate)
         {
-            _receipts.Add(receipt);
+            (isForCommit ? _forCommit : _receipts).Add(receipt);
         }
     }
 
-    /// <summary>Receipts that were not handed in yet.</summary>
-    public IReadOnlyList<byte[]> TakeReceipts()
+    /// <summary>Receipts for the commit: segments, map pages, the snapshot, and packs that were not handed in yet.</summary>
+    public IReadOnlyList<byte[]> CommitReceipts() => [.. _forCommit, .. TakeReceipts()];
+
+    private List<byte[]> TakeReceipts()
     {
         lock (_gate)
         {

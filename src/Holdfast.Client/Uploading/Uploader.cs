@@ -27,17 +27,17 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
     {
         await foreach (var pack in packs.ReadAllAsync(cancellation))
         {
-            await PutAsync(pack.Draft.Grant, pack.Draft.Buffer.AsMemory(0, pack.Length), cancellation);
+            await PutAsync(pack.Draft.Grant, pack.Draft.Buffer.AsMemory(0, pack.Length), isForCommit: false, cancellation);
             Add(pack.Draft.Grant.Number, pack.Table.Frames);
             buffers.Return(pack.Draft.Buffer);
         }
     })];
 
     /// <summary>Sends one object and keeps its receipt.</summary>
-    public async Task PutAsync(UploadGrant grant, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    public async Task PutAsync(UploadGrant grant, ReadOnlyMemory<byte> content, bool isForCommit, CancellationToken cancellation)
     {
         var name = new ObjectName(computer.Account, ObjectSpace.Numbered, grant.Number);
-        numbers.Add(await service.PutObjectAsync(numbers.PodUrl, name, grant.Grant, content, cancellation));
+        numbers.Add(await service.PutObjectAsync(numbers.PodUrl, name, grant.Grant, content, cancellation), isForCommit);
         progress.Stored(content.Length);
     }
 
