@@ -98,8 +98,15 @@ internal static class BackupVerb
     }
 
     private static string Describe(BackupProgress progress, TimeSpan elapsed) => string.Create(CultureInfo.InvariantCulture,
-        $"{Units.Time(elapsed)}  {Units.Count(progress.Files)} files found, {Units.Bytes(progress.Bytes)}  read {Units.Bytes(progress.BytesRead)} "
+        $"{(progress.IsWalked ? Units.Bar(progress.BytesDone / Math.Max(1.0, progress.Bytes)) : "looking for files…")}  {Units.Time(elapsed)}{Left(progress, elapsed)}  {Units.Count(progress.Files)} files, {Units.Bytes(progress.Bytes)}  read {Units.Bytes(progress.BytesRead)} "
         + $"({Units.Bytes(progress.BytesRead / Math.Max(0.001, elapsed.TotalSeconds))}/s)  stored {Units.Bytes(progress.BytesStored)}  {progress.Troubles.Count} errors");
+
+    /// <summary>Time left at the rate so far; nothing before that can be known.</summary>
+    private static string Left(BackupProgress progress, TimeSpan elapsed)
+    {
+        var share = progress.BytesDone / Math.Max(1.0, progress.Bytes);
+        return progress.IsWalked && share > 0.02 ? $", {Units.Time(elapsed * Math.Max(0, (1 / share) - 1))} left" : "";
+    }
 
     private static int Level(string? name) => name switch
     {

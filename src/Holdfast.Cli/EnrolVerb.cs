@@ -57,7 +57,8 @@ internal static class EnrolVerb
         output.Say($"This computer is computer {enrolled.Computer.Number} ({enrolled.Computer.Name}) of account {enrolled.Computer.AccountName}.");
         if (enrolled.RecoveryKey is { } key)
         {
-            output.Say($"""
+            // Even --quiet: it is shown nowhere else, ever.
+            output.Print($"""
 
                 Recovery key, shown only now. Print it and keep it away from this computer:
 

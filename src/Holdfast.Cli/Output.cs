@@ -10,8 +10,6 @@ internal sealed class Output(bool json, bool quiet)
 {
     public bool IsJson => json;
 
-    public bool IsQuiet => quiet;
-
     /// <summary>Progress is drawn only where somebody can see it.</summary>
     public bool ShowsProgress => !json && !quiet && !Console.IsErrorRedirected;
 

@@ -48,6 +48,6 @@ internal static class RestoreVerb
         var share = snapshot.Body.Bytes == 0 ? 1 : Math.Min(1, progress.Bytes / (double)snapshot.Body.Bytes);
         var left = share > 0.02 ? $", {Units.Time(elapsed * ((1 - share) / share))} left" : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"{Units.Time(elapsed)}  {share * 100:0} %{left}  {Units.Count(progress.Files)} files, {Units.Bytes(progress.Bytes)} of {Units.Bytes(snapshot.Body.Bytes)}");
+            $"{Units.Bar(share)}  {Units.Time(elapsed)}{left}  {Units.Count(progress.Files)} files, {Units.Bytes(progress.Bytes)} of {Units.Bytes(snapshot.Body.Bytes)}");
     }
 }

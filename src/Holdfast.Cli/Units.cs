@@ -19,6 +19,14 @@ internal static class Units
         return string.Create(CultureInfo.InvariantCulture, $"{bytes:0.##} {_names[unit]}");
     }
 
+    /// <summary>A bar of twenty places, with the percentage behind it.</summary>
+    public static string Bar(double share)
+    {
+        share = Math.Clamp(share, 0, 1);
+        var full = (int)(share * 20);
+        return string.Create(CultureInfo.InvariantCulture, $"[{new string('#', full)}{new string('.', 20 - full)}] {share * 100,3:0} %");
+    }
+
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
     public static string Time(TimeSpan time) => time.TotalMinutes >= 1

@@ -100,6 +100,7 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
         var session = SessionKey.Create(computer.Account, computer.Number, computer.Group, view.Log.AccountKey.Span, random);
         var buffers = new PackBuffers();
         var uploader = new Uploader(computer, service, numbers, buffers, progress);
+        using var writer = new SnapshotWriter(computer, service, numbers, uploader, frames, session, random);
         await UnindexedPacks.TakeInAsync(opened.UnindexedPacks, tables, computer, index, frames, collected, uploader, cancellation);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -119,7 +120,7 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
         var reading = fillers.Pairs.Select(pair => Task.Run(() => new FileReader(chunker, pair.Data, pair.Lists, fileSystems, progress).RunAsync(jobs.Reader, stop.Token), stop.Token)).ToArray();
         var assembling = Task.Run(() => assembler.RunAsync(steps.Reader, stop.Token), stop.Token);
         var packing = ClosePacksAsync();
-        var uploading = uploader.RunAsync(packs.Reader, stop.Token);
+        var uploading = uploader.RunAsync(packs.Reader, () => writer.SpillAsync(index, folders, stop.Token), stop.Token);
         await Stages.RunAllAsync(stop, [walking, .. reading, assembling, packing, .. uploading]);
 
         async Task ClosePacksAsync()
@@ -129,8 +130,8 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
             packs.Writer.Complete();
         }
 
-        var writer = new SnapshotWriter(computer, service, numbers, uploader, frames, session, random);
-        await writer.WriteSegmentsAsync(index, folders, cancellation);
+        buffers.Release();
+        await writer.WriteSegmentAsync(index, folders, cancellation);
         var body = Describe(options, paths, await assembling, started, progress);
         var committed = await writer.CommitAsync(
             body, MapOf(assembler, frames), newest.GetValueOrDefault(computer.Number), listing?.HeadId, listing?.Pages ?? [], view.Memory.Changed(newest, computer.Number), cancellation);

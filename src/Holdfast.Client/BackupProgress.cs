@@ -15,9 +15,9 @@ public sealed class BackupProgress
     private long _others;
     private long _bytes;
     private long _bytesRead;
+    private long _bytesUnchanged;
     private long _bytesStored;
     private long _filesUnchanged;
-    private long _blobsNew;
     private long _bytesNew;
 
     public long Files => Interlocked.Read(ref _files);
@@ -29,14 +29,18 @@ public sealed class BackupProgress
     /// <summary>Bytes of all files found.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
+    /// <summary>True once every file was found, so that a share of the whole can be told.</summary>
+    public bool IsWalked { get; internal set; }
+
+    /// <summary>Bytes of files that are unchanged or were read.</summary>
+    public long BytesDone => BytesRead + Interlocked.Read(ref _bytesUnchanged);
+
     public long BytesRead => Interlocked.Read(ref _bytesRead);
 
     /// <summary>Bytes that the service stored for this backup.</summary>
     public long BytesStored => Interlocked.Read(ref _bytesStored);
 
     public long FilesUnchanged => Interlocked.Read(ref _filesUnchanged);
-
-    public long BlobsNew => Interlocked.Read(ref _blobsNew);
 
     /// <summary>Bytes of blobs that were not stored before.</summary>
     public long BytesNew => Interlocked.Read(ref _bytesNew);
@@ -47,7 +51,8 @@ public sealed class BackupProgress
     internal void Restart()
     {
         _troubles.Clear();
-        _files = _directories = _others = _bytes = _bytesRead = _bytesStored = _filesUnchanged = _blobsNew = _bytesNew = 0;
+        _files = _directories = _others = _bytes = _bytesRead = _bytesUnchanged = _bytesStored = _filesUnchanged = _bytesNew = 0;
+        IsWalked = false;
     }
 
     internal void Found(in FileStatus status)
@@ -65,13 +70,13 @@ public sealed class BackupProgress
 
     internal void Read(long bytes) => Interlocked.Add(ref _bytesRead, bytes);
 
-    internal void Unchanged() => Interlocked.Increment(ref _filesUnchanged);
-
-    internal void NewBlob(long bytes)
+    internal void Unchanged(long bytes)
     {
-        Interlocked.Increment(ref _blobsNew);
-        Interlocked.Add(ref _bytesNew, bytes);
+        Interlocked.Increment(ref _filesUnchanged);
+        Interlocked.Add(ref _bytesUnchanged, bytes);
     }
+
+    internal void NewBlob(long bytes) => Interlocked.Add(ref _bytesNew, bytes);
 
     internal void Stored(long bytes) => Interlocked.Add(ref _bytesStored, bytes);
 

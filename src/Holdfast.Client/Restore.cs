@@ -17,7 +17,7 @@ public sealed record RestoreOptions
     /// <summary>Paths in the snapshot, with everything below them; none means all.</summary>
     public IReadOnlyList<string> Include { get; init; } = [];
 
-    public int Writers { get; init; } = Math.Clamp(Environment.ProcessorCount * 2, 2, 8);
+    public int Writers { get; init; } = Math.Clamp(Environment.ProcessorCount + 1, 2, 8);
 
 }
 

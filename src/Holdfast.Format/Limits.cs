@@ -44,7 +44,4 @@ public static class Limits
 
     /// <summary>Directories below one another: every open level costs memory.</summary>
     public const int DepthMax = 4096;
-
-    /// <summary>Largest window a zstd frame may ask for, as a power of two (8 MiB).</summary>
-    public const int ZstdWindowLogMax = 23;
 }

@@ -11,7 +11,6 @@ public sealed unsafe class DirectoryHandle : IDisposable
     private const int CurrentDirectory = -100;
     private const int NoFollow = 0x100;
     private const int EmptyPath = 0x1000;
-    private const int RemoveDirectory = 0x200;
     private const uint RenameNoReplace = 1;
     private const uint StatusMask = 0x7FF;
 
@@ -116,8 +115,6 @@ public sealed unsafe class DirectoryHandle : IDisposable
     }
 
     public void Unlink(ReadOnlySpan<byte> name) => Check("unlink", name, static (handle, path) => NativeMethods.unlinkat(handle, (byte*)path, 0));
-
-    public void UnlinkDirectory(ReadOnlySpan<byte> name) => Check("rmdir", name, static (handle, path) => NativeMethods.unlinkat(handle, (byte*)path, RemoveDirectory));
 
     /// <summary>Renames, replacing what is there only if <paramref name="replace"/>.</summary>
     public void Rename(ReadOnlySpan<byte> name, DirectoryHandle target, ReadOnlySpan<byte> targetName, bool replace)

@@ -16,7 +16,6 @@ public static class OpenFlags
     public const int NonBlocking = 0x800;
     public const int NoAccessTime = 0x40000;
     public const int CloseOnExec = 0x80000;
-    public const int PathOnly = 0x200000;
 
     public static int Directory => _arm ? 0x4000 : 0x10000;
 

@@ -79,7 +79,7 @@ public sealed class IndexTests
         return new SegmentContent([1, 2, 3], frames, rows);
     }
 
-    private static SignedObject Segment(SegmentContent content) => Sign(SegmentSealing.Seal(_account, 4, _group, content, RandomNumberGenerator.GetBytes), 4);
+    private static SignedObject Segment(SegmentContent content) => Sign(SegmentSealing.Seal(_account, 4, _group, content, RandomNumberGenerator.GetBytes).ToArray(), 4);
 
     private static SignedObject Sign(byte[] body, uint number) => SignedObject.Parse(
         SignedObject.Build(new ObjectHeader { Type = ObjectType.IndexSegment, Number = number, Account = _account, Group = 1, Computer = 1 }, body, _key), ObjectType.IndexSegment);

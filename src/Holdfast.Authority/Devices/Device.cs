@@ -8,7 +8,7 @@ internal enum DeviceRights
     /// <summary>Asked to be let in, and waits for somebody with the passphrase.</summary>
     Waiting,
 
-    /// <summary>Adds backups; reads the log, the keyring, heads, indexes, and what its own snapshots name.</summary>
+    /// <summary>Adds backups; reads the log, the keyring, heads, index segments, tables of packs, and what it wrote itself.</summary>
     Add,
 
     /// <summary>Enrolled by somebody who typed the passphrase: reads the account's stored objects, which only the passphrase opens.</summary>

@@ -17,7 +17,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     public const int NumbersAtOnce = 64;
 
     /// <summary>How long after it was granted an object may still arrive.</summary>
-    public static readonly TimeSpan UploadLife = TimeSpan.FromHours(6);
+    public static readonly TimeSpan UploadLife = Grant.LifeMax;
 
     /// <summary>Opens a session. Objects of earlier sessions whose receipt nobody handed in are looked up on the pod first, so that nothing is sent again.</summary>
     public async Task<SessionOpened> OpenAsync(Device device, CancellationToken cancellation)

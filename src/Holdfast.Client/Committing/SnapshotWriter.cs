@@ -17,54 +17,59 @@ internal sealed record CommittedSnapshot(Head Head, DateTimeOffset ReceivedAt, I
 
 /// <summary>Stores segment, map pages and snapshot, signs the head, and commits: only then does the backup exist.</summary>
 internal sealed class SnapshotWriter(
-    Computer computer, ServiceClient service, NumberSource numbers, Uploader uploader, FrameRegistry frames, SessionKey session, RandomSource random)
+    Computer computer, ServiceClient service, NumberSource numbers, Uploader uploader, FrameRegistry frames, SessionKey session, RandomSource random) : IDisposable
 {
-    /// <summary>A segment of about 24 MB; the format allows five times that.</summary>
-    private const int SegmentRowsMax = 500_000;
+    private readonly SemaphoreSlim _segmentGate = new(1);
 
-    /// <summary>Stores index segments over everything this run stored or found unindexed, and keeps copies in the cache.</summary>
-    public async Task WriteSegmentsAsync(BlobIndex index, ComputerFolders folders, CancellationToken cancellation)
+    /// <summary>After each pack: once enough blobs gathered, those whose packs are durable move from memory into a segment.</summary>
+    public async Task SpillAsync(BlobIndex index, ComputerFolders folders, CancellationToken cancellation)
     {
-        var rows = index.SessionRows();
-        var byPack = rows.Select(row => (Row: row, Frame: frames[row.Frame])).GroupBy(row => row.Frame.Number).ToDictionary(group => group.Key, group => group.ToList());
-        var packs = new List<uint>();
-        var count = 0;
-        foreach (var pack in uploader.Packs)
+        await _segmentGate.WaitAsync(cancellation);
+        try
         {
-            packs.Add(pack);
-            count += byPack.GetValueOrDefault(pack)?.Count ?? 0;
-            if (count >= SegmentRowsMax)
+            if (index.IsFull)
             {
-                await WriteSegmentAsync(packs, byPack, folders, cancellation);
-                packs.Clear();
-                count = 0;
+                await WriteSegmentAsync(index, folders, cancellation);
             }
         }
-
-        if (packs.Count > 0)
+        finally
         {
-            await WriteSegmentAsync(packs, byPack, folders, cancellation);
+            _segmentGate.Release();
         }
     }
 
-    private async Task WriteSegmentAsync(
-        List<uint> packs, Dictionary<uint, List<(BlobRow Row, Address Frame)>> byPack, ComputerFolders folders, CancellationToken cancellation)
+    /// <summary>Stores an index segment over what this run stored, or found unindexed, and no segment covers yet; keeps a copy in the cache.</summary>
+    public async Task WriteSegmentAsync(BlobIndex index, ComputerFolders folders, CancellationToken cancellation)
     {
-        var covered = packs.ToHashSet();
-        var directory = uploader.Frames.Values.Where(entry => covered.Contains(entry.Address.Number)).OrderBy(entry => entry.Address).ToList();
+        var (packs, directory) = uploader.TakeUncovered();
+        if (packs.Count == 0)
+        {
+            return;
+        }
+
         var ordinals = new Dictionary<Address, uint>(directory.Count);
         for (var i = 0; i < directory.Count; i++)
         {
             ordinals.Add(directory[i].Address, (uint)i);
         }
 
-        var rows = packs.SelectMany(pack => byPack.GetValueOrDefault(pack, [])).Select(row => row.Row with { Frame = ordinals[row.Frame] }).ToList();
+        // Blobs of packs that are still on their way wait for the next segment.
+        var rows = new List<BlobRow>();
+        foreach (var row in index.SessionRows())
+        {
+            if (frames.Find(row.Frame) is { } address && ordinals.TryGetValue(address, out var ordinal))
+            {
+                rows.Add(row with { Frame = ordinal });
+            }
+        }
+
         rows.Sort();
-        var content = new SegmentContent([.. packs], directory, rows);
+        var content = new SegmentContent(packs, directory, rows);
         var grant = await numbers.TakeAsync(cancellation);
-        var body = SegmentSealing.Seal(computer.Account, grant.Number, computer.Group, content, random);
-        await PutAsync(grant, ObjectType.IndexSegment, body, cancellation);
-        LocalSegment.Write(IndexCache.PathOf(folders, grant.Number), content);
+        await PutAsync(grant, Sign(grant, ObjectType.IndexSegment, SegmentSealing.Seal(computer.Account, grant.Number, computer.Group, content, random).Written), cancellation);
+        var path = IndexCache.PathOf(folders, grant.Number);
+        LocalSegment.Write(path, content);
+        index.Move(LocalSegment.TryOpen(path, grant.Number) ?? throw new IOException($"{path} cannot be read back"));
     }
 
     /// <summary>Commits; <paramref name="previous"/> is this computer's head before, <paramref name="baseId"/> a snapshot whose map spares the service most checks.</summary>
@@ -75,7 +80,8 @@ internal sealed class SnapshotWriter(
         var grant = await numbers.TakeAsync(cancellation);
         var sealedBody = ObjectSealer.SealPadded(session.Key, BodyContext(computer.Account, computer.Group.Group, grant.Number), body.Encode(), random);
         var snapshot = new SnapshotObject(pages, sightings, session.Sealed, sealedBody.AsMemory(0, ObjectSealer.SaltLength), sealedBody.AsMemory(ObjectSealer.SaltLength));
-        var bytes = await PutAsync(grant, ObjectType.Snapshot, snapshot.Encode(), cancellation);
+        var bytes = Sign(grant, ObjectType.Snapshot, snapshot.Encode());
+        await PutAsync(grant, bytes, cancellation);
         var head = new Head
         {
             Account = computer.Account,
@@ -94,6 +100,8 @@ internal sealed class SnapshotWriter(
         return new CommittedSnapshot(head, DateTimeOffset.FromUnixTimeSeconds(committed.ReceivedAt), pages);
     }
 
+    public void Dispose() => _segmentGate.Dispose();
+
     public static SealContext BodyContext(AccountId account, uint group, uint number) => new(account, group, SealedType.SnapshotBody, new Address(number, Address.WholeObject));
 
     /// <summary>New pages only: a page that the base has too is named, not sent.</summary>
@@ -108,7 +116,7 @@ internal sealed class SnapshotWriter(
             if (known is null)
             {
                 var grant = await numbers.TakeAsync(cancellation);
-                await PutAsync(grant, ObjectType.MapPage, body, cancellation);
+                await PutAsync(grant, Sign(grant, ObjectType.MapPage, body), cancellation);
                 known = new MapPageReference(page.Index, grant.Number, hash);
             }
 
@@ -118,13 +126,10 @@ internal sealed class SnapshotWriter(
         return pages;
     }
 
-    private async Task<byte[]> PutAsync(UploadGrant grant, ObjectType type, byte[] body, CancellationToken cancellation)
+    private byte[] Sign(UploadGrant grant, ObjectType type, ReadOnlySpan<byte> body) => SignedObject.Build(new ObjectHeader
     {
-        var bytes = SignedObject.Build(new ObjectHeader
-        {
-            Type = type, Number = grant.Number, Account = computer.Account, Group = computer.Group.Group, Computer = computer.Number, Session = session.Sealed.Session,
-        }, body, computer.SigningKey);
-        await uploader.PutAsync(grant, bytes, isForCommit: true, cancellation);
-        return bytes;
-    }
+        Type = type, Number = grant.Number, Account = computer.Account, Group = computer.Group.Group, Computer = computer.Number, Session = session.Sealed.Session,
+    }, body, computer.SigningKey);
+
+    private Task PutAsync(UploadGrant grant, byte[] signed, CancellationToken cancellation) => uploader.PutAsync(grant, signed, isForCommit: true, cancellation);
 }

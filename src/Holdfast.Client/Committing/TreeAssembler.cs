@@ -37,7 +37,7 @@ internal sealed class TreeAssembler(FrameFiller trees, ListingWriter? listing, B
                 case FinishedEntry finished:
                     if (finished.IsUnchanged && finished.Status.Kind == FileKind.File)
                     {
-                        progress.Unchanged();
+                        progress.Unchanged(finished.Status.Size);
                     }
 
                     await AddAsync(finished.Name, finished.Status, finished.Encoded, finished.Frames);

@@ -4,12 +4,27 @@ using Holdfast.Format.Objects;
 namespace Holdfast.Client.Indexing;
 
 /// <summary>Which blobs the service holds: segments on disk, and what this run found or stored. Thread-safe.</summary>
-internal sealed class BlobIndex(FrameRegistry frames, IReadOnlyList<LocalSegment> segments, IReadOnlySet<Address> dead) : IDisposable
+internal sealed class BlobIndex(FrameRegistry frames, IReadOnlyList<LocalSegment> opened, IReadOnlySet<Address> dead) : IDisposable
 {
+    /// <summary>Blobs of this run that are kept in memory, about 2 MB; then they move into a segment, whose making takes a few times that.</summary>
+    public const int SessionRowsMax = 1 << 15;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<BlobId, BlobRow> _session = [];
 
-    public IReadOnlyList<LocalSegment> Segments => segments;
+    private LocalSegment[] _segments = [.. opened];
+
+    /// <summary>True if it is time to write a segment.</summary>
+    public bool IsFull
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _session.Count >= SessionRowsMax;
+            }
+        }
+    }
 
     /// <summary>The frame (its number in the registry) of a blob that is stored already, or null.</summary>
     public uint? Find(BlobId id)
@@ -23,7 +38,7 @@ internal sealed class BlobIndex(FrameRegistry frames, IReadOnlyList<LocalSegment
         }
 
         var places = new List<BlobPlace>();
-        foreach (var segment in segments)
+        foreach (var segment in Volatile.Read(ref _segments))
         {
             segment.Find(id, places);
             foreach (var place in places)
@@ -64,9 +79,22 @@ internal sealed class BlobIndex(FrameRegistry frames, IReadOnlyList<LocalSegment
         }
     }
 
+    /// <summary>Blobs that a segment names now are found there.</summary>
+    public void Move(LocalSegment segment)
+    {
+        Volatile.Write(ref _segments, [.. _segments, segment]);
+        lock (_lock)
+        {
+            for (var i = 0; i < segment.Count; i++)
+            {
+                _session.Remove(segment.Entry(i).Id);
+            }
+        }
+    }
+
     public void Dispose()
     {
-        foreach (var segment in segments)
+        foreach (var segment in _segments)
         {
             segment.Dispose();
         }

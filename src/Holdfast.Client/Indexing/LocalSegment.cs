@@ -29,7 +29,6 @@ internal sealed unsafe class LocalSegment : IDisposable
         _start = start;
         FrameCount = frames;
         Count = entries;
-        CoveredCount = covered;
         _directory = HeaderLength + Pad(covered * 4);
         _entries = _directory + ((long)frames * DirectoryEntry.Size);
     }
@@ -41,8 +40,6 @@ internal sealed unsafe class LocalSegment : IDisposable
     public int FrameCount { get; }
 
     public int Count { get; }
-
-    public int CoveredCount { get; }
 
     /// <summary>Writes a segment's content whole or not at all; entries must be sorted.</summary>
     public static void Write(string path, SegmentContent content)
@@ -132,8 +129,6 @@ internal sealed unsafe class LocalSegment : IDisposable
     public DirectoryEntry Frame(uint ordinal) => ordinal < FrameCount
         ? DirectoryEntry.Read(new ReadOnlySpan<byte>(_start + _directory + ((long)ordinal * DirectoryEntry.Size), DirectoryEntry.Size))
         : throw new MalformedObjectException("cached index", "an entry names no frame");
-
-    public uint Covered(int index) => BinaryPrimitives.ReadUInt32LittleEndian(new ReadOnlySpan<byte>(_start + HeaderLength + (index * 4), 4));
 
     public void Dispose()
     {

@@ -15,7 +15,7 @@ internal static class SegmentSealing
     private const string What = "index segment";
 
     /// <summary>The body of a segment object; <paramref name="number"/> is the object's.</summary>
-    public static byte[] Seal(AccountId account, uint number, GroupKeys group, SegmentContent content, RandomSource random)
+    public static ByteWriter Seal(AccountId account, uint number, GroupKeys group, SegmentContent content, RandomSource random)
     {
         var entryPages = SegmentFooter.Pages(content.Entries.Count, SegmentLayout.EntriesPerPage);
         var directoryPages = SegmentFooter.Pages(content.Frames.Count, SegmentLayout.DirectoryPerPage);
@@ -43,7 +43,7 @@ internal static class SegmentSealing
                 sealedPage[..SegmentLayout.PagePlainLength], sealedPage[SegmentLayout.PagePlainLength..], Associated(account, group.Group, number, page, layout.PageCount));
         }
 
-        return writer.ToArray();
+        return writer;
     }
 
     /// <summary>Opens a whole segment; pages that were changed, swapped or cut are a <see cref="MalformedObjectException"/>.</summary>

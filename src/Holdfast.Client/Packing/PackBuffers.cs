@@ -23,5 +23,17 @@ internal sealed class PackBuffers
             : _free.Reader.ReadAsync(cancellation);
     }
 
+    /// <summary>Lets go of all buffers once nothing is packed any more: what follows has their room.</summary>
+    public void Release()
+    {
+        while (_free.Reader.TryRead(out _))
+        {
+            Interlocked.Decrement(ref _made);
+        }
+
+        // Two large buffers are worth one collection: otherwise what follows would come on top of them.
+        GC.Collect();
+    }
+
     public void Return(byte[] buffer) => _free.Writer.TryWrite(buffer);
 }

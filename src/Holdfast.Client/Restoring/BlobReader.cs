@@ -11,7 +11,7 @@ namespace Holdfast.Client.Restoring;
 /// <summary>Reads blobs by id, and proves each: what does not have the id is never returned.</summary>
 internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment> segments, GroupKeys group) : IDisposable
 {
-    private const int FramesKept = 20;
+    private const int FramesKept = 8;
 
     private readonly FrameCache _cache = new(loader.LoadAsync, FramesKept);
     private readonly ConcurrentBag<BlobHasher> _hashers = [];

@@ -24,16 +24,15 @@ internal sealed class FrameLoader(ObjectSource source, FrameKeys keys)
     {
         var (place, tables, row) = await FindAsync(frame, cancellation);
         var sealedBytes = ArrayPool<byte>.Shared.Rent(row.Length);
-        var plaintext = ArrayPool<byte>.Shared.Rent(row.Length);
         try
         {
             await source.ReadAsync(place, row.Offset, sealedBytes.AsMemory(0, row.Length), cancellation);
-            return Open(tables, row, sealedBytes.AsSpan(0, row.Length), plaintext, buffer);
+            // Opened in place: the sealed bytes are not needed again.
+            return Open(tables, row, sealedBytes.AsSpan(0, row.Length), sealedBytes, buffer);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(sealedBytes);
-            ArrayPool<byte>.Shared.Return(plaintext);
         }
     }
 

@@ -17,19 +17,18 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
 
     private readonly Lock _lock = new();
 
-    /// <summary>Packs that are durable, and their frames as a segment's directory names them.</summary>
-    public Dictionary<Address, DirectoryEntry> Frames { get; } = [];
-
-    public SortedSet<uint> Packs { get; } = [];
+    private readonly List<DirectoryEntry> _frames = [];
+    private readonly List<uint> _packs = [];
 
     /// <summary>One task for each upload at once.</summary>
-    public Task[] RunAsync(ChannelReader<FinishedPack> packs, CancellationToken cancellation) => [.. Enumerable.Range(0, AtOnce).Select(async _ =>
+    public Task[] RunAsync(ChannelReader<FinishedPack> packs, Func<Task> afterPack, CancellationToken cancellation) => [.. Enumerable.Range(0, AtOnce).Select(async _ =>
     {
         await foreach (var pack in packs.ReadAllAsync(cancellation))
         {
             await PutAsync(pack.Draft.Grant, pack.Draft.Buffer.AsMemory(0, pack.Length), isForCommit: false, cancellation);
             Add(pack.Draft.Grant.Number, pack.Table.Frames);
             buffers.Return(pack.Draft.Buffer);
+            await afterPack();
         }
     })];
 
@@ -41,16 +40,28 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
         progress.Stored(content.Length);
     }
 
+    /// <summary>Packs that are durable and in no segment yet, with their frames as a segment's directory names them; they are forgotten here.</summary>
+    public (List<uint> Packs, List<DirectoryEntry> Frames) TakeUncovered()
+    {
+        lock (_lock)
+        {
+            var taken = (_packs.Order().ToList(), _frames.OrderBy(frame => frame.Address).ToList());
+            _packs.Clear();
+            _frames.Clear();
+            return taken;
+        }
+    }
+
     /// <summary>Takes in a pack whose frames the next segment covers.</summary>
     public void Add(uint number, IEnumerable<Format.Packs.FrameRow> frames)
     {
         lock (_lock)
         {
-            Packs.Add(number);
+            _packs.Add(number);
             foreach (var frame in frames)
             {
-                Frames[frame.Origin] = new DirectoryEntry(frame.Origin, (uint)(frame.Offset / Format.Limits.Alignment), (uint)(frame.Length / Format.Limits.Alignment),
-                    System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(frame.Hash.Span));
+                _frames.Add(new DirectoryEntry(frame.Origin, (uint)(frame.Offset / Format.Limits.Alignment), (uint)(frame.Length / Format.Limits.Alignment),
+                    System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(frame.Hash.Span)));
             }
         }
     }

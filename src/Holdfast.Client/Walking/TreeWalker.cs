@@ -25,6 +25,7 @@ internal sealed class TreeWalker(
             using var root = new SharedDirectory(DirectoryHandle.Open("/"u8));
             _device = DirectoryHandle.StatusOf(root.Handle.Handle).Device;
             await VisitDirectoryAsync(root, plan, depth: -1, isKnown: listing is not null, cancellation);
+            progress.IsWalked = true;
             steps.Complete();
         }
 #pragma warning disable CA1031 // Handed on through the queue: whoever waits for the next step gets it.

@@ -62,6 +62,11 @@ public sealed class PackTables
         }
 
         var frameTable = FrameTable.Parse(frameTableBytes, packLength - trailer.TailLength);
+        if (header.Kind == 1 ? !records.IsEmpty : !blobTable.IsEmpty)
+        {
+            throw new MalformedObjectException("pack", "it has tables that its kind has not");
+        }
+
         var origins = header.Kind == 2 ? OriginRecord.ParseAll(records, header) : [];
         var parsed = new PackTables(header, headerBytes, trailer, frameTable, frameTableBytes, blobTable, origins);
         parsed.CheckOrigins();

@@ -14,7 +14,7 @@ public enum PutOutcome
     AlreadyThere,
 }
 
-/// <summary>Keeps objects. Every engine passes the conformance suite in test/Contracts.</summary>
+/// <summary>Keeps objects. Every engine passes the conformance suite in tests/Holdfast.Contracts.Tests.</summary>
 /// <remarks>
 /// Order: what <see cref="PutAsync"/> returned from is durable and listed. A name is written once. Condemning hides nothing: a condemned object
 /// can be read and revived until it is deleted, which its grace forbids until it has passed. Failures are HoldfastExceptions.
