@@ -135,9 +135,24 @@ public sealed class BadInputTests : Scenario
     }
 
     [Fact]
+    public async Task What_no_reader_would_accept_is_refused_before_the_backup()
+    {
+        var computer = await EnrolAsync("one", "limits");
+        var tree = MakeTree("tree", files: 3);
+        var tag = await computer.RunAsync(Cancellation, "backup", tree, "--tag", new string('x', 300));
+        Assert.Equal(2, tag.ExitCode);
+        Assert.Contains("tags", tag.Error, StringComparison.Ordinal);
+        var host = await computer.RunAsync(Cancellation, "backup", tree, "--host", new string('x', 300));
+        Assert.Equal(2, host.ExitCode);
+        Assert.Equal(2, (await computer.RunAsync(Cancellation, "backup", "")).ExitCode);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.MustAsync(Cancellation, "snapshots");
+    }
+
+    [Fact]
     public async Task A_full_disk_on_the_pod_is_a_typed_error_and_loses_nothing()
     {
-        var mount = MountSmall("60M");
+        var mount = MountSmall("small", "60M");
         try
         {
             await using var service = await Service.StartAsync(Path.Combine(mount, "service"), Cancellation);
@@ -162,7 +177,7 @@ public sealed class BadInputTests : Scenario
     [Fact]
     public async Task A_full_disk_on_the_client_is_a_typed_error()
     {
-        var mount = MountSmall("4M");
+        var mount = MountSmall("small", "4M");
         var computer = await EnrolAsync("one", "client-full");
         var tree = Path.Combine(Root, "tree");
         Shell($"mkdir '{tree}'; head -c 20M /dev/urandom > '{tree}/big'");
@@ -288,15 +303,6 @@ public sealed class BadInputTests : Scenario
         var openApi = await http.GetStringAsync("/openapi/v1.json", Cancellation);
         Assert.Contains("\"openapi\": \"3.1", openApi, StringComparison.Ordinal);
         Assert.Contains("/v1/accounts/{account}/commits", openApi, StringComparison.Ordinal);
-    }
-
-    /// <summary>A small disk; skipped, and counted as skipped, where mounting is not allowed.</summary>
-    private string MountSmall(string size)
-    {
-        var mount = Path.Combine(Root, "small");
-        Directory.CreateDirectory(mount);
-        Assert.SkipUnless(Shell($"mount -t tmpfs -o size={size} none '{mount}' 2>/dev/null && echo mounted || true").Contains("mounted", StringComparison.Ordinal), "this needs the right to mount");
-        return mount;
     }
 
     private string Largest() => new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).MaxBy(file => file.Length)!.FullName;

@@ -101,6 +101,49 @@ public sealed class RestoringTests : Scenario
     }
 
     [Fact]
+    public async Task A_path_with_a_slash_at_its_end_is_the_directory_itself()
+    {
+        var computer = await EnrolAsync("one", "slash");
+        var tree = Path.Combine(Root, "tree");
+        Shell($"mkdir -p '{tree}/tree'; echo outer > '{tree}/file'; echo inner > '{tree}/tree/file'");
+        await computer.MustAsync(Cancellation, "backup", tree + "/");
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+    }
+
+    [Fact]
+    public async Task One_file_system_holds_for_each_path_by_itself()
+    {
+        var computer = await EnrolAsync("one", "file-systems");
+        var tree = Path.Combine(Root, "tree");
+        Directory.CreateDirectory(tree);
+        var (inner, other) = (MountSmall("tree/inner", "1M"), MountSmall("other", "1M"));
+        try
+        {
+            Shell($"echo a > '{tree}/a'; echo b > '{inner}/b'; mkdir '{other}/dir'; echo c > '{other}/dir/c'");
+            var ended = await computer.MustAsync(Cancellation, "backup", "--one-file-system", tree, other, "--json");
+            Assert.Contains("\"files\":2,", ended.Output, StringComparison.Ordinal);
+            var listed = (await computer.MustAsync(Cancellation, "ls", "latest", "--quiet")).Output;
+            Assert.Contains(tree + "/a\n", listed, StringComparison.Ordinal);
+            Assert.Contains(other + "/dir/c\n", listed, StringComparison.Ordinal);
+            Assert.DoesNotContain(inner, listed, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Shell($"umount -l '{inner}' '{other}'");
+        }
+    }
+
+    [Fact]
+    public async Task Directories_may_be_very_deep()
+    {
+        var computer = await EnrolAsync("one", "deep");
+        var tree = Path.Combine(Root, "tree");
+        Shell($"mkdir '{tree}'; cd '{tree}'; python3 -c 'import os\nfor i in range(1500): os.mkdir(\"d\"); os.chdir(\"d\")\nopen(\"bottom\",\"w\").write(\"here\")'");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+    }
+
+    [Fact]
     public async Task A_restore_never_follows_a_symbolic_link_out_of_its_target()
     {
         var computer = await EnrolAsync("one", "escape");

@@ -49,6 +49,15 @@ public abstract class Scenario : IAsyncLifetime
         return folder;
     }
 
+    /// <summary>A small disk of its own; skipped, and counted as skipped, where mounting is not allowed.</summary>
+    protected string MountSmall(string name, string size)
+    {
+        var mount = Path.Combine(Root, name);
+        Directory.CreateDirectory(mount);
+        Assert.SkipUnless(Shell($"mount -t tmpfs -o size={size} none '{mount}' 2>/dev/null && echo mounted || true").Contains("mounted", StringComparison.Ordinal), "this needs the right to mount");
+        return mount;
+    }
+
     protected static string Shell(string script)
     {
         using var process = Process.Start(new ProcessStartInfo("/bin/bash", ["-ec", script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
