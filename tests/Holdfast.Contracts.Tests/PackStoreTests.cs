@@ -6,9 +6,12 @@ namespace Holdfast.Contracts.Tests;
 
 public sealed class MemoryPackStoreTests : PackStoreContract
 {
-    private MemoryPackStore? _store;
+    public MemoryPackStoreTests()
+    {
+        Store = new MemoryPackStore(Time, Grace);
+    }
 
-    private protected override IPackStore Store => _store ??= new MemoryPackStore(Time, Grace);
+    private protected override IPackStore Store { get; }
 }
 
 public sealed class DriveStoreTests : PackStoreContract, IDisposable
