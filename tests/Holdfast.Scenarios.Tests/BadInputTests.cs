@@ -100,7 +100,7 @@ public sealed class BadInputTests : Scenario
     }
 
     [Fact]
-    public async Task A_damaged_pack_is_found_named_and_healed_by_the_next_backup_without_cache()
+    public async Task A_damaged_pack_is_found_and_named_and_the_rest_is_restored()
     {
         var computer = await EnrolAsync("one", "damaged");
         var tree = MakeTree("tree");
