@@ -1,10 +1,13 @@
+using Dapper;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Schema;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority;
 
@@ -15,9 +18,10 @@ public sealed class Authority : IDisposable
     private readonly SqliteDatabase _accountsDatabase;
     private readonly AccountObjects _objects;
     private readonly AuthorityEndpoints _endpoints;
+    private readonly CallerCheck _callers;
 
     /// <summary>Opens the databases in <paramref name="folder"/>, upgrading them if need be.</summary>
-    public Authority(string folder, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time)
+    public Authority(string folder, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
     {
         _directoryDatabase = SqliteDatabase.Open(Path.Combine(folder, "directory.db"), "Directory");
         _accountsDatabase = SqliteDatabase.Open(Path.Combine(folder, "accounts.db"), "Accounts");
@@ -31,10 +35,27 @@ public sealed class Authority : IDisposable
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, maps, _objects, time);
         _endpoints = new AuthorityEndpoints(
-            directory, store, devices, log, sessions, new Reads(store, pod), commits, new SnapshotTable(store), _objects, pod, bootstrapHash);
+            directory, store, devices, log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, pod);
+        _callers = new CallerCheck(directory, devices, bootstrapHash);
     }
 
-    public void Map(IEndpointRouteBuilder routes) => _endpoints.Map(routes);
+    /// <summary>Adds the API, and before it the check of who is calling.</summary>
+    public void Map(WebApplication app)
+    {
+        app.Use(next => context =>
+        {
+            _callers.Check(context);
+            return next(context);
+        });
+        _endpoints.Map(app);
+    }
+
+    /// <summary>Fails if the databases cannot be read.</summary>
+    public void CheckReady()
+    {
+        _directoryDatabase.Read((connection, transaction) => connection.ExecuteScalar<long>("SELECT count(*) FROM operators", transaction: transaction));
+        _accountsDatabase.Read((connection, transaction) => connection.ExecuteScalar<long>("SELECT count(*) FROM (SELECT 1 FROM fence LIMIT 1)", transaction: transaction));
+    }
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
     public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);

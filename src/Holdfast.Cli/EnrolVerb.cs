@@ -55,6 +55,11 @@ internal static class EnrolVerb
     private static void Report(Output output, Enrolled enrolled)
     {
         output.Say($"This computer is computer {enrolled.Computer.Number} ({enrolled.Computer.Name}) of account {enrolled.Computer.AccountName}.");
+        if (enrolled.WasCutOff)
+        {
+            output.Say("Its enrolment had been cut off behind its last step, and is complete now. If this is the account's first computer, make a recovery key: holdfast key recovery");
+        }
+
         if (enrolled.RecoveryKey is { } key)
         {
             // Even --quiet: it is shown nowhere else, ever.

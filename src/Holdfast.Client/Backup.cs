@@ -14,6 +14,7 @@ using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
 using Holdfast.Format.Snapshots;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Client;
 
@@ -87,9 +88,11 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
         var (plan, paths) = WalkPlan.Of(options.Paths);
         CheckLimits(options, paths);
         var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
-        var opened = await service.OpenSessionAsync(cancellation);
+        var told = CollectedFrames.Load(folders);
+        var opened = await service.OpenSessionAsync(new OpenSession(told.Number), cancellation);
+        told.Take(opened.CollectionNumber, opened.Collected);
         var newest = view.VerifyNewest(opened.Heads);
-        var collected = opened.Collected.Select(frame => new Address(frame.Pack, frame.Frame)).Concat(dead).ToHashSet();
+        var collected = told.Frames.Concat(dead).ToHashSet();
 
         var frames = new FrameRegistry();
         var tables = new ObjectSource(service, computer, view.Log, tablesOnly: true);

@@ -83,7 +83,7 @@ public sealed class OpenedAccount : IDisposable
     /// <summary>Every snapshot that can be opened, oldest first. All chains are proved whole; one damaged snapshot does not hide the others.</summary>
     public async Task<IReadOnlyList<OpenedSnapshot>> SnapshotsAsync(CancellationToken cancellation)
     {
-        var listed = await _service.GetSnapshotsAsync(cancellation);
+        var listed = (await _service.GetSnapshotsAsync(cancellation)).OrderBy(snapshot => snapshot.ReceivedAt).ToList();
         var chains = View.VerifyChains(listed.Select(snapshot => snapshot.Head));
         View.Memory.Save(View.Log, chains.ToDictionary(pair => pair.Key, pair => pair.Value[^1]));
         var unreadable = new List<UnreadableSnapshot>();

@@ -34,10 +34,15 @@ internal static class OperatorCommands
 
     public static async Task<int> ListAccountsAsync(string root, CancellationToken cancellation)
     {
-        var list = await SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Get, "/v1/accounts", null, MessageJson.Default.AccountList, cancellation);
-        foreach (var account in list.Accounts)
+        for (string? cursor = null, query = ""; query is not null; query = cursor is null ? null : $"?cursor={Uri.EscapeDataString(cursor)}")
         {
-            Console.WriteLine($"{account.Account}  {account.State,-8}  {account.Name}");
+            var list = await SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Get, "/v1/accounts" + query, null, MessageJson.Default.AccountList, cancellation);
+            foreach (var account in list.Accounts)
+            {
+                Console.WriteLine($"{account.Account}  {account.State,-8}  {account.Name}");
+            }
+
+            cursor = list.Next;
         }
 
         return ExitCode.Ok;

@@ -33,20 +33,25 @@ internal static class Service
         await using var app = BuildWeb(listen);
         string BoundUrl() => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         using var authority = new Authority.Authority(
-            data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, [podKey]), http, bootstrap, TimeProvider.System);
+            data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, [podKey]), http, bootstrap, TimeProvider.System,
+            app.Services.GetRequiredService<ILoggerFactory>());
+        var isReady = false;
         app.UseMiddleware<Problems>();
         app.MapOpenApi();
         app.MapGet("/healthz", () => "ok").ExcludeFromDescription();
+        app.MapGet("/readyz", () => CheckReady(isReady, authority)).ExcludeFromDescription();
         pod.Map(app);
         authority.Map(app);
 
         await app.StartAsync(cancellation);
         await authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
+        isReady = true;
         DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), BoundUrl() + "\n");
         Console.WriteLine($"holdfastd {Product.Version} serves {BoundUrl()} from {data.Root}; one drive: checksums find damage, nothing repairs it yet.");
         try
         {
             await app.WaitForShutdownAsync(cancellation);
+            isReady = false;
         }
         finally
         {
@@ -54,6 +59,18 @@ internal static class Service
         }
 
         return ExitCode.Ok;
+    }
+
+    /// <summary>Ready is who has recovered, can read its databases, and is not shutting down.</summary>
+    private static string CheckReady(bool isReady, Authority.Authority authority)
+    {
+        if (!isReady)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, "The service is starting or stopping.");
+        }
+
+        authority.CheckReady();
+        return "ok";
     }
 
     private static WebApplication BuildWeb(string listen)

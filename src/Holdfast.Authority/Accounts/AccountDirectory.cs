@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Dapper;
+using Holdfast.Authority.Callers;
 using Holdfast.Authority.Schema;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -50,29 +51,39 @@ internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider tim
 
     public AccountPlace? FindByName(string name) => Place("WHERE name = @key", name);
 
-    public IReadOnlyList<AccountSummary> List() => database.Read((connection, transaction) =>
-        connection.Query<(byte[] Id, string Name, string State, long CreatedAt)>("SELECT account_id, name, state, created_at FROM accounts ORDER BY name", transaction: transaction)
-            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList());
+    public Page<AccountSummary> List(Paging paging) => database.Read((connection, transaction) => paging.Cut(
+        connection.Query<(byte[] Id, string Name, string State, long CreatedAt)>(
+            "SELECT account_id, name, state, created_at FROM accounts WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }, transaction)
+            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name));
 
     public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
         connection.Execute("INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)",
             new { codeHash, id = account.ToArray(), expires = Now + (long)_codeLife.TotalSeconds }, transaction), cancellation);
 
-    /// <summary>Uses a code up; null if it is unknown, used or expired.</summary>
-    public Task<AccountPlace?> UseCodeAsync(byte[] codeHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
+    /// <summary>Uses a code up; null if it is unknown, expired, or used by another attempt. The same attempt again gets the computer it was given before, if it was.</summary>
+    public Task<(AccountPlace Place, uint? Computer)?> UseCodeAsync(byte[] codeHash, byte[] attemptHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
     {
-        var id = connection.QuerySingleOrDefault<byte[]>(
-            "UPDATE enrolment_codes SET used_at = @Now WHERE code_hash = @codeHash AND used_at IS NULL AND expires_at > @Now RETURNING account_id",
-            new { codeHash, Now }, transaction);
-        return id is null ? null : ReadPlace(connection.QuerySingle<PlaceRow>(
-            "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @id", new { id }, transaction));
+        var used = connection.QuerySingleOrDefault<CodeRow>(
+            """
+            UPDATE enrolment_codes SET used_at = @Now, attempt_hash = @attemptHash
+            WHERE code_hash = @codeHash AND (used_at IS NULL OR attempt_hash = @attemptHash) AND expires_at > @Now
+            RETURNING account_id AS Id, computer
+            """, new { codeHash, attemptHash, Now }, transaction);
+        return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace(connection.QuerySingle<PlaceRow>(
+            "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @Id", new { used.Id }, transaction)), (uint?)used.Computer);
     }, cancellation);
+
+    /// <summary>Remembers which computer a code made, for its attempt to be repeated.</summary>
+    public Task KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
+        connection.Execute("UPDATE enrolment_codes SET computer = @computer WHERE code_hash = @codeHash", new { codeHash, computer = (long)computer }, transaction), cancellation);
 
     private AccountPlace? Place(string where, object key) => database.Read((connection, transaction) =>
         connection.QuerySingleOrDefault<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state FROM accounts {where}", new { key }, transaction) is { } row
             ? ReadPlace(row) : null);
 
     private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State);
+
+    private sealed record CodeRow(byte[] Id, long? Computer);
 
     private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State);
 }

@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Committing;
@@ -6,12 +7,23 @@ namespace Holdfast.Authority.Committing;
 /// <summary>Lists what was committed.</summary>
 internal sealed class SnapshotTable(AccountStore store)
 {
-    /// <summary>Every snapshot that is not purged, oldest first; heads of purged ones stay in their chains and are listed too.</summary>
-    public SnapshotList List(AccountPlace place) => store.Read(place.Account, transaction => new SnapshotList(
-        [.. transaction.Query<(byte[] Head, long ReceivedAt, string State)>("SELECT head, received_at, state FROM snapshots WHERE account_id = @account ORDER BY received_at, computer, sequence")
-            .Select(row => new SnapshotSummary(row.Head, row.ReceivedAt, row.State))]));
+    /// <summary>Every snapshot, by computer and sequence; heads of those that are no longer kept stay in their chains and are listed too.</summary>
+    public Page<SnapshotSummary> List(AccountPlace place, Paging paging) => store.Read(place.Account, transaction =>
+    {
+        var (computer, sequence) = paging.AfterPair();
+        var page = paging.Cut(transaction.Query<Row>(
+            """
+            SELECT computer, sequence, head, received_at AS ReceivedAt, state FROM snapshots
+            WHERE account_id = @account AND (computer, sequence) > (@computer, @sequence) ORDER BY computer, sequence LIMIT @rows
+            """, new { computer, sequence, rows = paging.Rows }), row => $"{row.Computer}.{row.Sequence}");
+        return new Page<SnapshotSummary>([.. page.Items.Select(row => new SnapshotSummary(row.Head, row.ReceivedAt, row.State))], page.Next);
+    });
 
-    public SegmentList Segments(AccountPlace place) => store.Read(place.Account, transaction => new SegmentList(
-        [.. transaction.Query<(long Number, long Length, long Computer)>("SELECT number, length, computer FROM objects WHERE account_id = @account AND type = 2 AND state = 'live' ORDER BY number")
-            .Select(row => new SegmentSummary((uint)row.Number, row.Length, (uint)row.Computer))]));
+    public Page<SegmentSummary> Segments(AccountPlace place, Paging paging) => store.Read(place.Account, transaction => paging.Cut(
+        transaction.Query<(long Number, long Length, long Computer)>(
+            "SELECT number, length, computer FROM objects WHERE account_id = @account AND number > @after AND type = 2 AND state = 'live' ORDER BY number LIMIT @rows",
+            new { after = paging.AfterNumber(), rows = paging.Rows })
+            .Select(row => new SegmentSummary((uint)row.Number, row.Length, (uint)row.Computer)).ToList(), row => $"{row.Number}"));
+
+    private sealed record Row(long Computer, long Sequence, byte[] Head, long ReceivedAt, string State);
 }

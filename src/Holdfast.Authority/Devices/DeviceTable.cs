@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Devices;
@@ -23,6 +25,16 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
             return (computer, token);
         }, cancellation);
 
+    /// <summary>A new token for a computer whose enrolment is not over: the answer with the old one was lost. One that is certified already keeps its token.</summary>
+    public Task<string> ReissueAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
+    {
+        var token = Tokens.DrawDevice(place.Account, computer);
+        return transaction.Execute(
+            "UPDATE devices SET token_hash = @hash, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND revoked = 0",
+            new { computer, hash = Tokens.HashOf(token), waiting = nameof(DeviceRights.Waiting) }) == 1
+            ? token : throw new HoldfastException(FailureTable.CodeInvalid, "The enrolment code was used, and its computer is enrolled.");
+    }, cancellation);
+
     /// <summary>The computer whose token this is; null if it is unknown or revoked.</summary>
     public Device? Authenticate(AccountPlace place, uint computer, string token)
     {
@@ -33,9 +45,13 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
             : null;
     }
 
-    public IReadOnlyList<PendingEnrolment> Pending(AccountPlace place) => store.Read(place.Account, transaction =>
-        transaction.Query<PendingRow>("SELECT computer, name, request, approval FROM devices WHERE account_id = @account AND request IS NOT NULL AND deleted = 0 AND revoked = 0")
-            .Select(row => new PendingEnrolment((uint)row.Computer, row.Name, row.Request, row.Approval)).ToList());
+    public Page<PendingEnrolment> Pending(AccountPlace place, Paging paging) => store.Read(place.Account, transaction => paging.Cut(
+        transaction.Query<PendingRow>(
+            """
+            SELECT computer, name, request, approval FROM devices
+            WHERE account_id = @account AND computer > @after AND request IS NOT NULL AND deleted = 0 AND revoked = 0 ORDER BY computer LIMIT @rows
+            """, new { after = paging.AfterNumber(), rows = paging.Rows })
+            .Select(row => new PendingEnrolment((uint)row.Computer, row.Name, row.Request, row.Approval)).ToList(), row => $"{row.Computer}"));
 
     /// <summary>Lets a waiting computer add backups; the sealed keys wait for it.</summary>
     public static bool Approve(AccountTransaction transaction, uint computer, byte[] approval) => transaction.Execute(

@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
 using Holdfast.Format;
 using Holdfast.Format.Accounts;
 using Holdfast.Format.Keyrings;
@@ -11,24 +12,39 @@ internal sealed class LogTable(AccountStore store)
 {
     public IReadOnlyList<byte[]> Statements(AccountPlace place) => store.Read(place.Account, Statements);
 
-    public byte[]? Keyring(AccountPlace place) => store.Read(place.Account, transaction =>
-        transaction.Find<byte[]>("SELECT keyring FROM keyrings WHERE account_id = @account ORDER BY keyring_version DESC LIMIT 1"));
+    /// <summary>A page of the log, and how many statements there are.</summary>
+    public (Page<byte[]> Page, long Sequence) List(AccountPlace place, Paging paging) => store.Read(place.Account, transaction =>
+    {
+        var rows = transaction.Query<StatementRow>(
+            "SELECT sequence, statement FROM log WHERE account_id = @account AND sequence > @after ORDER BY sequence LIMIT @rows", new { after = paging.AfterNumber(), rows = paging.Rows });
+        var page = paging.Cut(rows, row => $"{row.Sequence}");
+        return (new Page<byte[]>([.. page.Items.Select(row => row.Statement)], page.Next),
+            transaction.Find<long?>("SELECT max(sequence) FROM log WHERE account_id = @account") ?? 0);
+    });
+
+    public StoredKeyringRow? Keyring(AccountPlace place) => store.Read(place.Account, Newest);
 
     public AccountLog Verified(AccountPlace place) => AccountLog.Verify(Statements(place).Select(statement => (ReadOnlyMemory<byte>)statement));
 
-    /// <summary>Appends statements and the keyring that goes with them, both or neither; what does not follow the last is a conflict.</summary>
-    public Task AppendAsync(AccountPlace place, IReadOnlyList<byte[]> statements, byte[]? keyring, CancellationToken cancellation) =>
-        store.WriteAsync(place, transaction =>
-        {
-            Append(transaction, statements, keyring);
-            return 0;
-        }, cancellation);
+    /// <summary>
+    /// Appends statements and the keyring that goes with them, both or neither; returns how many statements there are then. What does not follow the last is a
+    /// conflict; what stands there already, to the byte, changes nothing, so that a caller whose answer was lost may ask again.
+    /// </summary>
+    public Task<long> AppendAsync(AccountPlace place, IReadOnlyList<byte[]> statements, byte[]? keyring, Action<long> checkCurrent, CancellationToken cancellation) =>
+        store.WriteAsync(place, transaction => Append(transaction, statements, keyring, checkCurrent), cancellation);
 
-    public static void Append(AccountTransaction transaction, IReadOnlyList<byte[]> statements, byte[]? keyring)
+    public static long Append(AccountTransaction transaction, IReadOnlyList<byte[]> statements, byte[]? keyring, Action<long> checkCurrent)
     {
+        var known = Statements(transaction);
+        if (IsRepeated(transaction, known, statements, keyring))
+        {
+            return known.Count;
+        }
+
+        checkCurrent(known.Count);
         try
         {
-            var log = AccountLog.Verify(Statements(transaction).Select(statement => (ReadOnlyMemory<byte>)statement));
+            var log = AccountLog.Verify(known.Select(statement => (ReadOnlyMemory<byte>)statement));
             foreach (var bytes in statements)
             {
                 var statement = Statement.Parse(bytes);
@@ -57,12 +73,22 @@ internal sealed class LogTable(AccountStore store)
             {
                 StoreKeyring(transaction, log, KeyringObject.Parse(keyring));
             }
+
+            return (long)log.Sequence;
         }
         catch (MalformedObjectException exception)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
         }
     }
+
+    private static bool IsRepeated(AccountTransaction transaction, IReadOnlyList<byte[]> known, IReadOnlyList<byte[]> statements, byte[]? keyring) =>
+        statements.Count > 0
+        && statements.All(statement => known.Any(other => other.AsSpan().SequenceEqual(statement)))
+        && (keyring is null || (Newest(transaction)?.Bytes.AsSpan().SequenceEqual(keyring) ?? false));
+
+    private static StoredKeyringRow? Newest(AccountTransaction transaction) => transaction.Find<StoredKeyringRow>(
+        "SELECT keyring_version AS Version, keyring AS Bytes FROM keyrings WHERE account_id = @account ORDER BY keyring_version DESC LIMIT 1");
 
     private static void StoreKeyring(AccountTransaction transaction, AccountLog log, KeyringObject keyring)
     {
@@ -83,4 +109,9 @@ internal sealed class LogTable(AccountStore store)
 
     private static IReadOnlyList<byte[]> Statements(AccountTransaction transaction) =>
         transaction.Query<byte[]>("SELECT statement FROM log WHERE account_id = @account ORDER BY sequence");
+
+    private sealed record StatementRow(long Sequence, byte[] Statement);
 }
+
+/// <summary>The keyring in force, sealed.</summary>
+internal sealed record StoredKeyringRow(long Version, byte[] Bytes);

@@ -23,6 +23,8 @@ internal static class Tokens
 
     public static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token.Trim()));
 
+    public static byte[] HashOfAttempt(byte[] attempt) => SHA256.HashData(attempt);
+
     public static byte[] HashOfCode(string code) => HashOf(code.ToUpperInvariant().Replace("-", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal));
 
     /// <summary>Which computer a token claims to be of; whether it is, the hash decides.</summary>

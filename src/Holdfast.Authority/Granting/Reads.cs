@@ -5,32 +5,68 @@ using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Granting;
 
 /// <summary>Permissions to read: where objects lie now, signed and narrow. No gate ever stands before them.</summary>
-internal sealed class Reads(AccountStore store, PodClient pod)
+/// <remarks>A frame that somebody still reads was condemned by mistake, or its snapshot's map is incomplete: it is revived, and the operator is told (format rule 15).</remarks>
+internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger logger)
 {
     /// <summary>Most objects one request may name.</summary>
     public const int ObjectsAtOnceMax = 1024;
 
     private static readonly TimeSpan _life = TimeSpan.FromHours(1);
 
-    public ReadsOpened Open(Device device, OpenReads request)
+    public async Task<ReadsOpened> OpenAsync(Device device, OpenReads request, CancellationToken cancellation)
     {
         if (request.Numbers.Count > ObjectsAtOnceMax)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"At most {ObjectsAtOnceMax} objects at once.");
         }
 
-        return store.Read(device.Place.Account, transaction => new ReadsOpened(
-            [.. request.Numbers.Distinct().SelectMany(number => Places(transaction, number), (number, row) => Open(device, number, row, request.TablesOnly))]));
+        var places = store.Read(device.Place.Account, transaction =>
+            request.Numbers.Distinct().SelectMany(number => Places(transaction, number), (number, row) => (Number: number, Row: row)).ToList());
+        var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
+        if (!request.TablesOnly && device.Rights == DeviceRights.Read)
+        {
+            await ReviveAsync(device.Place, [.. places.Where(place => place.Row.State == "condemned").Select(place => place.Row.Number).Distinct()], cancellation);
+        }
+
+        return opened;
     }
+
+    private async Task ReviveAsync(AccountPlace place, IReadOnlyList<long> numbers, CancellationToken cancellation)
+    {
+        if (numbers.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await store.WriteAsync(place, transaction => numbers.Sum(number => transaction.Execute(
+                "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND state = 'condemned'",
+                new { number })), cancellation);
+            LogRevived(place.Account, string.Join(", ", numbers));
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced || exception.Kind == FailureTable.PodUnavailable)
+        {
+            // A restore is never refused because nothing can be written: condemned objects stay readable for their grace.
+            LogNotRevived(exception, place.Account, string.Join(", ", numbers));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Account {Account}: condemned objects {Numbers} are still read; they were revived. A snapshot's map may be incomplete: its computer should run `holdfast check`.")]
+    private partial void LogRevived(AccountId account, string numbers);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Account {Account}: condemned objects {Numbers} are still read, and could not be revived.")]
+    private partial void LogNotRevived(Exception exception, AccountId account, string numbers);
 
     /// <summary>The object itself; and for a pack, those that its frames were moved to.</summary>
     private static IReadOnlyList<Row> Places(AccountTransaction transaction, uint number) => transaction.Query<Row>(
         """
-        SELECT number, type, length, tables_offset AS TablesOffset, computer FROM objects
+        SELECT number, type, length, tables_offset AS TablesOffset, computer, state FROM objects
         WHERE account_id = @account AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
           AND (number = @number OR number IN (SELECT number FROM forwards WHERE account_id = @account AND origin_number = @number AND deleted = 0))
         """, new { number });
@@ -50,5 +86,5 @@ internal sealed class Reads(AccountStore store, PodClient pod)
             pod.Sign(GrantMethod.Get, new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)row.Number), device.Computer, 0, firstByte, _life));
     }
 
-    private sealed record Row(long Number, long Type, long Length, long TablesOffset, long Computer);
+    private sealed record Row(long Number, long Type, long Length, long TablesOffset, long Computer, string State);
 }

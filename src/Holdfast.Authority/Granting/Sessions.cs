@@ -20,7 +20,10 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     public static readonly TimeSpan UploadLife = Grant.LifeMax;
 
     /// <summary>Opens a session. Objects of earlier sessions whose receipt nobody handed in are looked up on the pod first, so that nothing is sent again.</summary>
-    public async Task<SessionOpened> OpenAsync(Device device, CancellationToken cancellation)
+    /// <param name="device">The computer.</param>
+    /// <param name="since">The collection number that it knows: frames collected after it are named.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public async Task<SessionOpened> OpenAsync(Device device, uint since, CancellationToken cancellation)
     {
         await RecoverReceiptsAsync(device, cancellation);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
@@ -42,7 +45,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             transaction.Query<byte[]>(
                 "SELECT head FROM snapshots s WHERE account_id = @account AND sequence = (SELECT max(sequence) FROM snapshots m WHERE m.account_id = @account AND m.computer = s.computer)"),
             (uint)collection,
-            transaction.Query<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND deleted = 0")
+            transaction.Query<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since = (long)since })
                 .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList()));
     }
 

@@ -23,13 +23,23 @@ internal static class PrivateFile
                 PosixFile.Sync(stream.SafeFileHandle, path);
             }
 
-            File.Move(temporary, path, overwrite: true);
-            using var directory = DirectoryHandle.Open(Path.GetDirectoryName(path)!);
-            directory.Sync();
+            Move(temporary, path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new HoldfastException(exception is PosixException { IsFull: true } ? FailureTable.LocalDiskFull : FailureTable.LocalState, exception.Message, exception);
+        }
+    }
+
+    public static void Rename(string from, string to)
+    {
+        try
+        {
+            Move(from, to);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HoldfastException(FailureTable.LocalState, exception.Message, exception);
         }
     }
 
@@ -45,5 +55,12 @@ internal static class PrivateFile
         {
             throw new HoldfastException(FailureTable.LocalState, $"{path}: {exception.Message}", exception);
         }
+    }
+
+    private static void Move(string from, string to)
+    {
+        File.Move(from, to, overwrite: true);
+        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(to)!);
+        directory.Sync();
     }
 }

@@ -20,6 +20,9 @@ public sealed class ServiceClient : IDisposable
     /// <summary>Answers of the API are short; only reads of objects are long, and go into buffers of their own.</summary>
     private const int AnswerLengthMax = 64 << 20;
 
+    /// <summary>Pages of one list: ten million rows.</summary>
+    private const int PagesMax = 10_000;
+
     /// <summary>An answer must begin, and each piece of it arrive, within this time.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
@@ -64,24 +67,24 @@ public sealed class ServiceClient : IDisposable
     }
 
     public Task<EnrolmentBegun> EnrolAsync(BeginEnrolment request, CancellationToken cancellation) =>
-        SendOnceAsync(HttpMethod.Post, "/v1/enrolments", request, MessageJson.Default.BeginEnrolment, MessageJson.Default.EnrolmentBegun, cancellation);
+        SendAsync(HttpMethod.Post, "/v1/enrolments", () => JsonContent.Create(request, MessageJson.Default.BeginEnrolment), MessageJson.Default.EnrolmentBegun, null, cancellation);
 
-    public async Task<IReadOnlyList<byte[]>> GetLogAsync(CancellationToken cancellation) =>
-        (await GetAsync("log", MessageJson.Default.LogStatements, cancellation)).Statements;
+    public Task<IReadOnlyList<byte[]>> GetLogAsync(CancellationToken cancellation) =>
+        GetAllAsync("log", MessageJson.Default.LogStatements, page => (page.Statements, page.Next), cancellation);
 
     public Task AppendLogAsync(AppendLog request, CancellationToken cancellation) =>
-        SendOnceAsync(HttpMethod.Post, Path("log"), request, MessageJson.Default.AppendLog, MessageJson.Default.LogStatements, cancellation);
+        SendAsync(HttpMethod.Post, Path("log"), () => JsonContent.Create(request, MessageJson.Default.AppendLog), MessageJson.Default.LogAppended, null, cancellation);
 
     public async Task<byte[]> GetKeyringAsync(CancellationToken cancellation) => (await GetAsync("keyring", MessageJson.Default.StoredKeyring, cancellation)).Keyring;
 
-    public async Task<IReadOnlyList<PendingEnrolment>> GetPendingAsync(CancellationToken cancellation) =>
-        (await GetAsync("enrolments", MessageJson.Default.PendingEnrolments, cancellation)).Pending;
+    public Task<IReadOnlyList<PendingEnrolment>> GetPendingAsync(CancellationToken cancellation) =>
+        GetAllAsync("enrolments", MessageJson.Default.PendingEnrolments, page => (page.Pending, page.Next), cancellation);
 
     public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) =>
-        SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogStatements, cancellation);
+        SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogAppended, cancellation);
 
-    public Task<SessionOpened> OpenSessionAsync(CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Post, Path("sessions"), () => null, MessageJson.Default.SessionOpened, null, cancellation);
+    public Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, null, cancellation);
 
     public Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
@@ -90,11 +93,11 @@ public sealed class ServiceClient : IDisposable
         SendAsync(HttpMethod.Post, Path("commits"), () => JsonContent.Create(request, MessageJson.Default.CommitSnapshot), MessageJson.Default.SnapshotCommitted,
             $"\"{Convert.ToHexStringLower(headId)}\"", cancellation);
 
-    public async Task<IReadOnlyList<SnapshotSummary>> GetSnapshotsAsync(CancellationToken cancellation) =>
-        (await GetAsync("snapshots", MessageJson.Default.SnapshotList, cancellation)).Snapshots;
+    public Task<IReadOnlyList<SnapshotSummary>> GetSnapshotsAsync(CancellationToken cancellation) =>
+        GetAllAsync("snapshots", MessageJson.Default.SnapshotList, page => (page.Snapshots, page.Next), cancellation);
 
-    public async Task<IReadOnlyList<SegmentSummary>> GetSegmentsAsync(CancellationToken cancellation) =>
-        (await GetAsync("segments", MessageJson.Default.SegmentList, cancellation)).Segments;
+    public Task<IReadOnlyList<SegmentSummary>> GetSegmentsAsync(CancellationToken cancellation) =>
+        GetAllAsync("segments", MessageJson.Default.SegmentList, page => (page.Segments, page.Next), cancellation);
 
     public async Task<IReadOnlyList<ReadGrant>> OpenReadsAsync(OpenReads request, CancellationToken cancellation) =>
         (await SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation)).Grants;
@@ -184,6 +187,31 @@ public sealed class ServiceClient : IDisposable
 
     private Task<T> GetAsync<T>(string rest, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, Path(rest), () => null, answer, null, cancellation);
+
+    /// <summary>A list from its first page to its last. A service that never ends is stopped by the limit of pages.</summary>
+    private async Task<IReadOnlyList<TItem>> GetAllAsync<TPage, TItem>(
+        string rest, JsonTypeInfo<TPage> type, Func<TPage, (IReadOnlyList<TItem> Items, string? Next)> read, CancellationToken cancellation)
+    {
+        var (all, next) = read(await GetAsync(rest, type, cancellation));
+        if (next is null)
+        {
+            return all;
+        }
+
+        var gathered = new List<TItem>(all);
+        for (var pages = 1; next is not null; pages++)
+        {
+            if (pages == PagesMax)
+            {
+                throw new HoldfastException(FailureTable.Tampered, $"The service's list of {rest} does not end after {PagesMax} pages.");
+            }
+
+            (all, next) = read(await GetAsync($"{rest}?cursor={Uri.EscapeDataString(next)}", type, cancellation));
+            gathered.AddRange(all);
+        }
+
+        return gathered;
+    }
 
     /// <summary>For requests that must not be repeated blindly.</summary>
     private async Task<TAnswer> SendOnceAsync<TRequest, TAnswer>(

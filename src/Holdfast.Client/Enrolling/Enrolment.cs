@@ -11,8 +11,8 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Client.Enrolling;
 
-/// <summary>What a computer is after enrolment; a recovery key only for the account's first.</summary>
-public sealed record Enrolled(Computer Computer, string? RecoveryKey);
+/// <summary>What a computer is after enrolment; a recovery key only for the account's first. One that was cut off before and is whole now has shown its recovery key to nobody.</summary>
+public sealed record Enrolled(Computer Computer, string? RecoveryKey, bool WasCutOff = false);
 
 /// <summary>Makes this computer one of an account: the first creates the account's keys, others prove that somebody knows the passphrase. The root is pinned.</summary>
 public sealed class Enrolment(ComputerFolders folders, TimeProvider time, RandomSource random)
@@ -29,8 +29,13 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
     public async Task<Enrolled> EnrolAsync(string serviceUrl, string code, string name, Func<bool, string> askSecret, CancellationToken cancellation)
     {
         RefuseTwice();
+        if (await TryFinishAsync(cancellation) is { } finished)
+        {
+            return new Enrolled(finished, null, WasCutOff: true);
+        }
+
         using var anonymous = new ServiceClient(serviceUrl, null, null, time);
-        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, null), cancellation);
+        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, null, random(BeginEnrolment.AttemptLength)), cancellation);
         var account = ParseAccount(begun.Account);
         using var service = new ServiceClient(serviceUrl, account, begun.Token, time);
         var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -39,10 +44,13 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
             : Join(account, begun, name, signingKey, askSecret(false));
         using (keyring)
         {
-            await service.AppendLogAsync(append, cancellation);
             var computer = new Computer(serviceUrl, account, begun.AccountName, begun.Computer, name, begun.Token,
                 Signatures.ExportPublic(keyring.Root), keyring.Group(FirstGroup), signingKey);
-            Keep(computer);
+
+            // Whatever ends this process from here on, the keys that the account certifies are not lost.
+            ComputerFile.SaveUnfinished(folders, computer);
+            await service.AppendLogAsync(append, cancellation);
+            ComputerFile.Finish(folders);
             return new Enrolled(computer, recoveryKey);
         }
     }
@@ -60,7 +68,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
         var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var sealingKey = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
         var request = new EnrolmentRequest(Signatures.ExportPublic(signingKey), Signatures.ExportPublic(sealingKey));
-        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, request.Encode()), cancellation);
+        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, request.Encode(), random(BeginEnrolment.AttemptLength)), cancellation);
         if (begun.Log.Count == 0)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "The account has no computer yet that could approve this one: enrol the first with a passphrase.");
@@ -80,7 +88,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
 
         var group = request.Open(approval.Sealed, account, begun.Computer, sealingKey, log.RootKey.ToArray());
         var computer = new Computer(serviceUrl, account, begun.AccountName, begun.Computer, name, begun.Token, log.RootKey.ToArray(), group, signingKey);
-        Keep(computer);
+        ComputerFile.Save(folders, computer);
         return new Enrolled(computer, null);
     }
 
@@ -167,5 +175,36 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
         }
     }
 
-    private void Keep(Computer computer) => ComputerFile.Save(folders, computer);
+    /// <summary>An enrolment that was cut off behind its last request is whole if the account log certifies its key; else it begins again.</summary>
+    private async Task<Computer?> TryFinishAsync(CancellationToken cancellation)
+    {
+        if (ComputerFile.TryLoadUnfinished(folders) is not { } computer)
+        {
+            return null;
+        }
+
+        using var service = new ServiceClient(computer.ServiceUrl, computer.Account, computer.Token, time);
+        if (await IsCertifiedAsync(service, computer, cancellation))
+        {
+            ComputerFile.Finish(folders);
+            return computer;
+        }
+
+        ComputerFile.DropUnfinished(folders);
+        return null;
+    }
+
+    private static async Task<bool> IsCertifiedAsync(ServiceClient service, Computer computer, CancellationToken cancellation)
+    {
+        try
+        {
+            var statements = await service.GetLogAsync(cancellation);
+            var log = AccountView.Verified(() => AccountLog.Verify(statements.Select(bytes => (ReadOnlyMemory<byte>)bytes), computer.RootKey));
+            return log.Computers.TryGetValue(computer.Number, out var certified) && certified.SigningKey.Span.SequenceEqual(Signatures.ExportPublic(computer.SigningKey));
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.TokenInvalid)
+        {
+            return false;
+        }
+    }
 }

@@ -6,6 +6,9 @@ public sealed record UploadGrant(uint Number, string Grant);
 /// <summary>A pack or segment that lies on a pod, by its receipt.</summary>
 public sealed record StoredObject(uint Number, byte[] Receipt);
 
+/// <summary>Opens a backup session; the collection number is the latest that this computer's index knows, 0 for none.</summary>
+public sealed record OpenSession(uint CollectionNumber);
+
 /// <summary>A backup session: numbers to write under, what this computer wrote before that no segment covers, and the newest heads.</summary>
 public sealed record SessionOpened(
     long Session, string PodUrl, IReadOnlyList<UploadGrant> Grants, IReadOnlyList<StoredObject> UnindexedPacks, IReadOnlyList<byte[]> Heads,
@@ -19,7 +22,8 @@ public sealed record MoreGrants(IReadOnlyList<UploadGrant> Grants);
 /// <summary>An index segment that is in force.</summary>
 public sealed record SegmentSummary(uint Number, long Length, uint Computer);
 
-public sealed record SegmentList(IReadOnlyList<SegmentSummary> Segments);
+/// <summary>A page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
+public sealed record SegmentList(IReadOnlyList<SegmentSummary> Segments, string? Next);
 
 /// <summary>Makes a snapshot: its head, and the receipts of everything new it needs. The head's id is the Idempotency-Key.</summary>
 public sealed record CommitSnapshot(long Session, byte[] Head, string? Base, IReadOnlyList<byte[]> Receipts);
@@ -32,4 +36,5 @@ public sealed record MissingFrame(uint Pack, uint Frame);
 /// <summary>A snapshot by its head; the body is sealed and lies on a pod under the number the head names.</summary>
 public sealed record SnapshotSummary(byte[] Head, long ReceivedAt, string State);
 
-public sealed record SnapshotList(IReadOnlyList<SnapshotSummary> Snapshots);
+/// <summary>A page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
+public sealed record SnapshotList(IReadOnlyList<SnapshotSummary> Snapshots, string? Next);

@@ -12,15 +12,23 @@ public sealed record AccountCreated(string Account, string Name, string Code);
 
 public sealed record AccountSummary(string Account, string Name, string State, long CreatedAt);
 
-public sealed record AccountList(IReadOnlyList<AccountSummary> Accounts);
+/// <summary>A page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
+public sealed record AccountList(IReadOnlyList<AccountSummary> Accounts, string? Next);
 
 /// <summary>Trades a code for a computer number and a token. A write-only computer sends the public keys it asks to have certified.</summary>
-public sealed record BeginEnrolment(string Code, string Name, byte[]? Request);
+/// <remarks>The attempt, 16 random bytes, lets a computer whose answer was lost ask again with the same code.</remarks>
+public sealed record BeginEnrolment(string Code, string Name, byte[]? Request, byte[] Attempt)
+{
+    public const int AttemptLength = 16;
+}
 
 public sealed record EnrolmentBegun(string Account, string AccountName, uint Computer, string Token, string PodUrl, IReadOnlyList<byte[]> Log, byte[]? Keyring);
 
-/// <summary>Statements in order, from the first asked for.</summary>
-public sealed record LogStatements(IReadOnlyList<byte[]> Statements);
+/// <summary>Statements in order, a page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
+public sealed record LogStatements(IReadOnlyList<byte[]> Statements, string? Next);
+
+/// <summary>How many statements the log has now.</summary>
+public sealed record LogAppended(long Sequence);
 
 /// <summary>Appends statements, and stores the keyring that goes with them: both or neither.</summary>
 public sealed record AppendLog(IReadOnlyList<byte[]> Statements, byte[]? Keyring);
@@ -30,7 +38,7 @@ public sealed record StoredKeyring(byte[] Keyring);
 /// <summary>A computer that waits to be let in: its request, and the keys sealed to it once somebody approved.</summary>
 public sealed record PendingEnrolment(uint Computer, string Name, byte[] Request, byte[]? Approval);
 
-public sealed record PendingEnrolments(IReadOnlyList<PendingEnrolment> Pending);
+public sealed record PendingEnrolments(IReadOnlyList<PendingEnrolment> Pending, string? Next);
 
 /// <summary>Certifies a waiting computer: the statement that does, and the group keys sealed to it.</summary>
 public sealed record ApproveEnrolment(byte[] Statement, byte[] Approval);

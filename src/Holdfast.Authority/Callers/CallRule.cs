@@ -1,0 +1,29 @@
+using Holdfast.Authority.Devices;
+using Microsoft.AspNetCore.Builder;
+
+namespace Holdfast.Authority.Callers;
+
+/// <summary>Who may call an endpoint. One without a rule is refused to everybody.</summary>
+internal abstract record CallRule
+{
+    /// <summary>Whoever holds what the request's body names: a code, for instance.</summary>
+    public sealed record Anybody : CallRule;
+
+    /// <summary>The bearer of an operator's token.</summary>
+    public sealed record Operators : CallRule;
+
+    /// <summary>An operator, or the bearer of the secret that the service wrote at its first start.</summary>
+    public sealed record Bootstrap : CallRule;
+
+    /// <summary>A computer of the account in the route, with at least these rights.</summary>
+    public sealed record Computers(DeviceRights Needed) : CallRule;
+}
+
+internal static class CallRules
+{
+    public static TBuilder For<TBuilder>(this TBuilder endpoint, CallRule rule)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(rule);
+
+    public static TBuilder For<TBuilder>(this TBuilder endpoint, DeviceRights needed)
+        where TBuilder : IEndpointConventionBuilder => endpoint.For(new CallRule.Computers(needed));
+}

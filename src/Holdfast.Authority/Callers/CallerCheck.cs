@@ -1,0 +1,71 @@
+using System.Security.Cryptography;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Devices;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Holdfast.Authority.Callers;
+
+/// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed.</summary>
+internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, byte[] bootstrapHash)
+{
+    public const string Prefix = "/v1";
+
+    /// <summary>The computer that <see cref="Check"/> let through.</summary>
+    public static Device DeviceOf(HttpContext context) => context.Features.Get<Device>() ?? throw new InvalidOperationException("the endpoint has no rule for computers");
+
+    /// <summary>Refuses a request whose bearer may not call its endpoint; endpoints outside the API have rules of their own.</summary>
+    public void Check(HttpContext context)
+    {
+        if (context.GetEndpoint() is not { } endpoint || !context.Request.Path.StartsWithSegments(Prefix, StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        switch (endpoint.Metadata.GetMetadata<CallRule>())
+        {
+            case CallRule.Anybody:
+                break;
+            case CallRule.Bootstrap when CryptographicOperations.FixedTimeEquals(Tokens.HashOf(Bearer(context)), bootstrapHash):
+                break;
+            case CallRule.Bootstrap or CallRule.Operators:
+                RequireOperator(context);
+                break;
+            case CallRule.Computers rule:
+                context.Features.Set(Authenticate(context, rule.Needed));
+                break;
+            default:
+                throw new HoldfastException(FailureTable.Forbidden, "Nobody may call this.");
+        }
+    }
+
+    private void RequireOperator(HttpContext context)
+    {
+        if (directory.FindOperator(Tokens.HashOf(Bearer(context))) is null)
+        {
+            throw new HoldfastException(FailureTable.TokenInvalid, "This needs an operator's token.");
+        }
+    }
+
+    private Device Authenticate(HttpContext context, DeviceRights needed)
+    {
+        var token = Bearer(context);
+        var account = context.GetRouteValue("account") as string;
+        var device = Tokens.TryRead(token) is { } claim && AccountId.TryParse(account, out var id) && claim.Account == id && directory.Find(id) is { } place
+            ? devices.Authenticate(place, claim.Computer, token) : null;
+        if (device is null)
+        {
+            throw new HoldfastException(FailureTable.TokenInvalid, "The token is unknown or revoked.");
+        }
+
+        return device.Rights >= needed ? device : throw new HoldfastException(FailureTable.Forbidden, $"This computer's token does not allow that (it may: {device.Rights}).");
+    }
+
+    private static string Bearer(HttpContext context)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        return header.StartsWith("Bearer ", StringComparison.Ordinal) ? header[7..] : throw new HoldfastException(FailureTable.TokenInvalid, "The request bears no token.");
+    }
+}
