@@ -24,11 +24,13 @@ internal static class SnapshotsVerb
             {
                 var paths = snapshot.Body.Paths.Select(path => Encoding.UTF8.GetString(path)).ToList();
                 output.Print($"{snapshot.ShortId,-8}  {snapshot.ReceivedAt.ToLocalTime():yyyy-MM-dd HH:mm:ss}  {snapshot.Computer,-16}  {Units.Count((long)snapshot.Body.Files),10}  "
-                    + $"{Units.Bytes(snapshot.Body.Bytes),10}  {string.Join(", ", paths)}{(snapshot.Body.Tags.Count > 0 ? $"  [{string.Join(", ", snapshot.Body.Tags)}]" : "")}");
+                    + $"{Units.Bytes(snapshot.Body.Bytes),10}  {string.Join(", ", paths)}{(snapshot.Body.Tags.Count > 0 ? $"  [{string.Join(", ", snapshot.Body.Tags)}]" : "")}"
+                    + (snapshot.IsTimeDoubtful ? $"  (its computer's clock said {snapshot.ClientTime.ToLocalTime():yyyy-MM-dd HH:mm})" : ""));
                 output.Message("snapshot",
                     ("snapshot_id", Convert.ToHexStringLower(snapshot.Head.Id)), ("received", snapshot.ReceivedAt.ToString("O", CultureInfo.InvariantCulture)),
                     ("computer", snapshot.Computer), ("host", snapshot.Body.Host), ("paths", new JsonArray([.. paths.Select(path => (JsonNode)path)])),
-                    ("tags", new JsonArray([.. snapshot.Body.Tags.Select(text => (JsonNode)text)])), ("files", snapshot.Body.Files), ("bytes", snapshot.Body.Bytes), ("unread", snapshot.Body.Unread));
+                    ("tags", new JsonArray([.. snapshot.Body.Tags.Select(text => (JsonNode)text)])), ("files", snapshot.Body.Files), ("bytes", snapshot.Body.Bytes), ("unread", snapshot.Body.Unread),
+                    ("client_time", snapshot.ClientTime.ToString("O", CultureInfo.InvariantCulture)), ("time_doubtful", snapshot.IsTimeDoubtful));
             }
 
             foreach (var unreadable in account.Unreadable)

@@ -96,7 +96,7 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
 
         var frames = new FrameRegistry();
         var tables = new ObjectSource(service, computer, view.Log, tablesOnly: true);
-        using var index = new BlobIndex(frames, await IndexCache.OpenAsync(folders, computer, service, new ObjectSource(service, computer, view.Log), cancellation), collected);
+        using var index = new BlobIndex(frames, await IndexCache.OpenAsync(folders, computer, service, new ObjectSource(service, computer, view.Log), _ => { }, cancellation), collected);
         using var numbers = new NumberSource(service, opened, time);
         using var listing = !usesListing ? null : ListingReader.TryOpen(Listing.PathOf(folders, computer.Account, paths), frames);
         using var nextListing = new ListingWriter(Listing.PathOf(folders, computer.Account, paths), started);

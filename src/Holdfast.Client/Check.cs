@@ -13,7 +13,7 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client;
 
-/// <summary>Proves that what is stored can be restored: chains, maps, trees and index against each other; with data, every stored byte.</summary>
+/// <summary>Proves that what is stored can be restored: chains, maps, trees, index and blob tables against each other; with data, every stored byte.</summary>
 public sealed class Check(OpenedAccount account)
 {
     private const int PacksAtOnce = 2;
@@ -40,7 +40,13 @@ public sealed class Check(OpenedAccount account)
             _damages.Enqueue(new Damage($"snapshot {Convert.ToHexStringLower(unreadable.Head.Id.AsSpan(0, 4))}", unreadable.Failure.Message));
         }
 
-        using var blobs = await account.NewBlobReaderAsync(cancellation);
+        var segments = await account.SegmentsAsync(cancellation);
+        foreach (var lost in account.LostSegments)
+        {
+            _damages.Enqueue(new Damage($"index segment {lost}", "it cannot be read; the blob tables of its packs stand in for it"));
+        }
+
+        await new IndexCheck(account.Source, segments, account.Group, _damages.Enqueue).RunAsync(cancellation);
         foreach (var snapshot in snapshots)
         {
             Snapshots++;
@@ -50,7 +56,7 @@ public sealed class Check(OpenedAccount account)
                 needed.Add(frame);
             }
 
-            blobs.Map = map;
+            using var blobs = await account.NewBlobReaderAsync(map, cancellation);
             await CheckTreeAsync(snapshot, map, blobs, cancellation);
         }
 
@@ -65,7 +71,6 @@ public sealed class Check(OpenedAccount account)
     {
         var tree = new TreeReader(blobs);
         var missing = new HashSet<Address>();
-        blobs.Used = [];
         var pending = new Stack<(BlobId Node, string Path)>([(snapshot.Body.Root, "")]);
         while (pending.TryPop(out var directory))
         {
@@ -100,7 +105,7 @@ public sealed class Check(OpenedAccount account)
             }
         }
 
-        missing.UnionWith(blobs.Used.Where(frame => !map.Contains(frame)));
+        missing.UnionWith(blobs.OutsideMap);
         if (missing.Count > 0)
         {
             _damages.Enqueue(new Damage($"snapshot {snapshot.ShortId}", $"map incomplete: {missing.Count} frames that the tree needs are not in it"));
@@ -155,7 +160,7 @@ public sealed class Check(OpenedAccount account)
             foreach (var place in await account.Source.PlacesAsync(pack, cancellation))
             {
                 var tables = await account.Source.ReadTablesAsync(place, cancellation);
-                var rows = Rows(tables, pack);
+                var rows = BlobTables.Open(tables, pack, account.Group).ToLookup(row => row.Frame);
                 foreach (var run in buffers.Runs(tables.FrameTable.Frames.Where(frame => missing.Contains(frame.Origin))))
                 {
                     await account.Source.ReadAsync(place, run[0].Offset, buffers.Sealed(run), cancellation);
@@ -198,14 +203,5 @@ public sealed class Check(OpenedAccount account)
         {
             _damages.Enqueue(new Damage($"frame {frame.Origin}", exception.Message));
         }
-    }
-
-    /// <summary>The blobs of the frames that were born in <paramref name="pack"/>, by slot.</summary>
-    private ILookup<uint, BlobRow> Rows(PackTables tables, uint pack)
-    {
-        var (header, table, frames) = tables.Header.Kind == 1
-            ? (tables.Header, tables.SealedBlobTable, tables.FrameTable.Frames.Count)
-            : tables.Origins.Where(origin => origin.Header.Number == pack).Select(origin => (origin.Header, origin.SealedBlobTable, origin.Frames.Frames.Count)).First();
-        return Connecting.AccountView.Verified(() => IndexCache.OpenBlobTable(header.Account, header.Group, header.Number, table.Span, frames, account.Group)).ToLookup(row => row.Frame);
     }
 }

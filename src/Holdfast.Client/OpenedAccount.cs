@@ -19,6 +19,12 @@ public sealed record OpenedSnapshot(Head Head, SnapshotBody Body, SnapshotObject
 {
     /// <summary>The first digits of the head's id, as people name snapshots.</summary>
     public string ShortId => Convert.ToHexStringLower(Head.Id.AsSpan(0, 4));
+
+    /// <summary>When its computer began it, by that computer's clock.</summary>
+    public DateTimeOffset ClientTime => DateTimeOffset.UnixEpoch.AddTicks(Head.TimeNanoseconds / TimeSpan.NanosecondsPerTick);
+
+    /// <summary>True if the computer's clock and the service's time of receipt are over a day apart: one of them is wrong, or the backup took that long.</summary>
+    public bool IsTimeDoubtful => (ReceivedAt - ClientTime).Duration() > TimeSpan.FromHours(24);
 }
 
 /// <summary>A snapshot that cannot be opened, and why.</summary>
@@ -27,10 +33,17 @@ public sealed record UnreadableSnapshot(Head Head, HoldfastException Failure);
 /// <summary>The account as a person with the passphrase sees it: everything can be read, and everything is proved.</summary>
 public sealed class OpenedAccount : IDisposable
 {
+    /// <summary>Opened frames in memory: the writers of a restore, and a little to share.</summary>
+    private const int FramesKept = 8;
+
     private readonly Computer _computer;
     private readonly ComputerFolders _folders;
     private readonly ServiceClient _service;
     private readonly FrameKeys _keys;
+    private readonly FrameCache _frames;
+    private readonly List<LocalSegment> _standIns = [];
+    private readonly HashSet<uint> _indexedPacks = [];
+    private readonly List<uint> _lostSegments = [];
     private IReadOnlyList<LocalSegment>? _segments;
 
     private OpenedAccount(Computer computer, ComputerFolders folders, ServiceClient service, AccountView view, Keyring keyring)
@@ -42,6 +55,7 @@ public sealed class OpenedAccount : IDisposable
         Keyring = keyring;
         _keys = new FrameKeys(keyring);
         Source = new ObjectSource(service, computer, view.Log);
+        _frames = new FrameCache(NewLoader().LoadAsync, FramesKept);
     }
 
     public AccountView View { get; }
@@ -92,6 +106,12 @@ public sealed class OpenedAccount : IDisposable
         foreach (var summary in listed)
         {
             var head = View.Verify(summary.Head);
+            if (View.Log.DeletedSnapshots.Contains((head.Computer, head.Sequence)))
+            {
+                // The root signed that it is gone; its head stays in the chain.
+                continue;
+            }
+
             try
             {
                 opened.Add(summary.State == "live"
@@ -145,14 +165,36 @@ public sealed class OpenedAccount : IDisposable
         return map;
     }
 
-    internal async Task<IReadOnlyList<LocalSegment>> SegmentsAsync(CancellationToken cancellation) =>
-        _segments ??= await IndexCache.OpenAsync(_folders, _computer, _service, Source, cancellation);
+    /// <summary>Index segments that the service lists and that cannot be read; known once <see cref="SegmentsAsync"/> was called.</summary>
+    internal IReadOnlyList<uint> LostSegments => _lostSegments;
 
-    internal async Task<BlobReader> NewBlobReaderAsync(CancellationToken cancellation) => new(NewLoader(), await SegmentsAsync(cancellation), Group);
+    internal async Task<IReadOnlyList<LocalSegment>> SegmentsAsync(CancellationToken cancellation)
+    {
+        if (_segments is null)
+        {
+            _segments = await IndexCache.OpenAsync(_folders, _computer, _service, Source, _lostSegments.Add, cancellation);
+            _indexedPacks.UnionWith(_segments.SelectMany(segment => segment.PacksCovered()));
+        }
+
+        return _segments;
+    }
+
+    /// <summary>Reads the blobs of a snapshot with this map. For packs that no segment covers, their blob tables stand in.</summary>
+    internal async Task<BlobReader> NewBlobReaderAsync(ReferenceMap map, CancellationToken cancellation)
+    {
+        var segments = await SegmentsAsync(cancellation);
+        var uncovered = map.Packs.Where(_indexedPacks.Add).ToList();
+        if (uncovered.Count > 0 && await BlobTables.IndexAsync(Source, uncovered, Group, _folders, cancellation) is { } standIn)
+        {
+            _standIns.Add(standIn);
+        }
+
+        return new BlobReader(_frames, [.. segments, .. _standIns], Group, map);
+    }
 
     public void Dispose()
     {
-        foreach (var segment in _segments ?? [])
+        foreach (var segment in (_segments ?? []).Concat(_standIns))
         {
             segment.Dispose();
         }

@@ -28,9 +28,9 @@ public sealed class Restore(OpenedAccount account)
 
     public async Task RunAsync(OpenedSnapshot snapshot, RestoreOptions options, RestoreProgress progress, CancellationToken cancellation)
     {
-        using var blobs = await account.NewBlobReaderAsync(cancellation);
-        blobs.Map = await account.ReadMapAsync(snapshot, cancellation);
-        await account.Source.OpenAsync(options.Include.Count == 0 ? blobs.Map.Packs : [], cancellation);
+        var map = await account.ReadMapAsync(snapshot, cancellation);
+        using var blobs = await account.NewBlobReaderAsync(map, cancellation);
+        await account.Source.OpenAsync(options.Include.Count == 0 ? map.Packs : [], cancellation);
         var target = Encoding.UTF8.GetBytes(options.Target);
         Directory.CreateDirectory(options.Target, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var tree = new TreeReader(blobs);
@@ -42,6 +42,11 @@ public sealed class Restore(OpenedAccount account)
         await Stages.RunAllAsync(stop, [
             Task.Run(() => walker.WalkAsync(snapshot.Body.Root, root, target, stop.Token), stop.Token),
             .. Enumerable.Range(0, options.Writers).Select(_ => Task.Run(() => new FileWriter(tree, blobs, progress).RunAsync(files.Reader, stop.Token), stop.Token))]);
+        if (blobs.OutsideMap.Count is > 0 and var outside)
+        {
+            progress.Trouble($"snapshot {snapshot.ShortId}", $"map incomplete: {outside} frames that were needed are not in it; they were read all the same. Back up again with this program, and tell your operator");
+        }
+
         if (selection.Missing.ToList() is { Count: > 0 } missing)
         {
             throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no {string.Join(", ", missing)}.");

@@ -11,8 +11,7 @@ public sealed class SnapshotListing(OpenedAccount account)
     /// <summary>Entries below <paramref name="path"/> (all if it is null), each with the path of its directory.</summary>
     public async IAsyncEnumerable<(byte[] Directory, TreeEntry Entry)> EntriesAsync(OpenedSnapshot snapshot, string? path, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        using var blobs = await account.NewBlobReaderAsync(cancellation);
-        blobs.Map = await account.ReadMapAsync(snapshot, cancellation);
+        using var blobs = await account.NewBlobReaderAsync(await account.ReadMapAsync(snapshot, cancellation), cancellation);
         var tree = new TreeReader(blobs);
         var selection = new PathSelection(path is null ? [] : [path]);
         var pending = new Stack<(Format.Blobs.BlobId Node, byte[][] Names)>([(snapshot.Body.Root, [])]);

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using Microsoft.Data.Sqlite;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -74,7 +77,7 @@ public sealed class BadInputTests : Scenario
     {
         var computer = await EnrolAsync("one", "revoked");
         await Service.KillAsync(Cancellation);
-        Sql("UPDATE devices SET revoked = 1");
+        Service.Sql("UPDATE devices SET revoked = 1");
         await Service.RestartAsync(Cancellation);
         Assert.Contains("[token_invalid]", (await computer.RunAsync(Cancellation, "backup", Root)).Error, StringComparison.Ordinal);
     }
@@ -122,8 +125,8 @@ public sealed class BadInputTests : Scenario
         var tree = MakeTree("tree");
         await computer.MustAsync(Cancellation, "backup", tree);
         await Service.KillAsync(Cancellation);
-        Sql("UPDATE objects SET state = 'deleted' WHERE type = 1");
-        Sql("UPDATE snapshots SET state = 'purged'");
+        Service.Sql("UPDATE objects SET state = 'deleted' WHERE type = 1");
+        Service.Sql("UPDATE snapshots SET state = 'purged'");
         foreach (var file in new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.Length > 200_000))
         {
             file.Delete();
@@ -245,11 +248,11 @@ public sealed class BadInputTests : Scenario
     public async Task A_newer_database_and_a_missing_drive_are_refused_as_they_are()
     {
         await Service.KillAsync(Cancellation);
-        Sql("PRAGMA user_version = 99");
+        Service.Sql("PRAGMA user_version = 99");
         var newer = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, newer.ExitCode);
         Assert.Contains("schema 99", newer.Error, StringComparison.Ordinal);
-        Sql("PRAGMA user_version = 1");
+        Service.Sql("PRAGMA user_version = 1");
         File.Move(Path.Combine(Service.Pod, "drive.hf"), Path.Combine(Root, "drive.hf"));
         var unmounted = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, unmounted.ExitCode);
@@ -266,6 +269,157 @@ public sealed class BadInputTests : Scenario
         var client = await new ClientComputer(Path.Combine(Root, "one")).RunAsync(Cancellation, "enrol", "http://192.0.2.1:80", "CODE");
         Assert.Equal(2, client.ExitCode);
         Assert.Contains("in the clear", client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_truncated_or_changed_upload_stores_nothing_and_its_number_is_still_free()
+    {
+        var client = await EnrolAsync("one", "truncated");
+        using var opened = await OpenedComputer.OpenAsync(client, Cancellation);
+        var session = await opened.Service.OpenSessionAsync(new OpenSession(0), Cancellation);
+        var grant = session.Grants[0];
+        var name = new ObjectName(opened.Computer.Account, ObjectSpace.Numbered, grant.Number);
+        var content = SignedObject.Build(new ObjectHeader { Type = ObjectType.MapPage, Number = grant.Number, Account = opened.Computer.Account, Group = 1, Computer = opened.Computer.Number },
+            new byte[5000], opened.Computer.SigningKey);
+        var address = new Uri(Service.Url);
+        foreach (var sent in new[] { 0, 1, 63, 64, 4000, content.Length - 1 })
+        {
+            using var connection = new System.Net.Sockets.TcpClient();
+            await connection.ConnectAsync(address.Host, address.Port, Cancellation);
+            var head = $"PUT /pod/v1/objects/{name} HTTP/1.1\r\nHost: x\r\nAuthorization: Grant {grant.Grant}\r\nContent-Length: {content.Length}\r\n\r\n";
+            await connection.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), Cancellation);
+            await connection.GetStream().WriteAsync(content.AsMemory(0, sent), Cancellation);
+        }
+
+        foreach (var at in new[] { 70, content.Length - 70 })
+        {
+            var changed = content.ToArray();
+            changed[at] ^= 1;
+            var refused = await Assert.ThrowsAsync<HoldfastException>(() => opened.Service.PutObjectAsync(session.PodUrl, name, grant.Grant, changed, Cancellation));
+            Assert.Equal(FailureTable.DamagedUpload, refused.Kind);
+        }
+
+        Assert.False(Directory.Exists(Path.Combine(Service.Pod, "objects", client.AccountFolder, "1")));
+        await opened.Service.PutObjectAsync(session.PodUrl, name, grant.Grant, content, Cancellation);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(Service.Pod, "incoming")));
+    }
+
+    [Fact]
+    public async Task An_account_that_a_newer_version_wrote_is_refused_as_it_is()
+    {
+        var computer = await EnrolAsync("one", "newer");
+        var tree = MakeTree("tree", files: 5);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await using var proxy = await TamperingProxy.StartAsync(Service.Url, Cancellation);
+        Shell($"sed -i 's|{Service.Url}|{proxy.Url}|' '{computer.Config}/computer.json'");
+        proxy.Tamper = (path, body) =>
+        {
+            if (path.StartsWith("/pod/", StringComparison.Ordinal) && body.AsSpan().StartsWith(ObjectHeader.Magic))
+            {
+                body[8] = ObjectHeader.CurrentVersion + 1;
+            }
+
+            return body;
+        };
+        var snapshots = await computer.RunAsync(Cancellation, "snapshots");
+        Assert.Equal(1, snapshots.ExitCode);
+        Assert.Contains("[newer_version]", snapshots.Error, StringComparison.Ordinal);
+        proxy.Tamper = null;
+
+        using (var opened = await OpenedComputer.OpenAsync(computer, Cancellation))
+        {
+            // This service would refuse it; a newer one would not.
+            var floor = opened.Sign(Format.Accounts.StatementKind.SuiteFloor, ObjectHeader.CurrentSuite + 1, 0);
+            Service.Sql("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @statement, 1, 99)",
+                ("@account", floor.Account.ToArray()), ("@sequence", (long)floor.Sequence), ("@statement", floor.Bytes.ToArray()));
+        }
+
+        foreach (var verb in new[] { new[] { "backup", tree }, ["snapshots"], ["restore", "latest", "--target", Path.Combine(Root, "out")], ["check"] })
+        {
+            proxy.Reset();
+            var ended = await computer.RunAsync(Cancellation, verb);
+            Assert.Equal(1, ended.ExitCode);
+            Assert.Contains("[newer_version]", ended.Error, StringComparison.Ordinal);
+            Assert.Equal(0, proxy.Puts);
+        }
+    }
+
+    [Theory]
+    [InlineData("/v1/enrolments")]
+    [InlineData("/log")]
+    public async Task An_enrolment_whose_answer_is_lost_goes_on(string path)
+    {
+        await using var proxy = await TamperingProxy.StartAsync(Service.Url, Cancellation);
+        var lost = 0;
+        proxy.Loses = asked => asked.EndsWith(path, StringComparison.Ordinal) && Interlocked.Increment(ref lost) <= 2;
+        var computer = new ClientComputer(Path.Combine(Root, "one"));
+        var enrolled = await computer.MustAsync(Cancellation, "enrol", proxy.Url, await Service.NewAccountAsync("lost-answers", Cancellation));
+        Assert.Contains("Recovery key", enrolled.Output, StringComparison.Ordinal);
+        Assert.True(lost > 2);
+        var tree = MakeTree("tree", files: 5);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Equal(1, Service.Ask<long>("SELECT count(*) FROM devices"));
+    }
+
+    [Fact]
+    public async Task An_enrolment_cut_off_behind_its_last_request_is_completed_by_the_next()
+    {
+        await using var proxy = await TamperingProxy.StartAsync(Service.Url, Cancellation);
+        proxy.Loses = asked => asked.EndsWith("/log", StringComparison.Ordinal);
+        var computer = new ClientComputer(Path.Combine(Root, "one"));
+        var code = await Service.NewAccountAsync("cut-off", Cancellation);
+        Assert.Equal(1, (await computer.RunAsync(Cancellation, "enrol", proxy.Url, code)).ExitCode);
+        Assert.Equal(10, (await computer.RunAsync(Cancellation, "backup", Root)).ExitCode);
+        proxy.Loses = null;
+        Assert.Contains("complete now", (await computer.MustAsync(Cancellation, "enrol", proxy.Url, code)).Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(computer.Config, "enrolling.json")));
+        var tree = MakeTree("tree", files: 5);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.MustAsync(Cancellation, "key", "recovery");
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+    }
+
+    [Fact]
+    public async Task Lists_are_answered_in_pages_and_versions_guard_changes()
+    {
+        var client = await EnrolAsync("one", "pages");
+        var tree = MakeTree("tree", files: 3);
+        for (var i = 0; i < 3; i++)
+        {
+            await client.MustAsync(Cancellation, "backup", tree);
+        }
+
+        var computer = Client.Computers.ComputerFile.Load(client.Folders);
+        using var http = new HttpClient { BaseAddress = new Uri($"{Service.Url}/v1/accounts/{computer.Account}/") };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", computer.Token);
+        foreach (var (path, list, count) in new[] { ("snapshots", "snapshots", 3), ("log", "statements", 4), ("segments", "segments", 1), ("enrolments", "pending", 0) })
+        {
+            var whole = System.Text.Json.JsonDocument.Parse(await http.GetStringAsync(path, Cancellation)).RootElement.GetProperty(list).EnumerateArray().Select(item => item.ToString()).ToList();
+            Assert.True(whole.Count >= count, path);
+            var (gathered, cursor) = (new List<string>(), "");
+            do
+            {
+                var page = System.Text.Json.JsonDocument.Parse(await http.GetStringAsync($"{path}?limit=1{cursor}", Cancellation)).RootElement;
+                gathered.AddRange(page.GetProperty(list).EnumerateArray().Select(item => item.ToString()));
+                cursor = page.TryGetProperty("next", out var next) ? "&cursor=" + next.GetString() : "";
+            }
+            while (cursor.Length > 0);
+            Assert.Equal(whole, gathered);
+            using var unknown = await http.GetAsync($"{path}?cursor=!!", Cancellation);
+            Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
+        }
+
+        using var keyring = await http.GetAsync("keyring", Cancellation);
+        using var again = new HttpRequestMessage(HttpMethod.Get, "keyring");
+        again.Headers.IfNoneMatch.Add(keyring.Headers.ETag!);
+        using var unchanged = await http.SendAsync(again, Cancellation);
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+        using var append = new HttpRequestMessage(HttpMethod.Post, "log") { Content = new StringContent("{\"statements\":[]}", Encoding.UTF8, "application/json") };
+        append.Headers.TryAddWithoutValidation("If-Match", "\"2\"");
+        using var refused = await http.SendAsync(append, Cancellation);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, refused.StatusCode);
+        Assert.Equal("ok", await http.GetStringAsync(new Uri(Service.Url + "/readyz"), Cancellation));
     }
 
     [Fact]
@@ -288,6 +442,7 @@ public sealed class BadInputTests : Scenario
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, $"/v1/accounts/{account}/log", null)).Item1);
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, $"/v1/accounts/{new string('0', 32)}/log", token)).Item1);
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, "/v1/accounts", token)).Item1);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Post, $"/v1/accounts/{account}/commits", null, "nonsense")).Item1);
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Post, "/v1/operators", token, "{\"name\":\"x\"}")).Item1);
         foreach (var body in new[] { "{}", "[]", "nonsense", "{\"session\":1,\"head\":\"AAAA\",\"receipts\":[]}", "{\"session\":1,\"head\":\"!\",\"receipts\":null}" })
         {
@@ -306,13 +461,4 @@ public sealed class BadInputTests : Scenario
     }
 
     private string Largest() => new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).MaxBy(file => file.Length)!.FullName;
-
-    private void Sql(string statement)
-    {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(Service.Data, "accounts.db")};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = statement;
-        command.ExecuteNonQuery();
-    }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Holdfast.Client.Computers;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -23,6 +24,11 @@ internal sealed class ClientComputer(string root)
         ["HOLDFAST_CACHE_DIR"] = Path.Combine(root, "cache"),
         ["HOLDFAST_PASSPHRASE"] = Passphrase,
     };
+
+    /// <summary>The account's folder on a drive.</summary>
+    public string AccountFolder => ComputerFile.Load(Folders).Account.ToString();
+
+    public ComputerFolders Folders => new(Config, State, Cache);
 
     public Task<Ended> RunAsync(CancellationToken cancellation, params string[] arguments) => Programs.RunAsync(Programs.Holdfast, arguments, Environment, cancellation);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Data.Sqlite;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -41,6 +42,40 @@ internal sealed class Service : IAsyncDisposable
     public Task<Ended> OperateAsync(IEnumerable<string> arguments, CancellationToken cancellation) =>
         Programs.RunAsync(Programs.Holdfastd, [.. arguments, "--data", Data], _noEnvironment, cancellation);
 
+    /// <summary>Changes the account store behind the service's back.</summary>
+    public int Sql(string statement, params (string Name, object Value)[] parameters)
+    {
+        using var connection = Connect();
+        using var command = Command(connection, statement, parameters);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>One value of the account store.</summary>
+    public T Ask<T>(string query, params (string Name, object Value)[] parameters)
+    {
+        using var connection = Connect();
+        using var command = Command(connection, query, parameters);
+        return (T)command.ExecuteScalar()!;
+    }
+
+    /// <summary>Waits until the service's log says something.</summary>
+    public async Task LogsAsync(string text, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (true)
+        {
+            using var reader = new StreamReader(new FileStream(Data + ".log", FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            if ((await reader.ReadToEndAsync(limit.Token)).Contains(text, StringComparison.Ordinal))
+            {
+                return;
+            }
+
+            await timer.WaitForNextTickAsync(limit.Token);
+        }
+    }
+
     /// <summary>kill -9.</summary>
     public async Task KillAsync(CancellationToken cancellation)
     {
@@ -58,6 +93,25 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
+    private SqliteConnection Connect()
+    {
+        var connection = new SqliteConnection($"Data Source={Path.Combine(Data, "accounts.db")};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    private static SqliteCommand Command(SqliteConnection connection, string text, (string Name, object Value)[] parameters)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = text;
+        foreach (var (name, value) in parameters)
+        {
+            command.Parameters.AddWithValue(name, value);
+        }
+
+        return command;
+    }
+
     private async Task RunAsync(string listen, CancellationToken cancellation)
     {
         var ready = Path.Combine(Data, "ready");
@@ -67,7 +121,7 @@ internal sealed class Service : IAsyncDisposable
         }
 
         _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen], _noEnvironment))!;
-        var log = File.Create(Data + ".log");
+        var log = new FileStream(Data + ".log", FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
         var error = _process.StandardError.ReadToEndAsync(cancellation);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));

@@ -14,6 +14,7 @@ internal sealed class TamperingProxy : IAsyncDisposable
     private readonly HttpClient _http = new();
     private readonly string _service;
     private int _puts;
+    private int _inFlight;
 
     private TamperingProxy(string service)
     {
@@ -29,6 +30,17 @@ internal sealed class TamperingProxy : IAsyncDisposable
 
     /// <summary>Objects that clients sent through since this was last set to zero.</summary>
     public int Puts => _puts;
+
+    /// <summary>Objects that the service took in and gave a receipt for, in order; their bodies, if <see cref="KeepsBodies"/>.</summary>
+    public ConcurrentQueue<byte[]> Received { get; } = new();
+
+    public bool KeepsBodies { get; set; }
+
+    /// <summary>Requests that are being passed on.</summary>
+    public int InFlight => _inFlight;
+
+    /// <summary>True for a path whose answers are lost: the service has done what was asked, and the client never hears of it.</summary>
+    public Func<string, bool>? Loses { get; set; }
 
     /// <summary>Changes an answer: path, body → body. Null passes everything on.</summary>
     public Func<string, byte[], byte[]>? Tamper { get; set; }
@@ -53,8 +65,21 @@ internal sealed class TamperingProxy : IAsyncDisposable
 
     private async Task ForwardAsync(HttpContext context)
     {
+        Interlocked.Increment(ref _inFlight);
+        try
+        {
+            await PassOnAsync(context);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inFlight);
+        }
+    }
+
+    private async Task PassOnAsync(HttpContext context)
+    {
         var path = context.Request.Path.Value!;
-        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), _service + path);
+        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), _service + path + context.Request.QueryString);
         var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         if (body.Length > 0)
@@ -63,7 +88,7 @@ internal sealed class TamperingProxy : IAsyncDisposable
             request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
         }
 
-        foreach (var name in new[] { "Authorization", "Range", "Idempotency-Key" })
+        foreach (var name in new[] { "Authorization", "Range", "Idempotency-Key", "If-Match", "If-None-Match" })
         {
             if (context.Request.Headers.TryGetValue(name, out var value))
             {
@@ -76,11 +101,23 @@ internal sealed class TamperingProxy : IAsyncDisposable
             Interlocked.Increment(ref _puts);
         }
 
-        using var response = await _http.SendAsync(request, context.RequestAborted);
-        var answer = await response.Content.ReadAsByteArrayAsync(context.RequestAborted);
+        // What was handed over is done, whether the client still waits or not.
+        using var response = await _http.SendAsync(request, CancellationToken.None);
+        var answer = await response.Content.ReadAsByteArrayAsync(CancellationToken.None);
         if (response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.Ordinal) == true)
         {
             answer = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(answer).Replace(_service, Url, StringComparison.Ordinal));
+        }
+
+        if (response.IsSuccessStatusCode && KeepsBodies && context.Request.Method == "PUT")
+        {
+            Received.Enqueue(body.ToArray());
+        }
+
+        if (response.IsSuccessStatusCode && Loses?.Invoke(path) == true)
+        {
+            context.Abort();
+            return;
         }
 
         if (response.IsSuccessStatusCode)

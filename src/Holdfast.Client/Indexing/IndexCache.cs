@@ -1,10 +1,7 @@
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
-using Holdfast.Crypto.Keys;
 using Holdfast.Crypto.Sealing;
-using Holdfast.Format.Blobs;
 using Holdfast.Format.Objects;
-using Holdfast.Format.Packs;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client.Indexing;
@@ -12,8 +9,9 @@ namespace Holdfast.Client.Indexing;
 /// <summary>Brings this computer's copies of the index segments up to date: fetches those it lacks, drops those that are no longer in force.</summary>
 internal static class IndexCache
 {
+    /// <summary>The segments in force; those that are lost, damaged or garbage are told to <paramref name="reportLost"/>, and left out.</summary>
     public static async Task<IReadOnlyList<LocalSegment>> OpenAsync(
-        ComputerFolders folders, Computer computer, ServiceClient service, ObjectSource source, CancellationToken cancellation)
+        ComputerFolders folders, Computer computer, ServiceClient service, ObjectSource source, Action<uint> reportLost, CancellationToken cancellation)
     {
         var folder = Path.Combine(folders.Cache, "index");
         Directory.CreateDirectory(folder);
@@ -25,6 +23,10 @@ internal static class IndexCache
             if ((LocalSegment.TryOpen(path, summary.Number) ?? await TryFetchAsync(path, summary.Number, computer, source, cancellation)) is { } segment)
             {
                 segments.Add(segment);
+            }
+            else
+            {
+                reportLost(summary.Number);
             }
         }
 
@@ -38,8 +40,8 @@ internal static class IndexCache
     }
 
     /// <summary>
-    /// One computer's segment that is lost, damaged or garbage must not stop the others: without it, blobs are sent again, and what a restore
-    /// does not find it names. The blob tables of packs remain the truth.
+    /// One computer's segment that is lost, damaged or garbage must not stop the others: without it a backup sends blobs again, and a restore
+    /// reads the blob tables of packs, which are the truth.
     /// </summary>
     private static async Task<LocalSegment?> TryFetchAsync(string path, uint number, Computer computer, ObjectSource source, CancellationToken cancellation)
     {
@@ -56,8 +58,4 @@ internal static class IndexCache
     }
 
     public static string PathOf(ComputerFolders folders, uint number) => Path.Combine(folders.Cache, "index", $"{number}.segment");
-
-    /// <summary>The blob rows of a pack, opened with the group's index key.</summary>
-    public static List<BlobRow> OpenBlobTable(AccountId account, uint group, uint pack, ReadOnlySpan<byte> sealedTable, int frames, GroupKeys keys) =>
-        BlobTable.Parse(ObjectSealer.OpenPadded(keys.IndexKey, new SealContext(account, group, SealedType.BlobTable, new Address(pack, Address.BlobTableSlot)), sealedTable), frames);
 }

@@ -18,6 +18,7 @@ internal sealed unsafe class LocalSegment : IDisposable
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
+    private readonly int _covered;
     private readonly long _directory;
     private readonly long _entries;
 
@@ -29,6 +30,7 @@ internal sealed unsafe class LocalSegment : IDisposable
         _start = start;
         FrameCount = frames;
         Count = entries;
+        _covered = covered;
         _directory = HeaderLength + Pad(covered * 4);
         _entries = _directory + ((long)frames * DirectoryEntry.Size);
     }
@@ -112,6 +114,39 @@ internal sealed unsafe class LocalSegment : IDisposable
 
         segment.Dispose();
         return null;
+    }
+
+    /// <summary>Numbers of the packs whose blobs this segment names.</summary>
+    public IReadOnlyList<uint> PacksCovered()
+    {
+        var packs = new uint[_covered];
+        for (var i = 0; i < packs.Length; i++)
+        {
+            packs[i] = BinaryPrimitives.ReadUInt32LittleEndian(new ReadOnlySpan<byte>(_start + HeaderLength + (i * 4), 4));
+        }
+
+        return packs;
+    }
+
+    public bool Contains(BlobId id)
+    {
+        var index = LowerBound(id);
+        return index < Count && IdAt(index) == id;
+    }
+
+    /// <summary>True if an entry says exactly what a blob table says.</summary>
+    public bool Contains(TableRow blob)
+    {
+        for (var index = LowerBound(blob.Row.Id); index < Count && IdAt(index) == blob.Row.Id; index++)
+        {
+            var entry = Entry(index);
+            if (Frame(entry.Frame).Address == blob.Frame && entry == blob.Row with { Frame = entry.Frame })
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>All places of an id in this segment.</summary>

@@ -9,18 +9,17 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Client.Restoring;
 
 /// <summary>Reads blobs by id, and proves each: what does not have the id is never returned.</summary>
-internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment> segments, GroupKeys group) : IDisposable
+/// <param name="cache">Fetches frames.</param>
+/// <param name="segments">Say where blobs lie.</param>
+/// <param name="group">Names blobs.</param>
+/// <param name="map">The frames that the snapshot names: copies there are tried first, since others may have been collected.</param>
+internal sealed class BlobReader(FrameCache cache, IReadOnlyList<LocalSegment> segments, GroupKeys group, ReferenceMap map) : IDisposable
 {
-    private const int FramesKept = 8;
-
-    private readonly FrameCache _cache = new(loader.LoadAsync, FramesKept);
     private readonly ConcurrentBag<BlobHasher> _hashers = [];
+    private readonly ConcurrentDictionary<Address, bool> _outside = new();
 
-    /// <summary>The frames a snapshot names: copies there are tried first, since others may have been collected.</summary>
-    public ReferenceMap? Map { get; set; }
-
-    /// <summary>Collects the frames that were read, for a check; not for parallel readers.</summary>
-    public HashSet<Address>? Used { get; set; }
+    /// <summary>Frames that were needed and that the snapshot's map does not name: the service may collect them at any time (format rule 15).</summary>
+    public ICollection<Address> OutsideMap => _outside.Keys;
 
     /// <summary>A blob's bytes, for as long as <paramref name="use"/> runs.</summary>
     public async ValueTask UseAsync(BlobId id, BlobType type, Action<ReadOnlySpan<byte>> use, CancellationToken cancellation)
@@ -30,9 +29,13 @@ internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment>
         {
             try
             {
-                using var frame = await _cache.TakeAsync(place.Frame, cancellation);
+                using var frame = await cache.TakeAsync(place.Frame, cancellation);
                 Use(id, type, place, frame.Bytes.Span, use);
-                Used?.Add(place.Frame);
+                if (!map.Contains(place.Frame))
+                {
+                    _outside[place.Frame] = true;
+                }
+
                 return;
             }
             catch (HoldfastException exception) when (IsDamage(exception))
@@ -67,7 +70,7 @@ internal sealed class BlobReader(FrameLoader loader, IReadOnlyList<LocalSegment>
         }
 
         places.RemoveAll(place => place.Type != type);
-        if (places.Count > 1 && Map is { } map)
+        if (places.Count > 1)
         {
             places.Sort((a, b) => map.Contains(b.Frame).CompareTo(map.Contains(a.Frame)));
         }

@@ -43,8 +43,7 @@ internal static class UnindexedPacks
         try
         {
             var tables = await source.ReadTablesAsync((await source.PlacesAsync(number, cancellation))[0], cancellation);
-            return (tables, AccountView.Verified(() => IndexCache.OpenBlobTable(
-                computer.Account, tables.Header.Group, number, tables.SealedBlobTable.Span, tables.FrameTable.Frames.Count, computer.Group)));
+            return (tables, BlobTables.Open(tables, number, computer.Group));
         }
         catch (HoldfastException exception) when (Restoring.BlobReader.IsDamage(exception))
         {

@@ -15,6 +15,7 @@ public sealed class AccountLog
 
     private readonly Dictionary<uint, CertifiedComputer> _computers = [];
     private readonly Dictionary<uint, PublishedSlot> _slots = [];
+    private readonly HashSet<(uint Computer, uint Sequence)> _deletedSnapshots = [];
     private readonly List<Statement> _statements = [];
 
     public AccountId Account { get; private set; }
@@ -24,6 +25,9 @@ public sealed class AccountLog
     public IReadOnlyDictionary<uint, CertifiedComputer> Computers => _computers;
 
     public IReadOnlyDictionary<uint, PublishedSlot> Slots => _slots;
+
+    /// <summary>Snapshots that a person deleted: only these may be missing behind their heads.</summary>
+    public IReadOnlySet<(uint Computer, uint Sequence)> DeletedSnapshots => _deletedSnapshots;
 
     public ReadOnlyMemory<byte> RootKey { get; private set; }
 
@@ -87,6 +91,10 @@ public sealed class AccountLog
                 break;
             case StatementKind.AccountKeyRotated:
                 AccountKey = statement.AccountKey;
+                break;
+            case StatementKind.SnapshotDeleted:
+                Require(_computers.ContainsKey(statement.Number) && statement.Value is > 0 and <= uint.MaxValue, $"it deletes snapshot {statement.Value} of computer {statement.Number}, which cannot be");
+                _deletedSnapshots.Add((statement.Number, (uint)statement.Value));
                 break;
             case StatementKind.SuiteFloor:
                 if (statement.Number > ObjectHeader.CurrentSuite)
