@@ -2,32 +2,51 @@ using Holdfast.Pods.Drives;
 using Holdfast.Pods.Serving;
 using Holdfast.Pods.Storing;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Pods;
 
-/// <summary>A pod: receive → inspect → store durably → receipt; and read, verified, for who holds a grant.</summary>
-public sealed class Pod : IDisposable
+/// <summary>A pod: receive → inspect → store durably → receipt; and read, verified, for who holds a grant. In the background it scrubs, repairs and rebuilds.</summary>
+public sealed class Pod : IAsyncDisposable
 {
     /// <summary>How long a condemned object stays readable for those who still know its address.</summary>
     public static readonly TimeSpan CondemnGrace = TimeSpan.FromHours(24);
 
-    private readonly DriveStore _drive;
+    private readonly ShardStore _store;
     private readonly PodEndpoints _endpoints;
+    private readonly OperatorEndpoints _operator;
 
-    /// <summary>Opens the drive at <paramref name="root"/>; a directory that is no drive is refused.</summary>
-    public Pod(string root, PodKeys keys, TimeProvider time)
+    private Pod(ShardStore store, PodKeys keys, TimeProvider time)
     {
-        _drive = DriveStore.Open(root, time, CondemnGrace);
-        _endpoints = new PodEndpoints(_drive, keys, time);
+        _store = store;
+        _endpoints = new PodEndpoints(store, keys, time);
+        _operator = new OperatorEndpoints(store, keys);
     }
 
-    public IPackStore Store => _drive;
+    public IPackStore Store => _store;
 
-    public void Map(IEndpointRouteBuilder routes) => _endpoints.Map(routes);
+    /// <summary>What may be lost, in words.</summary>
+    public string Code => _store.Status().Code;
 
-    public void Dispose()
+    /// <summary>Opens the drives; one that is not mounted is missing, and never taken for empty.</summary>
+    /// <param name="drives">The drives, as the operator lists them.</param>
+    /// <param name="stateFolder">For the index and the events, which can be lost.</param>
+    /// <param name="keys">Whose grants count, and which key signs receipts.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="logging">Hears of every event.</param>
+    /// <param name="cancellation">Ends the conversion of an older layout.</param>
+    public static async Task<Pod> OpenAsync(DriveSetConfiguration drives, string stateFolder, PodKeys keys, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation) =>
+        new(await ShardStore.OpenAsync(drives, stateFolder, time, CondemnGrace, logging.CreateLogger<Pod>(), cancellation), keys, time);
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        _endpoints.Map(routes);
+        _operator.Map(routes);
+    }
+
+    public async ValueTask DisposeAsync()
     {
         _endpoints.Dispose();
-        _drive.Dispose();
+        await _store.DisposeAsync();
     }
 }

@@ -75,6 +75,12 @@ internal static unsafe partial class NativeMethods
     internal static partial nint pwrite(SafeFileHandle file, byte* buffer, nuint count, long offset);
 
     [LibraryImport(C, SetLastError = true)]
+    internal static partial int fallocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport(C)]
+    internal static partial int posix_fadvise(SafeFileHandle file, long offset, long length, int advice);
+
+    [LibraryImport(C, SetLastError = true)]
     internal static partial int flock(SafeFileHandle file, int operation);
 
     [LibraryImport(C, SetLastError = true)]

@@ -8,6 +8,8 @@ public static unsafe class PosixFile
     private const int SeekData = 3;
     private const int SeekHole = 4;
     private const int LockExclusiveNonBlocking = 2 | 4;
+    private const int KeepSize = 1;
+    private const int DontNeed = 4;
 
     /// <summary>Makes content and metadata durable. After a failure the file's state is unknown: never sync it again, write it anew.</summary>
     public static void Sync(SafeFileHandle file, string path) => Check(NativeMethods.fsync(file), "fsync", path);
@@ -16,6 +18,18 @@ public static unsafe class PosixFile
     public static void SyncData(SafeFileHandle file, string path) => Check(NativeMethods.fdatasync(file), "fdatasync", path);
 
     public static void Truncate(SafeFileHandle file, long length, string path) => Check(NativeMethods.ftruncate(file, length), "truncate", path);
+
+    /// <summary>Reserves blocks without changing the file's length, so that writing them cannot meet a full disk. A file system that cannot is left as it is.</summary>
+    public static void Reserve(SafeFileHandle file, long length, string path)
+    {
+        if (NativeMethods.fallocate(file, KeepSize, 0, length) != 0 && DirectoryHandle.LastError() is var error && error != Errno.NotSupported)
+        {
+            throw new PosixException("fallocate", path, error);
+        }
+    }
+
+    /// <summary>Lets the kernel forget its copy of durable pages: what is read next comes from the disk, and memory stays for others.</summary>
+    public static void DropCache(SafeFileHandle file, long offset, long length) => _ = NativeMethods.posix_fadvise(file, offset, length, DontNeed);
 
     public static void ChangeOwner(SafeFileHandle file, uint owner, uint group, string path) => Check(NativeMethods.fchown(file, owner, group), "chown", path);
 

@@ -26,6 +26,7 @@ internal static class Commands
         root.Subcommands.Add(Run());
         root.Subcommands.Add(Operator());
         root.Subcommands.Add(Account());
+        root.Subcommands.Add(PodCommands.Build(_data));
         return root;
     }
 

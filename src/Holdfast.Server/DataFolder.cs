@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using System.Text.Json;
 using Holdfast.Pods.Drives;
+using Holdfast.Pods.Serving;
 using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
 
@@ -62,6 +64,35 @@ internal sealed class DataFolder : IDisposable
         return folder;
     }
 
+    /// <summary>The pod's drives: those that the operator listed, one in this folder if nobody listed any, or the one of an older version.</summary>
+    public DriveSetConfiguration Drives()
+    {
+        if (TryReadDrives() is { } listed)
+        {
+            return listed;
+        }
+
+        var first = File.Exists(Path.Combine(PodRoot, DriveMark.FileName)) ? DriveSetConfiguration.Adopt(PodRoot) : DriveSetConfiguration.Create([PodRoot]);
+        WriteDrives(first);
+        return first;
+    }
+
+    public DriveSetConfiguration? TryReadDrives()
+    {
+        try
+        {
+            return File.Exists(DrivesFile) ? JsonSerializer.Deserialize(File.ReadAllBytes(DrivesFile), StatusJson.Default.DriveSetConfiguration) : null;
+        }
+        catch (JsonException exception)
+        {
+            throw new HoldfastException(FailureTable.LocalState, $"{DrivesFile} cannot be understood: {exception.Message}", exception);
+        }
+    }
+
+    public void WriteDrives(DriveSetConfiguration drives) => WritePrivate(DrivesFile, JsonSerializer.Serialize(drives, StatusJson.Default.DriveSetConfiguration) + "\n");
+
+    private string DrivesFile => Path.Combine(Root, "pod.json");
+
     public ECDsa ReadKey(string name)
     {
         var key = ECDsa.Create();
@@ -92,11 +123,6 @@ internal sealed class DataFolder : IDisposable
 
     private void Create()
     {
-        if (!File.Exists(Path.Combine(PodRoot, "drive.hf")))
-        {
-            DriveStore.Create(PodRoot, Guid.NewGuid());
-        }
-
         WritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
         WriteKey("pod.key");
 

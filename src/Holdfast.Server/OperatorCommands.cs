@@ -54,7 +54,8 @@ internal static class OperatorCommands
         return ExitCode.Ok;
     }
 
-    private static async Task<T> SendAsync<T>(
+    /// <summary>Asks the running service, with the token in <paramref name="tokenFile"/>.</summary>
+    internal static async Task<T> SendAsync<T>(
         string root, string tokenFile, HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> answer, CancellationToken cancellation)
     {
         var url = ReadUrl(root);

@@ -26,15 +26,16 @@ internal static class Service
         using var data = DataFolder.Open(dataRoot);
         using var authorityKey = data.ReadKey("authority.key");
         using var podKey = data.ReadKey("pod.key");
-        using var pod = new Pod(data.PodRoot, new PodKeys(podKey, [authorityKey]), TimeProvider.System);
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(10) };
         var bootstrap = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
 
         await using var app = BuildWeb(listen);
+        var logging = app.Services.GetRequiredService<ILoggerFactory>();
+        await using var pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(podKey, [authorityKey], bootstrap), TimeProvider.System, logging, cancellation);
         string BoundUrl() => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         using var authority = new Authority.Authority(
             data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, [podKey]), http, bootstrap, TimeProvider.System,
-            app.Services.GetRequiredService<ILoggerFactory>());
+            logging);
         var isReady = false;
         app.UseMiddleware<Problems>();
         app.MapOpenApi();
@@ -47,7 +48,7 @@ internal static class Service
         await authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
         isReady = true;
         DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), BoundUrl() + "\n");
-        Console.WriteLine($"holdfastd {Product.Version} serves {BoundUrl()} from {data.Root}; one drive: checksums find damage, nothing repairs it yet.");
+        Console.WriteLine($"holdfastd {Product.Version} serves {BoundUrl()} from {data.Root}; {pod.Code}.");
         try
         {
             await app.WaitForShutdownAsync(cancellation);

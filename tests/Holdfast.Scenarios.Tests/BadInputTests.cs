@@ -127,9 +127,15 @@ public sealed class BadInputTests : Scenario
         await Service.KillAsync(Cancellation);
         Service.Sql("UPDATE objects SET state = 'deleted' WHERE type = 1");
         Service.Sql("UPDATE snapshots SET state = 'purged'");
-        foreach (var file in new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.Length > 200_000))
+        await using (var pod = await Service.OpenPodAsync(Cancellation))
         {
-            file.Delete();
+            await foreach (var item in pod.ListAsync(null, Cancellation))
+            {
+                if (item.Length > 200_000)
+                {
+                    await Service.DeleteAsync(pod, item.Name, Cancellation);
+                }
+            }
         }
 
         await Service.RestartAsync(Cancellation);
@@ -253,11 +259,11 @@ public sealed class BadInputTests : Scenario
         Assert.Equal(1, newer.ExitCode);
         Assert.Contains("schema 99", newer.Error, StringComparison.Ordinal);
         Service.Sql("PRAGMA user_version = 1");
-        File.Move(Path.Combine(Service.Pod, "drive.hf"), Path.Combine(Root, "drive.hf"));
+        Shell($"mkdir '{Root}/aside' && mv '{Service.Pod}'/drive.hf* '{Root}/aside/'");
         var unmounted = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, unmounted.ExitCode);
         Assert.Contains("not mounted", unmounted.Error, StringComparison.Ordinal);
-        File.Move(Path.Combine(Root, "drive.hf"), Path.Combine(Service.Pod, "drive.hf"));
+        Shell($"mv '{Root}/aside'/* '{Service.Pod}/'");
         await Service.RestartAsync(Cancellation);
     }
 
@@ -281,6 +287,7 @@ public sealed class BadInputTests : Scenario
         var name = new ObjectName(opened.Computer.Account, ObjectSpace.Numbered, grant.Number);
         var content = SignedObject.Build(new ObjectHeader { Type = ObjectType.MapPage, Number = grant.Number, Account = opened.Computer.Account, Group = 1, Computer = opened.Computer.Number },
             new byte[5000], opened.Computer.SigningKey);
+        var before = (await Service.PodStatusAsync(Cancellation)).GetProperty("objects").GetInt64();
         var address = new Uri(Service.Url);
         foreach (var sent in new[] { 0, 1, 63, 64, 4000, content.Length - 1 })
         {
@@ -299,9 +306,9 @@ public sealed class BadInputTests : Scenario
             Assert.Equal(FailureTable.DamagedUpload, refused.Kind);
         }
 
-        Assert.False(Directory.Exists(Path.Combine(Service.Pod, "objects", client.AccountFolder, "1")));
+        Assert.Equal(before, (await Service.PodStatusAsync(Cancellation)).GetProperty("objects").GetInt64());
         await opened.Service.PutObjectAsync(session.PodUrl, name, grant.Grant, content, Cancellation);
-        Assert.Empty(Directory.EnumerateFiles(Path.Combine(Service.Pod, "incoming")));
+        Assert.Equal(before + 1, (await Service.PodStatusAsync(Cancellation)).GetProperty("objects").GetInt64());
     }
 
     [Fact]
@@ -460,5 +467,5 @@ public sealed class BadInputTests : Scenario
         Assert.Contains("/v1/accounts/{account}/commits", openApi, StringComparison.Ordinal);
     }
 
-    private string Largest() => new DirectoryInfo(Path.Combine(Service.Pod, "objects")).EnumerateFiles("*", SearchOption.AllDirectories).MaxBy(file => file.Length)!.FullName;
+    private string Largest() => new DirectoryInfo(Path.Combine(Service.Pod, "ext")).EnumerateFiles().MaxBy(file => file.Length)!.FullName;
 }

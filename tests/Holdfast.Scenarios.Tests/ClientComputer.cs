@@ -25,9 +25,6 @@ internal sealed class ClientComputer(string root)
         ["HOLDFAST_PASSPHRASE"] = Passphrase,
     };
 
-    /// <summary>The account's folder on a drive.</summary>
-    public string AccountFolder => ComputerFile.Load(Folders).Account.ToString();
-
     public ComputerFolders Folders => new(Config, State, Cache);
 
     public Task<Ended> RunAsync(CancellationToken cancellation, params string[] arguments) => Programs.RunAsync(Programs.Holdfast, arguments, Environment, cancellation);

@@ -2,8 +2,6 @@ using Holdfast.Client.Computers;
 using Holdfast.Format;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
-using Holdfast.Pods;
-using Holdfast.Pods.Drives;
 using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Scenarios.Tests;
@@ -35,7 +33,7 @@ public sealed class CompactionTests : Scenario
 
     private async Task CompactTwiceAsync(AccountId account)
     {
-        using var drive = DriveStore.Open(Service.Pod, TimeProvider.System, Pod.CondemnGrace);
+        await using var drive = await Service.OpenPodAsync(Cancellation);
         var packs = new List<byte[]>();
         await foreach (var item in drive.ListAsync(account, Cancellation))
         {
@@ -54,7 +52,7 @@ public sealed class CompactionTests : Scenario
         await drive.PutAsync(new ObjectName(account, ObjectSpace.Numbered, number + 1), twice, Cancellation);
         foreach (var old in packs.Select(pack => ObjectHeader.Read(pack).Number))
         {
-            File.Delete(Path.Combine(Service.Pod, "objects", account.ToString(), "1", $"{old >> 10}", $"{old}"));
+            await Service.DeleteAsync(drive, new ObjectName(account, ObjectSpace.Numbered, old), Cancellation);
             Service.Sql("UPDATE objects SET state = 'deleted' WHERE number = @old", ("@old", (long)old));
         }
 

@@ -1,5 +1,10 @@
 using System.Diagnostics;
+using System.Text.Json;
+using Holdfast.Pods.Drives;
+using Holdfast.Pods.Serving;
+using Holdfast.Protocol.Grants;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -41,6 +46,32 @@ internal sealed class Service : IAsyncDisposable
 
     public Task<Ended> OperateAsync(IEnumerable<string> arguments, CancellationToken cancellation) =>
         Programs.RunAsync(Programs.Holdfastd, [.. arguments, "--data", Data], _noEnvironment, cancellation);
+
+    /// <summary>The pod's drives, opened here while the service does not run; nothing there has a grace.</summary>
+    public Task<ShardStore> OpenPodAsync(CancellationToken cancellation) => ShardStore.OpenAsync(
+        JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(Data, "pod.json")), StatusJson.Default.DriveSetConfiguration)!, Data, TimeProvider.System, TimeSpan.Zero, NullLogger.Instance, cancellation);
+
+    /// <summary>Deletes an object from the drives for good.</summary>
+    public static async Task DeleteAsync(ShardStore pod, ObjectName name, CancellationToken cancellation)
+    {
+        await pod.CondemnAsync(name, cancellation);
+        await pod.DeleteAsync(name, cancellation);
+    }
+
+    /// <summary>The file and the offset of an object's record on the only drive.</summary>
+    public (string File, long Offset) PlaceOnDrive(long number)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(Data, "pod-index.db")};Pooling=False");
+        connection.Open();
+        using var command = Command(connection, "SELECT volume, offset FROM objects WHERE space = 1 AND name = @number", [("@number", number)]);
+        using var reader = command.ExecuteReader();
+        Assert.True(reader.Read());
+        return (Path.Combine(Pod, "ext", $"{reader.GetInt64(0):x8}.hfx"), reader.GetInt64(1));
+    }
+
+    /// <summary>What the pod says of itself.</summary>
+    public async Task<JsonElement> PodStatusAsync(CancellationToken cancellation) =>
+        JsonDocument.Parse((await OperateAsync(["pod", "status", "--json"], cancellation)).Output).RootElement;
 
     /// <summary>Changes the account store behind the service's back.</summary>
     public int Sql(string statement, params (string Name, object Value)[] parameters)

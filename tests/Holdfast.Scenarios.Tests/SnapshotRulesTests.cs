@@ -125,8 +125,8 @@ public sealed class SnapshotRulesTests : Scenario
         var tree = MakeTree("tree");
         await computer.MustAsync(Cancellation, "backup", tree);
         await computer.MustAsync(Cancellation, "check");
-        var segment = Path.Combine(Service.Pod, "objects", computer.AccountFolder, "1", "0", $"{Service.Ask<long>("SELECT number FROM objects WHERE type = 2")}");
-        Shell(how == "garbage" ? $"printf XXXXXXXX | dd of='{segment}' bs=1 seek=20000 conv=notrunc status=none" : $"rm '{segment}'");
+        var (file, offset) = Service.PlaceOnDrive(Service.Ask<long>("SELECT number FROM objects WHERE type = 2"));
+        Shell($"printf XXXXXXXX | dd of='{file}' bs=1 seek={(how == "garbage" ? offset + 20_000 : offset)} conv=notrunc status=none");
         computer.DeleteCache();
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         var check = await computer.RunAsync(Cancellation, "check", "--read-data");

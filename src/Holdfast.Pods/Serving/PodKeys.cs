@@ -2,5 +2,8 @@ using System.Security.Cryptography;
 
 namespace Holdfast.Pods.Serving;
 
-/// <summary>The pod's own key, which signs receipts, and the public keys of the authority, whose grants it honours. It knows nothing else of anybody.</summary>
-public sealed record PodKeys(ECDsa Own, IReadOnlyList<ECDsa> Authority);
+/// <summary>What a pod trusts; it knows nothing else of anybody.</summary>
+/// <param name="Own">Signs receipts.</param>
+/// <param name="Authority">Public keys of the authority, whose grants count.</param>
+/// <param name="OperatorSecretHash">SHA-256 of the secret that the pod's operator bears.</param>
+public sealed record PodKeys(ECDsa Own, IReadOnlyList<ECDsa> Authority, byte[] OperatorSecretHash);

@@ -1,0 +1,209 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Holdfast.Pods.Volumes;
+using Holdfast.Posix;
+using Holdfast.Protocol.Failures;
+using Microsoft.Win32.SafeHandles;
+
+namespace Holdfast.Pods.Drives;
+
+/// <summary>What a drive is good for.</summary>
+public enum DriveState
+{
+    /// <summary>Read and written.</summary>
+    Up,
+
+    /// <summary>It failed a write or a sync, or answered too late: it is read, and nothing is written to it until it was looked at.</summary>
+    Suspect,
+
+    /// <summary>Its mark is not there, or another process has it: it is not touched.</summary>
+    Missing,
+}
+
+/// <summary>One drive of a set: a directory on a disk of its own, with one thread that writes to it in order.</summary>
+/// <remarks>A thread of its own, because a drive that hangs must hold up nobody else. Thread-safe.</remarks>
+internal sealed class Drive : IDisposable
+{
+    private const string ExtentFolder = "ext";
+    private const string ExtentSuffix = ".hfx";
+
+    private readonly BlockingCollection<Action> _work = [];
+    private readonly SafeFileHandle? _lock;
+    private readonly DirectoryHandle? _extents;
+    private readonly Action<string, string> _report;
+
+    private Drive(int slot, string path, DriveMark? mark, SafeFileHandle? @lock, DirectoryHandle? extents, string? reason, Action<string, string> report)
+    {
+        (Slot, Path, Mark, _lock, _extents, Reason, _report) = (slot, path, mark, @lock, extents, reason, report);
+        State = mark is null ? DriveState.Missing : DriveState.Up;
+        if (mark is not null)
+        {
+            new Thread(Work, maxStackSize: 256 << 10) { IsBackground = true, Name = $"drive {slot}" }.Start();
+        }
+    }
+
+    public int Slot { get; }
+
+    public string Path { get; }
+
+    public DriveMark? Mark { get; }
+
+    public DriveState State { get; private set; }
+
+    /// <summary>Why it is not up.</summary>
+    public string? Reason { get; private set; }
+
+    public bool CanRead => State != DriveState.Missing;
+
+    public bool CanWrite => State == DriveState.Up;
+
+    /// <summary>Opens a drive of <paramref name="set"/>. What is wrong with the disk makes it missing; a drive of another set or of a newer layout is a failure, for somebody mixed them up.</summary>
+    public static Drive Open(int slot, string path, Guid set, Action<string, string> report)
+    {
+        DriveMark mark;
+        try
+        {
+            mark = DriveMark.Read(path);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.PodUnavailable)
+        {
+            return new Drive(slot, path, null, null, null, exception.Message, report);
+        }
+
+        if (mark.Set != set || mark.Slot != slot)
+        {
+            throw new HoldfastException(FailureTable.ForeignDrive, $"{path} is drive {mark.Slot} of set {mark.Set}, not drive {slot} of set {set}. Nothing was touched.");
+        }
+
+        try
+        {
+            Directory.CreateDirectory(System.IO.Path.Combine(path, ExtentFolder));
+            using var root = DirectoryHandle.Open(path);
+            var file = root.OpenFile("lock"u8, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+            if (!PosixFile.TryLock(file))
+            {
+                file.Dispose();
+                throw new HoldfastException(FailureTable.AlreadyRunning, $"Another process uses the drive {path}.");
+            }
+
+            return new Drive(slot, path, mark, file, DirectoryHandle.Open(System.IO.Path.Combine(path, ExtentFolder)), null, report);
+        }
+        catch (Exception exception) when (exception is PosixException or IOException or UnauthorizedAccessException)
+        {
+            return new Drive(slot, path, null, null, null, exception.Message, report);
+        }
+    }
+
+    /// <summary>Runs something on this drive's thread, behind what was given to it before.</summary>
+    public Task RunAsync(Action work)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(() =>
+        {
+            try
+            {
+                work();
+                done.SetResult();
+            }
+#pragma warning disable CA1031 // Whatever it is, whoever waits gets it.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                done.SetException(exception);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <summary>Nothing is written to it any more; it is still read.</summary>
+    public void Suspect(string why)
+    {
+        if (State == DriveState.Up)
+        {
+            (State, Reason) = (DriveState.Suspect, why);
+            _report("drive_suspect", $"drive {Slot} ({Path}): {why}");
+        }
+    }
+
+    /// <summary>The volumes that have an extent here.</summary>
+    public List<uint> Volumes()
+    {
+        var volumes = new List<uint>();
+        foreach (var file in Directory.EnumerateFiles(System.IO.Path.Combine(Path, ExtentFolder), "*" + ExtentSuffix))
+        {
+            if (uint.TryParse(System.IO.Path.GetFileNameWithoutExtension(file), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var volume))
+            {
+                volumes.Add(volume);
+            }
+        }
+
+        return volumes;
+    }
+
+    public SafeFileHandle OpenExtent(uint volume, bool forWriting = false) => _extents!.OpenFile(NameOf(volume), forWriting ? OpenFlags.ReadWrite : OpenFlags.ReadOnly);
+
+    /// <summary>Makes an extent's file with room for <paramref name="length"/> bytes, under a name that no reader looks for until <see cref="PublishExtent"/>.</summary>
+    public SafeFileHandle CreateExtent(uint volume, long length)
+    {
+        var name = UnpublishedNameOf(volume);
+        var file = _extents!.OpenFile(name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, 0x180);
+        try
+        {
+            PosixFile.Reserve(file, length, Describe(volume));
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            _extents.Unlink(name);
+            throw;
+        }
+    }
+
+    /// <summary>The extent is synced and whole as far as it goes: it gets its name, durably.</summary>
+    public void PublishExtent(uint volume)
+    {
+        _extents!.Rename(UnpublishedNameOf(volume), _extents, NameOf(volume), replace: true);
+        _extents.Sync();
+    }
+
+    /// <summary>An extent that was made for nothing.</summary>
+    public void DropUnpublished(uint volume)
+    {
+        if (_extents!.TryStatus(UnpublishedNameOf(volume)) is not null)
+        {
+            _extents.Unlink(UnpublishedNameOf(volume));
+        }
+    }
+
+    /// <summary>Extents that were being made when a process ended.</summary>
+    public void DropUnpublished()
+    {
+        foreach (var file in Directory.EnumerateFiles(System.IO.Path.Combine(Path, ExtentFolder), "*.new"))
+        {
+            File.Delete(file);
+        }
+    }
+
+    public string Describe(uint volume) => System.IO.Path.Combine(Path, ExtentFolder, Encoding.ASCII.GetString(NameOf(volume)));
+
+    public void Dispose()
+    {
+        _work.CompleteAdding();
+        _extents?.Dispose();
+        _lock?.Dispose();
+    }
+
+    private static byte[] NameOf(uint volume) => Encoding.ASCII.GetBytes(volume.ToString("x8", CultureInfo.InvariantCulture) + ExtentSuffix);
+
+    private static byte[] UnpublishedNameOf(uint volume) => [.. NameOf(volume), .. ".new"u8];
+
+    private void Work()
+    {
+        foreach (var work in _work.GetConsumingEnumerable())
+        {
+            work();
+        }
+    }
+}

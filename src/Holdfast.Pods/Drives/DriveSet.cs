@@ -1,0 +1,84 @@
+using Holdfast.Pods.Volumes;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Pods.Drives;
+
+/// <summary>The drives of a pod and the volumes on them.</summary>
+internal sealed class DriveSet : IDisposable
+{
+    private readonly Action<string, string> _report;
+    private readonly int? _writeFloor;
+    private long _sequence;
+
+    private DriveSet(DriveSetConfiguration configuration, IReadOnlyList<Drive> drives, Action<string, string> report)
+    {
+        (Id, Drives, Code, _writeFloor, _report) = (configuration.Set, drives, ShardCode.For(drives.Count), configuration.WriteFloor, report);
+    }
+
+    public Guid Id { get; }
+
+    public ShardCode Code { get; }
+
+    public IReadOnlyList<Drive> Drives { get; }
+
+    public VolumeMap Volumes { get; } = new();
+
+    /// <summary>Drives that must have a write before it is acknowledged.</summary>
+    public int WriteFloor => _writeFloor ?? Code.WriteFloor;
+
+    /// <summary>Told of every volume that may need a shard somewhere.</summary>
+    public Action<Volume> Touched { get; set; } = _ => { };
+
+    /// <summary>Opens the drives. With more missing than the code can spare nothing can be read, and the set is refused.</summary>
+    public static DriveSet Open(DriveSetConfiguration configuration, Action<string, string> report)
+    {
+        var drives = new List<Drive>();
+        try
+        {
+            for (var slot = 0; slot < configuration.Drives.Count; slot++)
+            {
+                drives.Add(Drive.Open(slot, configuration.Drives[slot], configuration.Set, report));
+            }
+
+            var set = new DriveSet(configuration, drives, report);
+            var missing = drives.Where(drive => !drive.CanRead).ToList();
+            foreach (var drive in missing)
+            {
+                report("drive_missing", $"drive {drive.Slot} ({drive.Path}): {drive.Reason}");
+            }
+
+            if (missing.Count > set.Code.Parity)
+            {
+                throw new HoldfastException(FailureTable.PodUnavailable,
+                    $"{missing.Count} of {drives.Count} drives are missing, and only {set.Code.Parity} can be spared: {string.Join("; ", missing.Select(drive => drive.Reason))}");
+            }
+
+            if (set.WriteFloor < set.Code.Data || set.WriteFloor > drives.Count)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, $"A write floor of {set.WriteFloor} is impossible: {set.Code.Data} to {drives.Count} drives.");
+            }
+
+            return set;
+        }
+        catch
+        {
+            drives.ForEach(drive => drive.Dispose());
+            throw;
+        }
+    }
+
+    public ulong NextSequence() => (ulong)Interlocked.Increment(ref _sequence);
+
+    /// <summary>Sequences up to this one were used.</summary>
+    public void SawSequence(ulong sequence) => _sequence = Math.Max(_sequence, (long)sequence);
+
+    public void Report(string kind, string message) => _report(kind, message);
+
+    public void Dispose()
+    {
+        foreach (var drive in Drives)
+        {
+            drive.Dispose();
+        }
+    }
+}

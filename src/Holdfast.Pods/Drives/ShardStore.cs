@@ -1,0 +1,217 @@
+using System.Runtime.CompilerServices;
+using Holdfast.Format.Objects;
+using Holdfast.Pods.Converting;
+using Holdfast.Pods.Healing;
+using Holdfast.Pods.Locating;
+using Holdfast.Pods.Storing;
+using Holdfast.Pods.Volumes;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Pods.Drives;
+
+/// <summary>The drives engine: objects are erasure-coded, or copied if they are small, over one machine's drives, and appended to volumes. docs/pods.md has every byte.</summary>
+public sealed class ShardStore : IPackStore, IAsyncDisposable
+{
+    private const int NameLocks = 1024;
+    private const int CompareLength = 1 << 20;
+
+    /// <summary>Memory of a batch over all drives: two usual packs, or one long object.</summary>
+    private const long CodedBatchMax = 40 << 20;
+    private const long CopiesBatchMax = 8 << 20;
+
+    private readonly DriveSet _set;
+    private readonly PodIndex _index;
+    private readonly PodEvents _events;
+    private readonly VolumeWriter _coded;
+    private readonly VolumeWriter _copies;
+    private readonly ObjectReader _reader;
+    private readonly Healer _healer;
+    private readonly Traffic _traffic;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _grace;
+    private readonly SemaphoreSlim[] _names = [.. Enumerable.Range(0, NameLocks).Select(_ => new SemaphoreSlim(1))];
+
+    private ShardStore(DriveSet set, PodIndex index, PodEvents events, TimeProvider time, TimeSpan grace, ShardStoreOptions options)
+    {
+        (_set, _index, _events, _time, _grace) = (set, index, events, time, grace);
+        _traffic = new Traffic(time);
+        _healer = new Healer(set, index, _traffic, time);
+        _reader = new ObjectReader(set.Drives, set.Volumes, _healer.ReportBad);
+        _coded = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Coded, options.CodedExtentLength ?? (set.Drives.Count == 1 ? 256L << 20 : 1L << 30), CodedBatchMax), time);
+        _copies = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Copies, options.CopiesExtentLength, CopiesBatchMax), time);
+    }
+
+    /// <summary>Opens the drives, brings the index up to date, and converts what an older layout stored.</summary>
+    /// <param name="configuration">The drives.</param>
+    /// <param name="stateFolder">Where the index and the events are kept; both can be lost.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="grace">How long condemned objects stay.</param>
+    /// <param name="logger">Hears of every event.</param>
+    /// <param name="cancellation">Ends a conversion.</param>
+    /// <param name="options">Sizes; usual ones if null.</param>
+    public static async Task<ShardStore> OpenAsync(
+        DriveSetConfiguration configuration, string stateFolder, TimeProvider time, TimeSpan grace, ILogger logger, CancellationToken cancellation, ShardStoreOptions? options = null)
+    {
+        Directory.CreateDirectory(stateFolder);
+        var events = new PodEvents(Path.Combine(stateFolder, "pod-events.jsonl"), time, logger);
+        var set = DriveSet.Open(configuration, events.Report);
+        PodIndex? index = null;
+        try
+        {
+            index = PodIndex.Open(Path.Combine(stateFolder, "pod-index.db"), set.Id);
+            await new VolumeDiscovery(set, index, time).RunAsync();
+            var store = new ShardStore(set, index, events, time, grace, options ?? new ShardStoreOptions());
+            foreach (var drive in set.Drives.Where(drive => drive.Mark is { IsConverting: true }))
+            {
+                await FirstLayout.ConvertAsync(drive.Path, store, events.Report, cancellation);
+            }
+
+            return store;
+        }
+        catch
+        {
+            index?.Dispose();
+            set.Dispose();
+            throw;
+        }
+    }
+
+    public async Task<PutOutcome> PutAsync(ObjectName name, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    {
+        using var serving = _traffic.Begin();
+        using var only = await LockAsync(name, cancellation);
+        if (_index.Find(name) is { } place)
+        {
+            return HoldsSame(place, content.Span) ? PutOutcome.AlreadyThere : throw new HoldfastException(FailureTable.ObjectExists, $"{name} holds other bytes already.");
+        }
+
+        var writer = content.Length >= VolumeLayout.CodedLengthMin ? _coded : _copies;
+        await writer.AppendAsync(new Append(RecordType.Object, name, content), cancellation);
+        return PutOutcome.Stored;
+    }
+
+    public Task<StoredItem?> FindAsync(ObjectName name, CancellationToken cancellation) => Task.FromResult(_index.Find(name) is { } place ? Item(place) : (StoredItem?)null);
+
+    public Task ReadAsync(ObjectName name, long offset, Memory<byte> destination, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        using var serving = _traffic.Begin();
+        var place = Require(name);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + destination.Length, place.Length);
+        _reader.Read(place, offset, destination.Span);
+        return Task.CompletedTask;
+    }
+
+    public async IAsyncEnumerable<StoredItem> ListAsync(AccountId? account, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        foreach (var place in _index.List(account))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            yield return Item(place);
+            await Task.CompletedTask;
+        }
+    }
+
+    public async Task CondemnAsync(ObjectName name, CancellationToken cancellation)
+    {
+        using var only = await LockAsync(name, cancellation);
+        if (Require(name).CondemnedAt is null)
+        {
+            await _copies.AppendAsync(new Append(RecordType.Condemned, name, default), cancellation);
+        }
+    }
+
+    public async Task ReviveAsync(ObjectName name, CancellationToken cancellation)
+    {
+        using var only = await LockAsync(name, cancellation);
+        if (Require(name).CondemnedAt is not null)
+        {
+            await _copies.AppendAsync(new Append(RecordType.Revived, name, default), cancellation);
+        }
+    }
+
+    public async Task DeleteAsync(ObjectName name, CancellationToken cancellation)
+    {
+        using var only = await LockAsync(name, cancellation);
+        if (_index.Find(name) is not { } place)
+        {
+            return;
+        }
+
+        if (place.CondemnedAt is not { } condemned || _time.GetUtcNow() - condemned < _grace)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{name} is not condemned, or its grace of {_grace} has not passed; it was not deleted.");
+        }
+
+        await _copies.AppendAsync(new Append(RecordType.Deleted, name, default), cancellation);
+    }
+
+    /// <summary>What the operator should know.</summary>
+    public PodStatus Status()
+    {
+        var (objects, bytes) = _index.Totals;
+        return new PodStatus(_set.Id, _set.Code.ToString(), _set.WriteFloor, [.. _set.Drives.Select(drive => new DriveStatus(drive.Slot, drive.Path, drive.State.ToString(), drive.Reason))],
+            objects, bytes, _set.Volumes.All.Count, _healer.Rebuild(), _healer.Scrub(), _events.Latest);
+    }
+
+    /// <summary>Reads everything on all drives now, repairs what is damaged and rebuilds what is missing; how many records were bad.</summary>
+    public Task<long> ScrubAsync(CancellationToken cancellation) => _healer.ScrubAllAsync(cancellation);
+
+    /// <summary>Rebuilds now what drives miss; how many extents were made.</summary>
+    public Task<int> RebuildAsync(CancellationToken cancellation) => _healer.RebuildAllAsync(cancellation);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _healer.DisposeAsync();
+        await _coded.DisposeAsync();
+        await _copies.DisposeAsync();
+        _index.Dispose();
+        _set.Dispose();
+        foreach (var name in _names)
+        {
+            name.Dispose();
+        }
+    }
+
+    private static StoredItem Item(ObjectPlace place) => new(place.Name, place.Length, place.CondemnedAt);
+
+    private ObjectPlace Require(ObjectName name) => _index.Find(name) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no object {name}.");
+
+    /// <summary>Compares every byte: what has rotted since it was written is given back first.</summary>
+    private bool HoldsSame(ObjectPlace place, ReadOnlySpan<byte> content)
+    {
+        if (place.Length != content.Length)
+        {
+            return false;
+        }
+
+        var buffer = new byte[Math.Min(CompareLength, content.Length)];
+        for (var at = 0; at < content.Length; at += buffer.Length)
+        {
+            var part = buffer.AsSpan(0, Math.Min(buffer.Length, content.Length - at));
+            _reader.Read(place, at, part);
+            if (!part.SequenceEqual(content.Slice(at, part.Length)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Two puts of one name come one after the other.</summary>
+    private async Task<NameLock> LockAsync(ObjectName name, CancellationToken cancellation)
+    {
+        var semaphore = _names[(int)((uint)HashCode.Combine(name.Account, name.Space, name.Number) % NameLocks)];
+        await semaphore.WaitAsync(cancellation);
+        return new NameLock(semaphore);
+    }
+
+    private readonly struct NameLock(SemaphoreSlim semaphore) : IDisposable
+    {
+        public void Dispose() => semaphore.Release();
+    }
+}

@@ -1,0 +1,229 @@
+using System.Threading.Channels;
+using Holdfast.Pods.Drives;
+using Holdfast.Pods.Locating;
+using Holdfast.Pods.Volumes;
+
+namespace Holdfast.Pods.Healing;
+
+/// <summary>How far rebuilding is: onto replaced drives, and onto those that missed writes.</summary>
+/// <param name="ShardsMissing">Extents that no drive holds and some drive could.</param>
+/// <param name="BytesDone">Written since rebuilding began.</param>
+/// <param name="BytesLeft">Still to write, about.</param>
+/// <param name="Eta">When it ends at the rate so far; null before there is one.</param>
+public sealed record RebuildStatus(int ShardsMissing, long BytesDone, long BytesLeft, DateTimeOffset? Eta);
+
+/// <summary>How far scrubbing is.</summary>
+/// <param name="PassStarted">When the pass that runs began.</param>
+/// <param name="VolumesDone">Of this pass.</param>
+/// <param name="Volumes">All there are.</param>
+/// <param name="BytesRead">Since this process began.</param>
+/// <param name="RecordsBad">Found since this process began; repaired ones are counted too.</param>
+/// <param name="LastWholePass">When the last pass ended.</param>
+public sealed record ScrubStatus(DateTimeOffset? PassStarted, int VolumesDone, int Volumes, long BytesRead, long RecordsBad, DateTimeOffset? LastWholePass);
+
+/// <summary>Works in the background: repairs what readers found damaged, rebuilds what is missing, and scrubs everything within two weeks. It gives way to customers.</summary>
+internal sealed class Healer : IAsyncDisposable
+{
+    private const int RepairsWaitingMax = 10_000;
+
+    /// <summary>A bit that rots is found within this.</summary>
+    private static readonly TimeSpan _passLength = TimeSpan.FromDays(14);
+
+    private static readonly TimeSpan _pace = TimeSpan.FromSeconds(1);
+
+    private readonly DriveSet _set;
+    private readonly PodIndex _index;
+    private readonly VolumeRepair _repair;
+    private readonly Traffic _traffic;
+    private readonly TimeProvider _time;
+    private readonly Channel<(uint Volume, long Offset)> _repairs = Channel.CreateBounded<(uint, long)>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task[] _loops;
+    private long _rebuiltBytes;
+    private DateTimeOffset? _rebuildBegan;
+    private long _scrubbedBytes;
+    private long _recordsBad;
+
+    public Healer(DriveSet set, PodIndex index, Traffic traffic, TimeProvider time)
+    {
+        (_set, _index, _traffic, _time, _repair) = (set, index, traffic, time, new VolumeRepair(set, time));
+        _loops = [Task.Run(RepairAsync), Task.Run(RebuildAndScrubAsync)];
+    }
+
+    /// <summary>A reader found a record damaged.</summary>
+    public void ReportBad(uint volume, long offset) => _repairs.Writer.TryWrite((volume, offset));
+
+    public RebuildStatus Rebuild()
+    {
+        var waiting = Waiting().ToList();
+        var left = waiting.Sum(item => _index.Volume(item.Volume.Id)?.KnownTo ?? 0);
+        var rate = _rebuildBegan is { } began && _rebuiltBytes > 0 ? _rebuiltBytes / Math.Max(1, (_time.GetUtcNow() - began).TotalSeconds) : 0;
+        return new RebuildStatus(waiting.Count, Interlocked.Read(ref _rebuiltBytes), left, rate > 0 && left > 0 ? _time.GetUtcNow().AddSeconds(left / rate) : null);
+    }
+
+    public ScrubStatus Scrub()
+    {
+        var volumes = _set.Volumes.All;
+        var cursor = _index.Setting("scrub_volume") ?? 0;
+        return new ScrubStatus(At("scrub_began"), volumes.Count(volume => volume.Id <= cursor), volumes.Count, Interlocked.Read(ref _scrubbedBytes), Interlocked.Read(ref _recordsBad), At("scrub_ended"));
+    }
+
+    /// <summary>Rebuilds all that is missing, now; how many extents were made.</summary>
+    public async Task<int> RebuildAllAsync(CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            var made = 0;
+            for (var done = new HashSet<(uint, int)>(); Waiting().FirstOrDefault(item => !done.Contains((item.Volume.Id, item.Shard))) is { Volume: not null } next;)
+            {
+                done.Add((next.Volume.Id, next.Shard));
+                _rebuildBegan ??= _time.GetUtcNow();
+                made += await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), _traffic.GiveWayAsync, cancellation) ? 1 : 0;
+            }
+
+            if (made > 0)
+            {
+                _set.Report("rebuilt", $"{made} extents were rebuilt, {_rebuiltBytes} bytes");
+                _rebuildBegan = null;
+            }
+
+            return made;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Reads every record of every drive, now, and repairs what is damaged; how many records were bad.</summary>
+    public async Task<long> ScrubAllAsync(CancellationToken cancellation)
+    {
+        var before = Interlocked.Read(ref _recordsBad);
+        foreach (var volume in _set.Volumes.All.Where(volume => volume.IsSealed))
+        {
+            await ScrubVolumeAsync(volume, cancellation);
+        }
+
+        await RebuildAllAsync(cancellation);
+        return Interlocked.Read(ref _recordsBad) - before;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _repairs.Writer.TryComplete();
+        await _stop.CancelAsync();
+        foreach (var loop in _loops)
+        {
+            await loop.ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+
+        _stop.Dispose();
+        _gate.Dispose();
+    }
+
+    /// <summary>Shards that are missing, each with a drive that could hold it: the fewest survivors first.</summary>
+    private IEnumerable<(Volume Volume, int Shard, Drive Drive)> Waiting() =>
+        from volume in _set.Volumes.All
+        where volume.IsSealed
+        let missing = volume.MissingShards().ToList()
+        where missing.Count > 0
+        orderby missing.Count descending
+        from pair in missing.Zip(_set.Drives.Where(drive => drive.CanWrite && volume.ShardOn(drive.Slot) < 0))
+        select (volume, pair.First, pair.Second);
+
+    private async Task RepairAsync()
+    {
+        var seen = new HashSet<(uint, long)>();
+        await foreach (var (id, offset) in _repairs.Reader.ReadAllAsync(_stop.Token))
+        {
+            if (_set.Volumes.Find(id) is { } volume && seen.Add((id, offset)))
+            {
+                await _repair.TryRepairRecordAsync(volume, offset);
+                seen.Remove((id, offset));
+            }
+        }
+    }
+
+    private async Task RebuildAndScrubAsync()
+    {
+        using var pace = new PeriodicTimer(_pace, _time);
+        var next = _time.GetUtcNow();
+        while (await pace.WaitForNextTickAsync(_stop.Token))
+        {
+            if (Waiting().Any())
+            {
+                await RebuildAllAsync(_stop.Token);
+            }
+
+            var volumes = _set.Volumes.All.Where(volume => volume.IsSealed).ToList();
+            if (volumes.Count > 0 && _time.GetUtcNow() >= next)
+            {
+                await ScrubNextAsync(volumes, _stop.Token);
+                next = _time.GetUtcNow() + (_passLength / (volumes.Count + 1));
+            }
+        }
+    }
+
+    /// <summary>One volume; where the pass is, and when it began, outlives the process.</summary>
+    private async Task ScrubNextAsync(List<Volume> volumes, CancellationToken cancellation)
+    {
+        var cursor = _index.Setting("scrub_volume") ?? 0;
+        if (volumes.FirstOrDefault(volume => volume.Id > cursor) is not { } volume)
+        {
+            _index.Set("scrub_ended", _time.GetUtcNow().ToUnixTimeSeconds());
+            (volume, cursor) = (volumes[0], 0);
+        }
+
+        if (cursor == 0)
+        {
+            _index.Set("scrub_began", _time.GetUtcNow().ToUnixTimeSeconds());
+        }
+
+        await ScrubVolumeAsync(volume, cancellation);
+        _index.Set("scrub_volume", volume.Id);
+    }
+
+    private async Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation)
+    {
+        var bad = new SortedSet<long>();
+        for (var shard = 0; shard < volume.Code.Total; shard++)
+        {
+            if (volume.ReadableDrive(shard, _set.Drives) is not { } drive)
+            {
+                continue;
+            }
+
+            using var extent = ExtentReader.TryOpen(drive, volume, shard);
+            if (extent?.TryReadContents() is not { } rows)
+            {
+                // Gone, torn or unreadable as a whole: it is made again.
+                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} is not whole; it is rebuilt");
+                Interlocked.Increment(ref _recordsBad);
+                volume.Place(shard, -1);
+                continue;
+            }
+
+            foreach (var row in rows)
+            {
+                await _traffic.GiveWayAsync(cancellation);
+                extent.DropCache(row.Offset, row.RecordLength);
+                if (extent.TryReadRecord(row.Offset) is not { } record || record.Sequence != row.Sequence || extent.TryReadShard(record, row.Offset) is null)
+                {
+                    bad.Add(row.Offset);
+                }
+
+                Interlocked.Add(ref _scrubbedBytes, row.RecordLength);
+            }
+        }
+
+        foreach (var offset in bad)
+        {
+            Interlocked.Increment(ref _recordsBad);
+            await _repair.TryRepairRecordAsync(volume, offset);
+        }
+    }
+
+    private DateTimeOffset? At(string setting) => _index.Setting(setting) is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+}

@@ -1,0 +1,187 @@
+using System.Runtime.InteropServices;
+using Holdfast.Parity;
+using Holdfast.Pods.Drives;
+using Holdfast.Pods.Volumes;
+using Holdfast.Posix;
+
+namespace Holdfast.Pods.Healing;
+
+/// <summary>Computes what drives have lost from what the others hold: single shards in place, and whole extents onto a drive that has none.</summary>
+internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
+{
+    /// <summary>The shards of one record that are not whole on drives that should hold them.</summary>
+    public List<int> FindBad(Volume volume, long offset)
+    {
+        using var shards = new ShardSet(set.Drives, volume, offset);
+        var sequence = shards.AnyRecord()?.Sequence;
+        return [.. Enumerable.Range(0, volume.Code.Total).Where(shard => volume.ReadableDrive(shard, set.Drives) is not null
+            && (shards.Record(shard) is not { } record || record.Sequence != sequence || shards.TryReadShard(shard) is null))];
+    }
+
+    /// <summary>Writes the bad shards of one record again, in place, and reads them back; false if too few others are whole.</summary>
+    public async Task<bool> TryRepairRecordAsync(Volume volume, long offset)
+    {
+        var bad = FindBad(volume, offset);
+        if (bad.Count == 0)
+        {
+            return true;
+        }
+
+        if (TryCompute(volume, offset, bad) is not { } records)
+        {
+            set.Report("record_lost", $"volume {volume.Id:x8} at {offset}: more than {volume.Code.Parity} shards are damaged; it cannot be repaired");
+            return false;
+        }
+
+        for (var i = 0; i < bad.Count; i++)
+        {
+            var (drive, bytes) = (set.Drives[volume.SlotOf(bad[i])], records[i]);
+            if (!drive.CanWrite)
+            {
+                continue;
+            }
+
+            try
+            {
+                await drive.RunAsync(() =>
+                {
+                    using var file = drive.OpenExtent(volume.Id, forWriting: true);
+                    PosixFile.Write(file, bytes, offset, drive.Describe(volume.Id));
+                    PosixFile.SyncData(file, drive.Describe(volume.Id));
+                    PosixFile.DropCache(file, offset, bytes.Length);
+                });
+            }
+            catch (PosixException exception)
+            {
+                drive.Suspect(exception.Message);
+            }
+        }
+
+        var left = FindBad(volume, offset).Where(shard => set.Drives[volume.SlotOf(shard)].CanWrite).ToList();
+        left.ForEach(shard => set.Drives[volume.SlotOf(shard)].Suspect($"what was written again to {set.Drives[volume.SlotOf(shard)].Describe(volume.Id)} does not read back"));
+        set.Report("record_repaired", $"volume {volume.Id:x8} at {offset}: {bad.Count - left.Count} shards were computed again");
+        return left.Count == 0;
+    }
+
+    /// <summary>Makes a missing extent on a drive that holds no shard of the volume. A partial one is not used: it gets its name when it is whole.</summary>
+    /// <param name="volume">A sealed volume.</param>
+    /// <param name="shard">The shard that is missing.</param>
+    /// <param name="drive">The drive that gets it.</param>
+    /// <param name="progress">Told the bytes of each record that is done.</param>
+    /// <param name="giveWay">Waits while customers are served.</param>
+    /// <param name="cancellation">Ends it between two records.</param>
+    public async Task<bool> TryRebuildAsync(Volume volume, int shard, Drive drive, Action<long> progress, Func<CancellationToken, Task> giveWay, CancellationToken cancellation)
+    {
+        if (ReadContents(volume) is not { } rows)
+        {
+            set.Report("volume_lost", $"volume {volume.Id:x8}: its contents cannot be read from any drive");
+            return false;
+        }
+
+        var end = rows.Count == 0 ? VolumeLayout.FirstRecord : rows.Max(row => row.Offset + row.RecordLength);
+        Microsoft.Win32.SafeHandles.SafeFileHandle? file = null;
+        try
+        {
+            await drive.RunAsync(() => file = drive.CreateExtent(volume.Id, end));
+            await drive.RunAsync(() => PosixFile.Write(file!, volume.HeaderOf(shard, set.Id, time.GetUtcNow()).Encode(), 0, drive.Describe(volume.Id)));
+            foreach (var row in rows)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await giveWay(cancellation);
+                if (TryCompute(volume, row.Offset, [shard]) is not [var bytes])
+                {
+                    // Too few whole shards, of a record that was skipped or is lost: scrub says which.
+                    continue;
+                }
+
+                await drive.RunAsync(() => PosixFile.Write(file!, bytes, row.Offset, drive.Describe(volume.Id)));
+                progress(bytes.Length);
+            }
+
+            var contents = OpenVolume.ContentsRecord(volume, shard, rows, set.NextSequence(), time.GetUtcNow());
+            await drive.RunAsync(() =>
+            {
+                OpenVolume.SealExtent(file!, drive.Describe(volume.Id), contents, end, volume.Generation);
+                drive.PublishExtent(volume.Id);
+            });
+            volume.Place(shard, drive.Slot);
+            return true;
+        }
+        catch (PosixException exception)
+        {
+            drive.Suspect(exception.Message);
+            return false;
+        }
+        finally
+        {
+            file?.Dispose();
+        }
+    }
+
+    public List<ContentsRow>? ReadContents(Volume volume)
+    {
+        for (var shard = 0; shard < volume.Code.Total; shard++)
+        {
+            if (volume.ReadableDrive(shard, set.Drives) is { } drive)
+            {
+                using var extent = ExtentReader.TryOpen(drive, volume, shard);
+                if (extent?.TryReadContents() is { } contents)
+                {
+                    return contents;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whole records (header and shard) of the wanted shards, computed from others; null if too few are whole.</summary>
+    private unsafe byte[][]? TryCompute(Volume volume, long offset, IReadOnlyList<int> wanted)
+    {
+        using var shards = new ShardSet(set.Drives, volume, offset);
+        if (shards.AnyRecord() is not { } any)
+        {
+            return null;
+        }
+
+        var code = volume.Code;
+        var stride = ErasureCode.Stride(Math.Max(1, any.ShardLength));
+        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)((long)stride * (code.Data + wanted.Count)), 64);
+        try
+        {
+            var (sources, addresses) = (new List<int>(), new List<nint>());
+            for (var shard = 0; shard < code.Total && sources.Count < code.Data; shard++)
+            {
+                if (!wanted.Contains(shard) && shards.Record(shard)?.Sequence == any.Sequence && shards.TryReadShard(shard) is { } bytes)
+                {
+                    var place = memory + ((long)sources.Count * stride);
+                    bytes.CopyTo(new Span<byte>(place, bytes.Length));
+                    sources.Add(shard);
+                    addresses.Add((nint)place);
+                }
+            }
+
+            if (sources.Count < code.Data)
+            {
+                return null;
+            }
+
+            var results = wanted.Select((_, i) => (nint)(memory + ((long)(code.Data + i) * stride))).ToArray();
+            code.Reconstruct(CollectionsMarshal.AsSpan(sources), CollectionsMarshal.AsSpan(addresses), [.. wanted], results, any.ShardLength);
+            return [.. wanted.Select((shard, i) => Record(any, shard, new ReadOnlySpan<byte>((byte*)results[i], any.ShardLength)))];
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+        }
+    }
+
+    private static byte[] Record(RecordHeader any, int shard, ReadOnlySpan<byte> content)
+    {
+        var record = any with { Shard = shard, BlockHashes = RecordHeader.HashBlocks(content, any.Sequence, shard) };
+        var bytes = new byte[record.RecordLength];
+        record.Write(bytes);
+        content.CopyTo(bytes.AsSpan(record.DataOffset));
+        return bytes;
+    }
+}

@@ -1,0 +1,161 @@
+using System.Buffers;
+using Holdfast.Pods.Drives;
+using Holdfast.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Holdfast.Pods.Volumes;
+
+/// <summary>Reads one extent: header, records and blocks, each verified; what does not verify is as good as not there.</summary>
+internal sealed class ExtentReader : IDisposable
+{
+    private readonly SafeFileHandle _file;
+    private readonly string _path;
+
+    private ExtentReader(SafeFileHandle file, string path, ExtentHeader header)
+    {
+        (_file, _path, Header) = (file, path, header);
+        Length = DirectoryHandle.StatusOf(file).Size;
+    }
+
+    public ExtentHeader Header { get; }
+
+    public long Length { get; }
+
+    /// <summary>Opens an extent; null if there is none, or its header is torn. One of a newer layout is a <see cref="Format.MalformedObjectException"/>.</summary>
+    public static ExtentReader? TryOpen(Drive drive, uint volume)
+    {
+        var opened = TryOpen(() => drive.OpenExtent(volume), drive.Describe(volume));
+        if (opened is not null && opened.Header.Volume != volume)
+        {
+            opened.Dispose();
+            return null;
+        }
+
+        return opened;
+    }
+
+    /// <summary>Opens an extent by its path, wherever it lies.</summary>
+    public static ExtentReader? TryOpen(string path) => TryOpen(() =>
+    {
+        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        return directory.OpenFile(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)), OpenFlags.ReadOnly);
+    }, path);
+
+    private static ExtentReader? TryOpen(Func<SafeFileHandle> open, string path)
+    {
+        SafeFileHandle? file = null;
+        try
+        {
+            file = open();
+            var block = new byte[ExtentHeader.Length];
+            if (PosixFile.ReadFull(file, block, 0, path) == block.Length)
+            {
+                var opened = new ExtentReader(file, path, ExtentHeader.Parse(block));
+                file = null;
+                return opened;
+            }
+
+            return null;
+        }
+        catch (Exception exception) when (exception is PosixException || exception is Format.MalformedObjectException { IsNewer: false })
+        {
+            return null;
+        }
+        finally
+        {
+            file?.Dispose();
+        }
+    }
+
+    /// <summary>Opens the extent of a shard of a volume; null if the drive has none of this generation.</summary>
+    public static ExtentReader? TryOpen(Drive drive, Volume volume, int shard)
+    {
+        var opened = TryOpen(drive, volume.Id);
+        if (opened is not null && (opened.Header.Generation != volume.Generation || opened.Header.Shard != shard))
+        {
+            opened.Dispose();
+            return null;
+        }
+
+        return opened;
+    }
+
+    /// <summary>The record at an offset, or null if there is none that is whole.</summary>
+    public RecordHeader? TryReadRecord(long offset)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(RecordHeader.LengthMax);
+        try
+        {
+            // Most headers are short; few need more than the first block.
+            var first = TryRead(buffer.AsSpan(0, VolumeLayout.Alignment), offset);
+            if (first < RecordHeader.FixedLength)
+            {
+                return null;
+            }
+
+            return RecordHeader.TryParse(buffer.AsSpan(0, first), Header)
+                ?? (first == VolumeLayout.Alignment ? RecordHeader.TryParse(buffer.AsSpan(0, TryRead(buffer.AsSpan(0, RecordHeader.LengthMax), offset)), Header) : null);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Reads blocks of a record's shard, verified; false if any of them is not whole.</summary>
+    public bool TryReadBlocks(RecordHeader record, long offset, int firstBlock, Span<byte> destination)
+    {
+        var start = firstBlock * VolumeLayout.BlockLength;
+        if (TryRead(destination, offset + record.DataOffset + start) != destination.Length)
+        {
+            return false;
+        }
+
+        for (var at = 0; at < destination.Length; at += VolumeLayout.BlockLength)
+        {
+            if (!record.IsWhole(destination.Slice(at, Math.Min(VolumeLayout.BlockLength, destination.Length - at)), firstBlock + (at / VolumeLayout.BlockLength)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The whole shard of a record, verified, or null.</summary>
+    public byte[]? TryReadShard(RecordHeader record, long offset)
+    {
+        var shard = new byte[record.ShardLength];
+        return TryReadBlocks(record, offset, 0, shard) ? shard : null;
+    }
+
+    /// <summary>The contents of a sealed extent, or null if it is not sealed or they are not whole.</summary>
+    public List<ContentsRow>? TryReadContents()
+    {
+        var block = new byte[VolumeLayout.Alignment];
+        if (Length < 3 * VolumeLayout.Alignment || TryRead(block, Length - block.Length) != block.Length || Seal.TryParse(block, Header.Generation) is not { } offset
+            || TryReadRecord(offset) is not { Type: RecordType.Contents } record || TryReadShard(record, offset) is not { } contents)
+        {
+            return null;
+        }
+
+        return ContentsRow.Parse(contents);
+    }
+
+    public void DropCache(long offset, long length) => PosixFile.DropCache(_file, offset, length);
+
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>Bytes read; fewer at the end of the file, none if the drive cannot read them.</summary>
+    private int TryRead(Span<byte> destination, long offset)
+    {
+        try
+        {
+            return PosixFile.ReadFull(_file, destination, offset, _path);
+        }
+        catch (PosixException)
+        {
+            return 0;
+        }
+    }
+}
