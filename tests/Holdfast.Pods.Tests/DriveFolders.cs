@@ -10,9 +10,11 @@ namespace Holdfast.Pods.Tests;
 internal sealed class DriveFolders : IDisposable
 {
     private readonly Dictionary<ulong, int> _stored = [];
+    private readonly bool _keepsRoot;
 
-    public DriveFolders(int drives, string? root = null)
+    public DriveFolders(int drives, string? root = null, bool keepsRoot = false)
     {
+        _keepsRoot = keepsRoot;
         Root = root ?? Path.Combine(Path.GetTempPath(), "holdfast-pod-" + Guid.NewGuid().ToString("N"));
         Configuration = DriveSetConfiguration.Create([.. Enumerable.Range(0, drives).Select(PathOf)]);
         SaveConfiguration();
@@ -93,5 +95,11 @@ internal sealed class DriveFolders : IDisposable
 
     public IReadOnlyList<string> Extents(int slot) => [.. Directory.EnumerateFiles(Path.Combine(PathOf(slot), "ext")).Order()];
 
-    public void Dispose() => Directory.Delete(Root, recursive: true);
+    public void Dispose()
+    {
+        if (!_keepsRoot)
+        {
+            Directory.Delete(Root, recursive: true);
+        }
+    }
 }

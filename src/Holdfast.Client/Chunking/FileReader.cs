@@ -12,7 +12,8 @@ namespace Holdfast.Client.Chunking;
 /// <summary>Reads files, cuts them into chunks, and stores the chunks that are new. One per thread of work.</summary>
 internal sealed class FileReader(Chunker chunker, FrameFiller data, FrameFiller lists, FileSystems fileSystems, BackupProgress progress)
 {
-    private const int BufferLength = 1 << 20;
+    /// <summary>Two of the longest chunks: one is cut while the rest of the buffer waits.</summary>
+    private const int BufferLength = 2 * Chunker.LengthMax;
 
     public const long BufferBytes = BufferLength;
 

@@ -24,7 +24,7 @@ internal sealed class FrameFiller(FrameKind kind, BlobIndex index, FrameRegistry
     private readonly byte[] _buffer = new byte[LengthOf(kind)];
     private readonly byte[] _encoded = new byte[FrameCodec.EncodedLengthMax(LengthOf(kind))];
     private readonly List<BlobRow> _blobs = [];
-    private readonly FrameCodec _codec = new(compressionLevel);
+    private readonly FrameCodec _codec = new(compressionLevel, isForLongFrames: kind == FrameKind.Data);
     private uint _ordinal;
     private int _length;
 

@@ -14,8 +14,8 @@ internal sealed class PackDraft
     /// <summary>Frames and tables of a full pack, about.</summary>
     public const int LengthTarget = 16 << 20;
 
-    /// <summary>Room for the last frame and the tables behind the target.</summary>
-    public const int BufferLength = LengthTarget + (2 << 20);
+    /// <summary>Room for tables behind the target, and for a last frame if it is short: a longer one begins the next pack.</summary>
+    public const int BufferLength = LengthTarget + (512 << 10);
 
     private readonly Lock _lock = new();
     private readonly List<FrameRow?> _rows = [];

@@ -15,14 +15,15 @@ public sealed class FrameCodec : IDisposable
 
     private readonly CompressionOptions? _options;
     private readonly Compressor? _compressor;
-    private readonly Decompressor _decompressor = new();
+    private readonly Lazy<Decompressor> _decompressor = new();
 
-    /// <summary>Level 0 stores everything raw.</summary>
-    public FrameCodec(int level = DefaultLevel)
+    /// <param name="level">zstd level; 0 stores everything raw.</param>
+    /// <param name="isForLongFrames">True where frames of megabytes are made, which larger tables suit.</param>
+    public FrameCodec(int level = DefaultLevel, bool isForLongFrames = false)
     {
         if (level > 0)
         {
-            _options = level == DefaultLevel ? new CompressionOptions(null, _tuned, level) : new CompressionOptions(level);
+            _options = level == DefaultLevel && isForLongFrames ? new CompressionOptions(null, _tuned, level) : new CompressionOptions(level);
             _compressor = new Compressor(_options);
         }
     }
@@ -81,7 +82,7 @@ public sealed class FrameCodec : IDisposable
 
         try
         {
-            return _decompressor.Unwrap(plaintext[range], destination[..length], false);
+            return _decompressor.Value.Unwrap(plaintext[range], destination[..length], false);
         }
         catch (ZstdException exception)
         {
@@ -93,7 +94,10 @@ public sealed class FrameCodec : IDisposable
     {
         _compressor?.Dispose();
         _options?.Dispose();
-        _decompressor.Dispose();
+        if (_decompressor.IsValueCreated)
+        {
+            _decompressor.Value.Dispose();
+        }
     }
 
     private static ulong UnpackedLength(ReadOnlySpan<byte> data)

@@ -16,8 +16,8 @@ namespace Holdfast.Pods.Serving;
 internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider time) : IDisposable
 {
     private const int ReadLength = 256 << 10;
-    /// <summary>18 MiB each, made when first needed.</summary>
-    private const int UploadsAtOnceMax = 7;
+    /// <summary>17 MiB each, made when first needed.</summary>
+    private const int UploadsAtOnceMax = 6;
 
     /// <summary>So that slow uplinks of one account leave room for the others.</summary>
     private const int UploadsOfAccountMax = 4;
@@ -53,17 +53,24 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             limit.MaxRequestBodySize = length;
         }
 
-        using var buffer = await _buffers.TakeAsync(grant.Name.Account, (int)length, context.RequestAborted);
-        await ReceiveAsync(context.Request.Body, buffer.Memory, context.RequestAborted);
+        // The buffer is given back before the answer: whoever gets that sends the next object at once.
+        var receipt = await StoreAsync(context.Request.Body, grant, (int)length, context.RequestAborted);
+        context.Response.ContentType = "application/octet-stream";
+        await context.Response.Body.WriteAsync(receipt.Sign(keys.Own), context.RequestAborted);
+    }
+
+    private async Task<Receipt> StoreAsync(Stream body, Grant grant, int length, CancellationToken cancellation)
+    {
+        using var buffer = await _buffers.TakeAsync(grant.Name.Account, length, cancellation);
+        await ReceiveAsync(body, buffer.Memory, cancellation);
         if (buffer.Memory.Span[11] == 2 && grant.Computer != 0)
         {
             throw new HoldfastException(FailureTable.GrantInvalid, "Only the service makes packs of kind 2.");
         }
 
         var receipt = Inspect(buffer.Memory, grant);
-        await store.PutAsync(grant.Name, buffer.Memory, context.RequestAborted);
-        context.Response.ContentType = "application/octet-stream";
-        await context.Response.Body.WriteAsync(receipt.Sign(keys.Own), context.RequestAborted);
+        await store.PutAsync(grant.Name, buffer.Memory, cancellation);
+        return receipt;
     }
 
     private async Task GetAsync(HttpContext context)

@@ -8,7 +8,7 @@ namespace Holdfast.Pods.Serving;
 internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount, int smallLengthMax) : IDisposable
 {
     /// <summary>Holds every usual pack; what is longer gets memory of its own while it holds a turn.</summary>
-    public const int UsualLength = 18 << 20;
+    public const int UsualLength = 17 << 20;
 
     private readonly SemaphoreSlim _turns = new(count);
     private readonly SemaphoreSlim _smallTurns = new(smallCount);

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Holdfast.Parity;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Locating;
 using Holdfast.Posix;
@@ -23,6 +24,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
 {
     private const int RecordsPerBatchMax = 512;
     private const long ExtentLengthMin = 16 << 20;
+    private const int StaggeringMax = 128 * ErasureCode.ShardsMax;
 
     /// <summary>How much later than enough others a drive may answer.</summary>
     private static readonly TimeSpan _stragglerLimit = TimeSpan.FromSeconds(2);
@@ -370,17 +372,15 @@ internal sealed class VolumeWriter : IAsyncDisposable
             }
         }
 
-        return GC.AllocateUninitializedArray<byte>((int)Math.Max(length, Math.Min(_options.BatchLengthMax, 1 << 20)), pinned: true);
+        // Always of one size, so that the same piece serves every batch; what is not written to takes no memory.
+        return GC.AllocateUninitializedArray<byte>((int)Math.Max(length, _options.BatchLengthMax + StaggeringMax), pinned: true);
     }
 
     private void ReturnMemory(byte[] memory)
     {
         lock (_memoryLock)
         {
-            if (memory.Length <= _options.BatchLengthMax * 3 / 2 && (_freeMemory is null || _freeMemory.Length < memory.Length))
-            {
-                _freeMemory = memory;
-            }
+            _freeMemory = memory.Length <= _options.BatchLengthMax + StaggeringMax ? memory : _freeMemory;
         }
     }
 }
