@@ -26,9 +26,6 @@ internal sealed class DriveSet : IDisposable
     /// <summary>Drives that must have a write before it is acknowledged.</summary>
     public int WriteFloor => _writeFloor ?? Code.WriteFloor;
 
-    /// <summary>Told of every volume that may need a shard somewhere.</summary>
-    public Action<Volume> Touched { get; set; } = _ => { };
-
     /// <summary>Opens the drives. With more missing than the code can spare nothing can be read, and the set is refused.</summary>
     public static DriveSet Open(DriveSetConfiguration configuration, Action<string, string> report)
     {

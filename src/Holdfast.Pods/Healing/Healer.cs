@@ -59,7 +59,7 @@ internal sealed class Healer : IAsyncDisposable
         var waiting = Waiting().ToList();
         var left = waiting.Sum(item => _index.Volume(item.Volume.Id)?.KnownTo ?? 0);
         var rate = _rebuildBegan is { } began && _rebuiltBytes > 0 ? _rebuiltBytes / Math.Max(1, (_time.GetUtcNow() - began).TotalSeconds) : 0;
-        return new RebuildStatus(waiting.Count, Interlocked.Read(ref _rebuiltBytes), left, rate > 0 && left > 0 ? _time.GetUtcNow().AddSeconds(left / rate) : null);
+        return new RebuildStatus(waiting.Count + Doubtful().Count(), Interlocked.Read(ref _rebuiltBytes), left, rate > 0 && left > 0 ? _time.GetUtcNow().AddSeconds(left / rate) : null);
     }
 
     public ScrubStatus Scrub()
@@ -76,6 +76,14 @@ internal sealed class Healer : IAsyncDisposable
         try
         {
             var made = 0;
+            foreach (var (volume, shard) in Doubtful().ToList())
+            {
+                if (await _repair.TryMendAsync(volume, shard, _traffic.GiveWayAsync, cancellation))
+                {
+                    _index.Trust(volume.Id, shard);
+                }
+            }
+
             for (var done = new HashSet<(uint, int)>(); Waiting().FirstOrDefault(item => !done.Contains((item.Volume.Id, item.Shard))) is { Volume: not null } next;)
             {
                 done.Add((next.Volume.Id, next.Shard));
@@ -133,6 +141,13 @@ internal sealed class Healer : IAsyncDisposable
         from pair in missing.Zip(_set.Drives.Where(drive => drive.CanWrite && volume.ShardOn(drive.Slot) < 0))
         select (volume, pair.First, pair.Second);
 
+    /// <summary>Extents that may lack something, on drives that can be written to.</summary>
+    private IEnumerable<(Volume Volume, int Shard)> Doubtful() =>
+        from item in _index.Doubtful()
+        let volume = _set.Volumes.Find(item.Volume)
+        where volume is { IsSealed: true } && volume.ReadableDrive(item.Shard, _set.Drives) is { CanWrite: true }
+        select (volume, item.Shard);
+
     private async Task RepairAsync()
     {
         var seen = new HashSet<(uint, long)>();
@@ -152,7 +167,7 @@ internal sealed class Healer : IAsyncDisposable
         var next = _time.GetUtcNow();
         while (await pace.WaitForNextTickAsync(_stop.Token))
         {
-            if (Waiting().Any())
+            if (Waiting().Any() || Doubtful().Any())
             {
                 await RebuildAllAsync(_stop.Token);
             }
@@ -196,12 +211,20 @@ internal sealed class Healer : IAsyncDisposable
             }
 
             using var extent = ExtentReader.TryOpen(drive, volume, shard);
-            if (extent?.TryReadContents() is not { } rows)
+            if (extent is null)
             {
-                // Gone, torn or unreadable as a whole: it is made again.
-                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} is not whole; it is rebuilt");
+                // Its header is gone: no reader uses it, and it is made again as a whole.
+                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable header; it is rebuilt");
                 Interlocked.Increment(ref _recordsBad);
                 volume.Place(shard, -1);
+                continue;
+            }
+
+            if (extent.TryReadContents() is not { } rows)
+            {
+                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable contents; it is looked through and sealed again");
+                Interlocked.Increment(ref _recordsBad);
+                _index.Doubt(volume.Id, shard);
                 continue;
             }
 

@@ -118,6 +118,56 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
         }
     }
 
+    /// <summary>Looks through an extent that may lack something, writes what is missing again, and seals it; false if that cannot be done now.</summary>
+    public async Task<bool> TryMendAsync(Volume volume, int shard, Func<CancellationToken, Task> giveWay, CancellationToken cancellation)
+    {
+        if (volume.ReadableDrive(shard, set.Drives) is not { CanWrite: true } drive || ReadContents(volume) is not { } rows)
+        {
+            return false;
+        }
+
+        foreach (var row in rows)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            await giveWay(cancellation);
+            if (!await TryRepairRecordAsync(volume, row.Offset))
+            {
+                return false;
+            }
+        }
+
+        using var extent = ExtentReader.TryOpen(drive, volume, shard);
+        if (extent is null)
+        {
+            // Its header is gone: no reader uses it, and it is made again as a whole.
+            volume.Place(shard, -1);
+            return true;
+        }
+
+        if (extent.TryReadContents() is not null)
+        {
+            return true;
+        }
+
+        try
+        {
+            var end = Math.Max(rows.Count == 0 ? VolumeLayout.FirstRecord : rows.Max(row => row.Offset + row.RecordLength), (extent.Length + VolumeLayout.Alignment - 1) / VolumeLayout.Alignment * VolumeLayout.Alignment);
+            var contents = OpenVolume.ContentsRecord(volume, shard, rows, set.NextSequence(), time.GetUtcNow());
+            await drive.RunAsync(() =>
+            {
+                using var file = drive.OpenExtent(volume.Id, forWriting: true);
+                OpenVolume.SealExtent(file, drive.Describe(volume.Id), contents, end, volume.Generation);
+            });
+            set.Report("extent_mended", $"{drive.Describe(volume.Id)} lacked something, and is whole again");
+            return true;
+        }
+        catch (PosixException exception)
+        {
+            drive.Suspect(exception.Message);
+            return false;
+        }
+    }
+
     public List<ContentsRow>? ReadContents(Volume volume)
     {
         for (var shard = 0; shard < volume.Code.Total; shard++)

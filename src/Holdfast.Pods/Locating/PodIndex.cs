@@ -52,7 +52,7 @@ internal sealed class PodIndex : IDisposable
                 Apply(transaction, volume, row);
             }
 
-            Execute(_writer, transaction, "INSERT INTO volumes VALUES (@volume, @knownTo, @sealed) ON CONFLICT (volume) DO UPDATE SET known_to = @knownTo, sealed = @sealed",
+            Execute(_writer, transaction, "INSERT INTO volumes (volume, known_to, sealed) VALUES (@volume, @knownTo, @sealed) ON CONFLICT (volume) DO UPDATE SET known_to = @knownTo, sealed = @sealed",
                 ("@volume", (long)volume), ("@knownTo", knownTo), ("@sealed", isSealed ? 1L : 0L));
             transaction.Commit();
         }
@@ -61,6 +61,25 @@ internal sealed class PodIndex : IDisposable
     /// <summary>How far a volume is known, and whether it is sealed; null if it is not known at all.</summary>
     public (long KnownTo, bool IsSealed)? Volume(uint volume) => Read("SELECT known_to, sealed FROM volumes WHERE volume = @volume",
         reader => ((long, bool)?)(reader.GetInt64(0), reader.GetInt64(1) != 0), ("@volume", (long)volume)).FirstOrDefault();
+
+    /// <summary>Shards whose extents may lack something, since their drives or the process failed while they were written: to be looked through, and mended.</summary>
+    public IReadOnlyList<(uint Volume, int Shard)> Doubtful() =>
+        [.. from row in Read("SELECT volume, doubtful FROM volumes WHERE doubtful <> 0", reader => (Volume: (uint)reader.GetInt64(0), Bits: (uint)reader.GetInt64(1)))
+            from shard in Enumerable.Range(0, 32)
+            where (row.Bits & (1u << shard)) != 0
+            select (row.Volume, shard)];
+
+    public void Doubt(uint volume, int shard) => UpdateDoubt("doubtful | @bit", volume, shard);
+
+    public void Trust(uint volume, int shard) => UpdateDoubt("doubtful & ~@bit", volume, shard);
+
+    private void UpdateDoubt(string value, uint volume, int shard)
+    {
+        lock (_lock)
+        {
+            Execute(_writer, null, $"UPDATE volumes SET doubtful = {value} WHERE volume = @volume", ("@volume", (long)volume), ("@bit", 1L << shard));
+        }
+    }
 
     public ObjectPlace? Find(ObjectName name) => Read($"SELECT {Columns} FROM objects WHERE account = @account AND space = @space AND name = @name", ReadPlace, KeyOf(name)).FirstOrDefault();
 
@@ -129,7 +148,7 @@ internal sealed class PodIndex : IDisposable
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
                     CREATE TABLE objects (account BLOB, space INTEGER, name INTEGER, volume INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, sequence INTEGER NOT NULL,
                         condemned_at INTEGER, PRIMARY KEY (account, space, name)) WITHOUT ROWID;
-                    CREATE TABLE volumes (volume INTEGER PRIMARY KEY, known_to INTEGER NOT NULL, sealed INTEGER NOT NULL);
+                    CREATE TABLE volumes (volume INTEGER PRIMARY KEY, known_to INTEGER NOT NULL, sealed INTEGER NOT NULL, doubtful INTEGER NOT NULL DEFAULT 0);
                     INSERT INTO meta VALUES ('set', '{set}'), ('sequence', 0);
                     PRAGMA user_version = {SchemaVersion};
                     COMMIT;

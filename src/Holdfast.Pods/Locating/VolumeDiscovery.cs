@@ -40,9 +40,14 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
 
             var contents = ReadContents(volume);
             volume.IsSealed = contents is not null;
-            var (rows, end) = contents is not null ? (contents, known?.KnownTo ?? 0) : Walk(volume);
+            var (rows, end, torn) = contents is not null ? (contents, known?.KnownTo ?? 0, Unsealed(volume).ToHashSet()) : Walk(volume);
             marks.AddRange(rows.Where(row => row.Type is not RecordType.Object).Select(row => (volume.Id, row)));
             index.Add(volume.Id, rows.Where(row => row.Type is RecordType.Object), end, volume.IsSealed && rows.All(row => row.Type is RecordType.Object));
+            foreach (var shard in torn)
+            {
+                index.Doubt(volume.Id, shard);
+            }
+
             if (!volume.IsSealed)
             {
                 open.Add((volume, end, rows));
@@ -124,13 +129,29 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
         return null;
     }
 
-    /// <summary>Every record of a volume that enough drives hold whole, and where the last ends. What the index knows already was durable before it was told.</summary>
-    private (List<ContentsRow> Rows, long End) Walk(Volume volume)
+    /// <summary>Extents of a sealed volume that have no seal themselves may lack something.</summary>
+    private IEnumerable<int> Unsealed(Volume volume)
+    {
+        for (var shard = 0; shard < volume.Code.Total; shard++)
+        {
+            if (volume.ReadableDrive(shard, set.Drives) is { } drive)
+            {
+                using var extent = ExtentReader.TryOpen(drive, volume, shard);
+                if (extent?.TryReadContents() is null)
+                {
+                    yield return shard;
+                }
+            }
+        }
+    }
+
+    /// <summary>Every record of a volume that enough drives hold whole, where the last ends, and which shards lack some of them. What the index knows already was durable before it was told.</summary>
+    private (List<ContentsRow> Rows, long End, HashSet<int> Torn) Walk(Volume volume)
     {
         var extents = Enumerable.Range(0, volume.Code.Total).Select(shard => volume.ReadableDrive(shard, set.Drives) is { } drive ? ExtentReader.TryOpen(drive, volume, shard) : null).ToArray();
         try
         {
-            var rows = new List<ContentsRow>();
+            var (rows, torn) = (new List<ContentsRow>(), new HashSet<int>());
             var knownTo = index.Volume(volume.Id)?.KnownTo ?? 0;
             var (at, end, longest) = ((long)VolumeLayout.FirstRecord, (long)VolumeLayout.FirstRecord, extents.Max(extent => extent?.Length ?? 0));
             while (at < longest && at - end <= GapMax)
@@ -144,25 +165,22 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
                 }
 
                 var isKnown = at + any.RecordLength <= knownTo;
-                var whole = isKnown ? volume.Code.Data : Enumerable.Range(0, records.Length).Count(shard => records[shard]?.Sequence == sequence && extents[shard]!.TryReadShard(records[shard]!, at) is not null);
-                if (whole >= volume.Code.Data)
+                var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.TryReadShard(records[shard]!, at) is not null)).ToHashSet();
+                if (whole.Count >= volume.Code.Data)
                 {
                     rows.Add(ContentsRow.Of(any, at));
-                    if (!isKnown && whole < volume.Code.Total - volume.MissingShards().Count())
-                    {
-                        set.Report("record_torn", $"volume {volume.Id:x8} at {at}: {whole} of {volume.Code.Total} shards are whole; the others are computed again");
-                    }
+                    torn.UnionWith(Enumerable.Range(0, records.Length).Where(shard => volume.SlotOf(shard) >= 0 && !whole.Contains(shard)));
                 }
                 else
                 {
-                    set.Report("record_incomplete", $"volume {volume.Id:x8} at {at}: {whole} of {volume.Code.Data} shards that are needed; it was never acknowledged, and stays where it is");
+                    set.Report("record_incomplete", $"volume {volume.Id:x8} at {at}: {whole.Count} of {volume.Code.Data} shards that are needed; it was never acknowledged, and stays where it is");
                 }
 
                 set.SawSequence(any.Sequence);
                 end = at += any.RecordLength;
             }
 
-            return (rows, Math.Max(end, longest));
+            return (rows, Math.Max(end, longest), torn);
         }
         finally
         {
@@ -196,6 +214,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             catch (Posix.PosixException exception)
             {
                 drive.Suspect(exception.Message);
+                index.Doubt(volume.Id, shard);
             }
         }
 

@@ -261,13 +261,19 @@ internal sealed class VolumeWriter : IAsyncDisposable
         {
             var drive = _set.Drives[extent.Slot];
             var record = OpenVolume.ContentsRecord(open.Volume, extent.Shard, open.Rows, sequence, _time.GetUtcNow());
-            return (drive, drive.RunAsync(() => OpenVolume.SealExtent(extent.File, drive.Describe(open.Volume.Id), record, open.End, open.Volume.Generation)));
+            return (drive, Task: drive.RunAsync(() => OpenVolume.SealExtent(extent.File, drive.Describe(open.Volume.Id), record, open.End, open.Volume.Generation)), extent.Shard);
         }).ToList();
-        await WaitForEnoughAsync(seals, seals.Count);
-        open.Volume.IsSealed = true;
+        await WaitForEnoughAsync(seals.ConvertAll(seal => (seal.drive, seal.Task)), seals.Count);
+        var whole = seals.Where(seal => seal.Task.IsCompletedSuccessfully).Select(seal => seal.Shard).ToHashSet();
         _index.Add(open.Volume.Id, [], open.End, isSealed: true);
+
+        foreach (var shard in Enumerable.Range(0, open.Volume.Code.Total).Where(shard => open.Volume.SlotOf(shard) >= 0 && !whole.Contains(shard)))
+        {
+            _index.Doubt(open.Volume.Id, shard);
+        }
+
+        open.Volume.IsSealed = true;
         open.Dispose();
-        _set.Touched(open.Volume);
     }
 
     /// <summary>A new volume on the drives that are up. Extents are reserved whole, so that an append cannot meet a full disk; on small disks they are smaller.</summary>
