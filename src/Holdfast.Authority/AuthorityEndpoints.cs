@@ -24,7 +24,7 @@ internal sealed class AuthorityEndpoints(
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        var api = routes.MapGroup(CallerCheck.Prefix);
+        var api = routes.MapGroup("/v1").WithMetadata(new ApiEndpoint());
         api.MapPost("/operators", CreateOperatorAsync).For(new CallRule.Bootstrap()).WithSummary("Makes an operator; the bearer is another, or the secret that the service wrote at its first start.");
         api.MapPost("/accounts", CreateAccountAsync).For(new CallRule.Operators()).WithSummary("Makes an account and a code that enrols its first computer.");
         api.MapGet("/accounts", ListAccounts).For(new CallRule.Operators()).WithSummary("Lists accounts by name.");
@@ -95,7 +95,13 @@ internal sealed class AuthorityEndpoints(
         var (computer, token) = known is { } earlier
             ? (earlier, await devices.ReissueAsync(place, earlier, cancellation))
             : await devices.AddAsync(place, name, request.Request, cancellation);
-        await directory.KeepComputerAsync(code, computer, cancellation);
+        if (await directory.KeepComputerAsync(code, computer, cancellation) is var kept && kept != computer)
+        {
+            // The same attempt, sent twice at once, was faster: there is one computer for it.
+            await devices.RevokeAsync(place, computer, cancellation);
+            (computer, token) = (kept, await devices.ReissueAsync(place, kept, cancellation));
+        }
+
         return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, log.Statements(place), log.Keyring(place)?.Bytes);
     }
 

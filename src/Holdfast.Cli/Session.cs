@@ -33,6 +33,8 @@ internal sealed class Session : IDisposable
         var folders = ComputerFolders.FromEnvironment();
         var computer = ComputerFile.Load(folders);
         folders.Create();
+        folders = folders.Of(computer.Account);
+        folders.Create();
         return new Session(folders, computer);
     }
 

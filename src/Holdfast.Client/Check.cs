@@ -46,7 +46,7 @@ public sealed class Check(OpenedAccount account)
             _damages.Enqueue(new Damage($"index segment {lost}", "it cannot be read; the blob tables of its packs stand in for it"));
         }
 
-        await new IndexCheck(account.Source, segments, account.Group, _damages.Enqueue).RunAsync(cancellation);
+        await new IndexCheck(account.Tables, segments, account.Group, _damages.Enqueue).RunAsync(cancellation);
         foreach (var snapshot in snapshots)
         {
             Snapshots++;
@@ -106,6 +106,11 @@ public sealed class Check(OpenedAccount account)
         }
 
         missing.UnionWith(blobs.OutsideMap);
+        foreach (var (frame, why) in blobs.Damaged)
+        {
+            _damages.Enqueue(new Damage($"frame {frame}", $"{why} Another copy of what is needed stands in"));
+        }
+
         if (missing.Count > 0)
         {
             _damages.Enqueue(new Damage($"snapshot {snapshot.ShortId}", $"map incomplete: {missing.Count} frames that the tree needs are not in it"));

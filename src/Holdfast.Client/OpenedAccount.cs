@@ -55,6 +55,7 @@ public sealed class OpenedAccount : IDisposable
         Keyring = keyring;
         _keys = new FrameKeys(keyring);
         Source = new ObjectSource(service, computer, view.Log);
+        Tables = new ObjectSource(service, computer, view.Log, tablesOnly: true);
         _frames = new FrameCache(NewLoader().LoadAsync, FramesKept);
     }
 
@@ -63,6 +64,9 @@ public sealed class OpenedAccount : IDisposable
     public Keyring Keyring { get; }
 
     internal ObjectSource Source { get; }
+
+    /// <summary>Reads tables of packs only: what is looked at for the index is not thereby needed.</summary>
+    internal ObjectSource Tables { get; }
 
     internal FrameLoader NewLoader() => new(Source, _keys);
 
@@ -184,7 +188,7 @@ public sealed class OpenedAccount : IDisposable
     {
         var segments = await SegmentsAsync(cancellation);
         var uncovered = map.Packs.Where(_indexedPacks.Add).ToList();
-        if (uncovered.Count > 0 && await BlobTables.IndexAsync(Source, uncovered, Group, _folders, cancellation) is { } standIn)
+        if (uncovered.Count > 0 && await BlobTables.IndexAsync(Tables, uncovered, Group, _folders, cancellation) is { } standIn)
         {
             _standIns.Add(standIn);
         }

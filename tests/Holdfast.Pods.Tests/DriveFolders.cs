@@ -32,6 +32,9 @@ internal sealed class DriveFolders : IDisposable
 
     public int Count => _stored.Count;
 
+    /// <summary>What was acknowledged: number and length.</summary>
+    public IReadOnlyDictionary<ulong, int> Stored => _stored;
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public string PathOf(int slot) => Path.Combine(Root, "drives", $"{slot:00}");

@@ -56,7 +56,7 @@ public sealed class KillingTests
         Assert.True(acknowledged > kills, $"only {acknowledged} objects were acknowledged");
     }
 
-    private static Process Start(DriveFolders folders, ulong number, int seed)
+    internal static Process Start(DriveFolders folders, ulong number, int seed)
     {
         // tests/Holdfast.Pods.Tests/bin/CONFIGURATION/net10.0/ → tests/Holdfast.Pods.Writer/bin/CONFIGURATION/net10.0/
         var own = new DirectoryInfo(AppContext.BaseDirectory);

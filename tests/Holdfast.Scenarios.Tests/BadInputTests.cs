@@ -370,6 +370,24 @@ public sealed class BadInputTests : Scenario
     }
 
     [Fact]
+    public async Task A_mistyped_passphrase_does_not_use_the_code_up()
+    {
+        await EnrolAsync("one", "mistyped");
+        var computer = new ClientComputer(Path.Combine(Root, "two"));
+        var code = await Service.NewCodeAsync("mistyped", Cancellation);
+        computer.Environment["HOLDFAST_PASSPHRASE"] = "mistyped";
+        Assert.Equal(12, (await computer.RunAsync(Cancellation, "enrol", Service.Url, code)).ExitCode);
+        computer.Environment["HOLDFAST_PASSPHRASE"] = ClientComputer.Passphrase;
+        await computer.MustAsync(Cancellation, "enrol", Service.Url, code);
+        Assert.Equal(2, Service.Ask<long>("SELECT count(*) FROM devices"));
+        Assert.False(File.Exists(Path.Combine(computer.Config, "attempt.json")));
+
+        // Used, and by another computer: no.
+        var third = new ClientComputer(Path.Combine(Root, "three"));
+        Assert.Contains("[code_invalid]", (await third.RunAsync(Cancellation, "enrol", Service.Url, code)).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_enrolment_cut_off_behind_its_last_request_is_completed_by_the_next()
     {
         await using var proxy = await TamperingProxy.StartAsync(Service.Url, Cancellation);
@@ -462,6 +480,21 @@ public sealed class BadInputTests : Scenario
         forged.Headers.TryAddWithoutValidation("Authorization", "Grant " + new string('A', 171));
         using var denied = await http.SendAsync(forged, Cancellation);
         Assert.Equal(HttpStatusCode.Forbidden, denied.StatusCode);
+
+        // Routes are matched without regard to case, and so is who may call them; nothing that is missing is a fault of the service.
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Post, "/V1/operators", null, "{\"name\":\"x\"}")).Item1);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Post, "/V1/Accounts/api/Codes", null)).Item1);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, $"/V1/ACCOUNTS/{account}/LOG", null)).Item1);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Send(HttpMethod.Delete, "/v1/operators", token)).Item1);
+        foreach (var path in new[] { "/v1/enrolments", $"/v1/accounts/{account}/log", $"/v1/accounts/{account}/sessions", $"/v1/accounts/{account}/reads", $"/v1/accounts/{account}/sessions/1/grants", $"/v1/accounts/{account}/enrolments/1/approval", $"/v1/accounts/{account}/commits" })
+        {
+            foreach (var body in new[] { "{}", "null", "{\"code\":\"x\",\"name\":\"y\"}", "{\"statements\":null,\"numbers\":null,\"receipts\":null,\"statement\":null}" })
+            {
+                var (status, text) = await Send(HttpMethod.Post, path, token, body);
+                Assert.True(status == HttpStatusCode.BadRequest, $"{path} {body} → {(int)status} {text}");
+            }
+        }
+
         var openApi = await http.GetStringAsync("/openapi/v1.json", Cancellation);
         Assert.Contains("\"openapi\": \"3.1", openApi, StringComparison.Ordinal);
         Assert.Contains("/v1/accounts/{account}/commits", openApi, StringComparison.Ordinal);

@@ -27,6 +27,9 @@ internal sealed class ClientComputer(string root)
 
     public ComputerFolders Folders => new(Config, State, Cache);
 
+    /// <summary>Index segments in the cache.</summary>
+    public IReadOnlyList<string> Segments => [.. Directory.EnumerateFiles(Cache, "*.segment", SearchOption.AllDirectories)];
+
     public Task<Ended> RunAsync(CancellationToken cancellation, params string[] arguments) => Programs.RunAsync(Programs.Holdfast, arguments, Environment, cancellation);
 
     /// <summary>Runs a verb that must succeed.</summary>

@@ -60,6 +60,7 @@ public sealed class KillingTests : Scenario
         var random = new Random(42);
         var computer = await EnrolAsync("one", "service-killed");
         var acknowledged = new List<(string Snapshot, string Copy)>();
+        var interrupted = 0;
         for (var round = 0; round < Rounds / 2; round++)
         {
             var tree = MakeTree("tree", seed: round, files: 50);
@@ -67,6 +68,7 @@ public sealed class KillingTests : Scenario
             var output = backup.StandardOutput.ReadToEndAsync(Cancellation);
             using var moment = new PeriodicTimer(TimeSpan.FromMilliseconds(150 + random.Next(900)));
             await moment.WaitForNextTickAsync(Cancellation);
+            interrupted += backup.HasExited ? 0 : 1;
             await Service.KillAsync(Cancellation);
             await Service.RestartAsync(Cancellation);
             await backup.WaitForExitAsync(Cancellation);
@@ -88,6 +90,7 @@ public sealed class KillingTests : Scenario
             }
         }
 
+        Assert.True(interrupted > 0, "the service was never killed while a backup ran");
         await computer.MustAsync(Cancellation, "check", "--read-data");
     }
 
@@ -96,12 +99,20 @@ public sealed class KillingTests : Scenario
     {
         var tree = MakeTree("tree", seed: 3, files: 400);
         var computer = await EnrolAsync("one", "interrupted");
-        using var backup = computer.Start("backup", tree);
-        using var moment = new PeriodicTimer(TimeSpan.FromMilliseconds(500));
-        await moment.WaitForNextTickAsync(Cancellation);
-        Assert.Equal(0, Kill(backup.Id, 2));
-        await backup.WaitForExitAsync(Cancellation);
-        Assert.Contains(backup.ExitCode, new[] { 130, 0 });
+        var (exitCode, error) = (0, "");
+        for (var wait = 700; exitCode == 0 && wait > 0; wait -= 50)
+        {
+            using var backup = computer.Start("backup", tree);
+            var said = backup.StandardError.ReadToEndAsync(Cancellation);
+            using var moment = new PeriodicTimer(TimeSpan.FromMilliseconds(wait));
+            await moment.WaitForNextTickAsync(Cancellation);
+            _ = Kill(backup.Id, 2);
+            await backup.WaitForExitAsync(Cancellation);
+            (exitCode, error) = (backup.ExitCode, await said);
+        }
+
+        Assert.Equal(130, exitCode);
+        Assert.Contains("[interrupted]", error, StringComparison.Ordinal);
         await computer.MustAsync(Cancellation, "backup", tree, "--quiet");
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
     }
@@ -113,11 +124,18 @@ public sealed class KillingTests : Scenario
         var computer = await EnrolAsync("one", "restore-killed");
         await computer.MustAsync(Cancellation, "backup", tree, "--quiet");
         var target = Path.Combine(Root, "out");
-        using var restore = computer.Start("restore", "latest", "--target", target);
-        using var moment = new PeriodicTimer(TimeSpan.FromMilliseconds(450));
-        await moment.WaitForNextTickAsync(Cancellation);
-        restore.Kill();
-        await restore.WaitForExitAsync(Cancellation);
+        var isKilled = false;
+        for (var wait = 900; !isKilled && wait > 0; wait -= 50)
+        {
+            using var restore = computer.Start("restore", "latest", "--target", target);
+            using var moment = new PeriodicTimer(TimeSpan.FromMilliseconds(wait));
+            await moment.WaitForNextTickAsync(Cancellation);
+            isKilled = !restore.HasExited && Directory.Exists(target);
+            restore.Kill();
+            await restore.WaitForExitAsync(Cancellation);
+        }
+
+        Assert.True(isKilled, "no restore was killed while it wrote");
         await computer.MustAsync(Cancellation, "restore", "latest", "--target", target, "--quiet");
         Assert.Equal(0, (await computer.RunAsync(Cancellation, "compare", tree, target + tree)).ExitCode);
     }

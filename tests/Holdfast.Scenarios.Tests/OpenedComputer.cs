@@ -33,7 +33,7 @@ internal sealed class OpenedComputer : IDisposable
     {
         var computer = ComputerFile.Load(client.Folders);
         var service = new ServiceClient(computer.ServiceUrl, computer.Account, computer.Token, TimeProvider.System);
-        return new OpenedComputer(computer, service, await OpenedAccount.OpenAsync(computer, client.Folders, service, ClientComputer.Passphrase, cancellation));
+        return new OpenedComputer(computer, service, await OpenedAccount.OpenAsync(computer, client.Folders.Of(computer.Account), service, ClientComputer.Passphrase, cancellation));
     }
 
     /// <summary>Appends what the root says.</summary>

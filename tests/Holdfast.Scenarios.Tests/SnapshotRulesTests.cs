@@ -144,14 +144,27 @@ public sealed class SnapshotRulesTests : Scenario
         var computer = await EnrolAsync("one", "tables");
         var tree = MakeTree("tree", files: 20);
         await computer.MustAsync(Cancellation, "backup", tree);
-        var file = Directory.EnumerateFiles(Path.Combine(computer.Cache, "index"), "*.segment").Single();
+        var file = computer.Segments.Single();
         var number = uint.Parse(Path.GetFileNameWithoutExtension(file), System.Globalization.CultureInfo.InvariantCulture);
         RewriteWithoutOneBlob(file, number);
         var check = await computer.RunAsync(Cancellation, "check");
         Assert.Equal(1, check.ExitCode);
         Assert.Contains("are in no index", check.Output, StringComparison.Ordinal);
         computer.DeleteCache();
+
+        // What is only looked at for the index stays condemned.
+        Service.Sql("UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE type = 1");
+        await computer.MustAsync(Cancellation, "check", "--json");
+        computer.DeleteCache();
+        Service.Sql("UPDATE snapshots SET state = 'purged'");
+        using (var opened = await OpenedComputer.OpenAsync(computer, Cancellation))
+        {
+            await opened.SayAsync(StatementKind.SnapshotDeleted, opened.Computer.Number, 1, Cancellation);
+        }
+
+        Service.Sql("UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE type = 1");
         await computer.MustAsync(Cancellation, "check");
+        Assert.Equal(0, Service.Ask<long>("SELECT count(*) FROM objects WHERE type = 1 AND state = 'live'"));
     }
 
     [Fact]

@@ -73,9 +73,9 @@ internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider tim
             "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @Id", new { used.Id }, transaction)), (uint?)used.Computer);
     }, cancellation);
 
-    /// <summary>Remembers which computer a code made, for its attempt to be repeated.</summary>
-    public Task KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
-        connection.Execute("UPDATE enrolment_codes SET computer = @computer WHERE code_hash = @codeHash", new { codeHash, computer = (long)computer }, transaction), cancellation);
+    /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>
+    public Task<uint> KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync((connection, transaction) => (uint)connection.QuerySingle<long>(
+        "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer = (long)computer }, transaction), cancellation);
 
     private AccountPlace? Place(string where, object key) => database.Read((connection, transaction) =>
         connection.QuerySingleOrDefault<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state FROM accounts {where}", new { key }, transaction) is { } row

@@ -19,6 +19,9 @@ internal abstract record CallRule
     public sealed record Computers(DeviceRights Needed) : CallRule;
 }
 
+/// <summary>Marks the API's endpoints: each needs a rule. By this mark, not by its path: routes are matched without regard to case.</summary>
+internal sealed class ApiEndpoint;
+
 internal static class CallRules
 {
     public static TBuilder For<TBuilder>(this TBuilder endpoint, CallRule rule)

@@ -11,20 +11,18 @@ namespace Holdfast.Authority.Callers;
 /// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed.</summary>
 internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, byte[] bootstrapHash)
 {
-    public const string Prefix = "/v1";
-
     /// <summary>The computer that <see cref="Check"/> let through.</summary>
     public static Device DeviceOf(HttpContext context) => context.Features.Get<Device>() ?? throw new InvalidOperationException("the endpoint has no rule for computers");
 
     /// <summary>Refuses a request whose bearer may not call its endpoint; endpoints outside the API have rules of their own.</summary>
     public void Check(HttpContext context)
     {
-        if (context.GetEndpoint() is not { } endpoint || !context.Request.Path.StartsWithSegments(Prefix, StringComparison.Ordinal))
+        if (context.GetEndpoint()?.Metadata is not { } metadata || metadata.GetMetadata<ApiEndpoint>() is null)
         {
             return;
         }
 
-        switch (endpoint.Metadata.GetMetadata<CallRule>())
+        switch (metadata.GetMetadata<CallRule>())
         {
             case CallRule.Anybody:
                 break;
@@ -60,7 +58,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             throw new HoldfastException(FailureTable.TokenInvalid, "The token is unknown or revoked.");
         }
 
-        return device.Rights >= needed ? device : throw new HoldfastException(FailureTable.Forbidden, $"This computer's token does not allow that (it may: {device.Rights}).");
+        return device.Rights >= needed ? device : throw new HoldfastException(FailureTable.Forbidden, "This computer's token does not allow that.");
     }
 
     private static string Bearer(HttpContext context)

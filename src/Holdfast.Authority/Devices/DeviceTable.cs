@@ -25,7 +25,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
             return (computer, token);
         }, cancellation);
 
-    /// <summary>A new token for a computer whose enrolment is not over: the answer with the old one was lost. One that is certified already keeps its token.</summary>
+    /// <summary>A new token for a computer whose enrolment is not over: the answer with the old one was lost. One that is certified already is refused.</summary>
     public Task<string> ReissueAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
     {
         var token = Tokens.DrawDevice(place.Account, computer);
@@ -62,6 +62,12 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public static void Certify(AccountTransaction transaction, uint computer) => transaction.Execute(
         "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND request IS NULL",
         new { computer, rights = nameof(DeviceRights.Read), waiting = nameof(DeviceRights.Waiting) });
+
+    public Task RevokeAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
+    {
+        Revoke(transaction, computer);
+        return 0;
+    }, cancellation);
 
     public static void Revoke(AccountTransaction transaction, uint computer) => transaction.Execute(
         "UPDATE devices SET revoked = 1, version = @version WHERE account_id = @account AND computer = @computer", new { computer });

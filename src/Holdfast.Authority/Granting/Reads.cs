@@ -30,7 +30,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
         var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
         if (!request.TablesOnly && device.Rights == DeviceRights.Read)
         {
-            await ReviveAsync(device.Place, [.. places.Where(place => place.Row.State == "condemned").Select(place => place.Row.Number).Distinct()], cancellation);
+            await ReviveAsync(device.Place, [.. places.Where(place => place.Row.IsLastCopy).Select(place => place.Row.Number).Distinct()], cancellation);
         }
 
         return opened;
@@ -66,7 +66,8 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
     /// <summary>The object itself; and for a pack, those that its frames were moved to.</summary>
     private static IReadOnlyList<Row> Places(AccountTransaction transaction, uint number) => transaction.Query<Row>(
         """
-        SELECT number, type, length, tables_offset AS TablesOffset, computer, state FROM objects
+        SELECT number, type, length, tables_offset AS TablesOffset, computer, state,
+          EXISTS (SELECT 1 FROM forwards WHERE account_id = @account AND origin_number = objects.number AND deleted = 0) AS Moved FROM objects
         WHERE account_id = @account AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
           AND (number = @number OR number IN (SELECT number FROM forwards WHERE account_id = @account AND origin_number = @number AND deleted = 0))
         """, new { number });
@@ -86,5 +87,9 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
             pod.Sign(GrantMethod.Get, new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)row.Number), device.Computer, 0, firstByte, _life));
     }
 
-    private sealed record Row(long Number, long Type, long Length, long TablesOffset, long Computer, string State);
+    private sealed record Row(long Number, long Type, long Length, long TablesOffset, long Computer, string State, long Moved)
+    {
+        /// <summary>True for a condemned pack whose frames were not moved: reading it for its frames means that somebody needs them. Tables alone are read for the index.</summary>
+        public bool IsLastCopy => State == "condemned" && Type == (int)ObjectType.Pack && Moved == 0;
+    }
 }

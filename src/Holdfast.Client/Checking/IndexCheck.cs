@@ -21,17 +21,17 @@ internal sealed class IndexCheck(ObjectSource source, IReadOnlyList<LocalSegment
     {
         var packs = segment.PacksCovered();
         await source.OpenAsync(packs, cancellation);
-        var (matching, isWhole) = (0L, true);
+        var entries = CountByPack(segment);
         foreach (var pack in packs)
         {
             if (await TryReadAsync(pack, cancellation) is not { } rows)
             {
                 // Gone with all its frames, or damaged: if a snapshot needs it, that is found there.
-                isWhole = false;
+                entries.Remove(pack);
                 continue;
             }
 
-            var unknown = 0;
+            var (matching, unknown) = (0, 0);
             foreach (var row in rows)
             {
                 if (segment.Contains(row))
@@ -48,12 +48,29 @@ internal sealed class IndexCheck(ObjectSource source, IReadOnlyList<LocalSegment
             {
                 report(new Damage($"index segment {segment.Number}", $"{unknown} blobs of pack {pack} are in no index"));
             }
+
+            if (entries.Remove(pack, out var count) && count != matching)
+            {
+                report(new Damage($"index segment {segment.Number}", $"{count - matching} of its entries for pack {pack} are not what the pack's blob table says"));
+            }
         }
 
-        if (isWhole && matching != segment.Count)
+        foreach (var (pack, count) in entries)
         {
-            report(new Damage($"index segment {segment.Number}", $"{segment.Count - matching} of its entries are not what the blob tables of its packs say"));
+            report(new Damage($"index segment {segment.Number}", $"{count} of its entries are for pack {pack}, which it does not cover"));
         }
+    }
+
+    private static Dictionary<uint, int> CountByPack(LocalSegment segment)
+    {
+        var counts = new Dictionary<uint, int>();
+        for (var i = 0; i < segment.Count; i++)
+        {
+            var pack = segment.Frame(segment.Entry(i).Frame).Address.Number;
+            counts[pack] = counts.GetValueOrDefault(pack) + 1;
+        }
+
+        return counts;
     }
 
     private async Task<List<TableRow>?> TryReadAsync(uint pack, CancellationToken cancellation)

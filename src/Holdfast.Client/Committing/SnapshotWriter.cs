@@ -96,7 +96,7 @@ internal sealed class SnapshotWriter(
             SightingsHash = SHA256.HashData(SnapshotObject.EncodeSightings(sightings)),
         }.Sign(computer.SigningKey);
         var committed = await service.CommitAsync(
-            new CommitSnapshot(numbers.Session, head.Bytes.ToArray(), baseId is null ? null : Convert.ToHexStringLower(baseId), numbers.CommitReceipts()), head.Id, cancellation);
+            new CommitSnapshot(numbers.Session, head.Bytes.ToArray(), numbers.CommitReceipts(), baseId is null ? null : Convert.ToHexStringLower(baseId)), head.Id, cancellation);
         return new CommittedSnapshot(head, DateTimeOffset.FromUnixTimeSeconds(committed.ReceivedAt), pages);
     }
 

@@ -18,6 +18,7 @@ internal sealed record SeenHead(uint Sequence, byte[] Id);
 [JsonSourceGenerationOptions(WriteIndented = true)]
 [JsonSerializable(typeof(StoredComputer))]
 [JsonSerializable(typeof(SeenState))]
+[JsonSerializable(typeof(EnrolmentAttempt))]
 internal sealed partial class LocalJson : JsonSerializerContext;
 
 /// <summary>Reads and writes this computer's enrolment.</summary>

@@ -1,3 +1,4 @@
+using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client.Computers;
@@ -14,6 +15,9 @@ public sealed record ComputerFolders(string Config, string State, string Cache)
         Folder("HOLDFAST_CONFIG_DIR", "XDG_CONFIG_HOME", ".config"),
         Folder("HOLDFAST_STATE_DIR", "XDG_STATE_HOME", ".local/state"),
         Folder("HOLDFAST_CACHE_DIR", "XDG_CACHE_HOME", ".cache"));
+
+    /// <summary>The folders with a cache of the account's own: what one account's index says must never be taken for another's.</summary>
+    public ComputerFolders Of(AccountId account) => this with { Cache = Path.Combine(Cache, account.ToString()) };
 
     /// <summary>Makes the folders, private, and marks the cache as one.</summary>
     public void Create()

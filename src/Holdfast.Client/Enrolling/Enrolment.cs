@@ -29,13 +29,13 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
     public async Task<Enrolled> EnrolAsync(string serviceUrl, string code, string name, Func<bool, string> askSecret, CancellationToken cancellation)
     {
         RefuseTwice();
-        if (await TryFinishAsync(cancellation) is { } finished)
+        if (await TryFinishAsync(serviceUrl, cancellation) is { } finished)
         {
             return new Enrolled(finished, null, WasCutOff: true);
         }
 
         using var anonymous = new ServiceClient(serviceUrl, null, null, time);
-        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, null, random(BeginEnrolment.AttemptLength)), cancellation);
+        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, AttemptFor(serviceUrl, code)), cancellation);
         var account = ParseAccount(begun.Account);
         using var service = new ServiceClient(serviceUrl, account, begun.Token, time);
         var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -49,8 +49,19 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
 
             // Whatever ends this process from here on, the keys that the account certifies are not lost.
             ComputerFile.SaveUnfinished(folders, computer);
-            await service.AppendLogAsync(append, cancellation);
+            try
+            {
+                await service.AppendLogAsync(append, cancellation);
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.Conflict || exception.Kind.Retry == Retry.Never)
+            {
+                // Refused for certain: nothing was certified. The code is still good for this computer.
+                ComputerFile.DropUnfinished(folders);
+                throw;
+            }
+
             ComputerFile.Finish(folders);
+            EnrolmentAttempt.Drop(folders);
             return new Enrolled(computer, recoveryKey);
         }
     }
@@ -64,11 +75,16 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
     public async Task<Enrolled> EnrolWriteOnlyAsync(string serviceUrl, string code, string name, Action<string> showCode, CancellationToken cancellation)
     {
         RefuseTwice();
+        if (await TryFinishAsync(serviceUrl, cancellation) is { } finished)
+        {
+            return new Enrolled(finished, null, WasCutOff: true);
+        }
+
         using var anonymous = new ServiceClient(serviceUrl, null, null, time);
         var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var sealingKey = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
         var request = new EnrolmentRequest(Signatures.ExportPublic(signingKey), Signatures.ExportPublic(sealingKey));
-        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, request.Encode(), random(BeginEnrolment.AttemptLength)), cancellation);
+        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, random(BeginEnrolment.AttemptLength), request.Encode()), cancellation);
         if (begun.Log.Count == 0)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "The account has no computer yet that could approve this one: enrol the first with a passphrase.");
@@ -98,9 +114,14 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
         var log = account.View.Log;
         foreach (var pending in await service.GetPendingAsync(cancellation))
         {
-            if (pending.Approval is null && EnrolmentRequest.TryParse(pending.Request) is { } request
-                && EnrolmentRequest.SameCode(request.CodeFor(log.Account, log.RootKey.Span), code))
+            if (EnrolmentRequest.TryParse(pending.Request) is { } request && EnrolmentRequest.SameCode(request.CodeFor(log.Account, log.RootKey.Span), code))
             {
+                if (pending.Approval is not null)
+                {
+                    // Approved before; the answer was lost.
+                    return pending.Name;
+                }
+
                 var statement = Certify(log, account.Keyring, pending.Computer, pending.Name, request.SigningKey);
                 var approval = request.Seal(account.Keyring.Group(FirstGroup), log.Account, pending.Computer, account.Keyring.Root);
                 await service.ApproveAsync(pending.Computer, new ApproveEnrolment(statement.Bytes.ToArray(), approval), cancellation);
@@ -176,11 +197,17 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
     }
 
     /// <summary>An enrolment that was cut off behind its last request is whole if the account log certifies its key; else it begins again.</summary>
-    private async Task<Computer?> TryFinishAsync(CancellationToken cancellation)
+    private async Task<Computer?> TryFinishAsync(string serviceUrl, CancellationToken cancellation)
     {
         if (ComputerFile.TryLoadUnfinished(folders) is not { } computer)
         {
             return null;
+        }
+
+        if (computer.ServiceUrl != serviceUrl)
+        {
+            throw new HoldfastException(FailureTable.AlreadyEnrolled,
+                $"An enrolment at {computer.ServiceUrl} was cut off behind its last step: finish it with `holdfast enrol {computer.ServiceUrl} CODE` (any code), or remove {folders.Config}/enrolling.json.");
         }
 
         using var service = new ServiceClient(computer.ServiceUrl, computer.Account, computer.Token, time);
@@ -202,9 +229,13 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
             var log = AccountView.Verified(() => AccountLog.Verify(statements.Select(bytes => (ReadOnlyMemory<byte>)bytes), computer.RootKey));
             return log.Computers.TryGetValue(computer.Number, out var certified) && certified.SigningKey.Span.SequenceEqual(Signatures.ExportPublic(computer.SigningKey));
         }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.TokenInvalid)
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.TokenInvalid || exception.Kind == FailureTable.Tampered)
         {
+            // Another computer founded the account meanwhile, or the token is no longer good: this one was never certified.
             return false;
         }
     }
+
+    /// <summary>The attempt of this code on this computer: a passphrase mistyped, or an answer lost, does not use the code up.</summary>
+    private byte[] AttemptFor(string serviceUrl, string code) => EnrolmentAttempt.LoadOrDraw(folders, serviceUrl, code, random);
 }

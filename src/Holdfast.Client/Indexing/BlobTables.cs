@@ -6,6 +6,7 @@ using Holdfast.Format.Blobs;
 using Holdfast.Format.Indexes;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client.Indexing;
 
@@ -18,8 +19,22 @@ internal static class BlobTables
     /// <summary>The blobs that were born in pack <paramref name="pack"/>, wherever its frames lie now; a pack that is gone is a damaged_object.</summary>
     public static async Task<List<TableRow>> ReadAsync(ObjectSource source, uint pack, GroupKeys group, CancellationToken cancellation)
     {
-        var tables = await source.ReadTablesAsync((await source.PlacesAsync(pack, cancellation))[0], cancellation);
-        return [.. Open(tables, pack, group).Select(row => new TableRow(new Address(pack, row.Frame), row))];
+        HoldfastException? damaged = null;
+        foreach (var place in await source.PlacesAsync(pack, cancellation))
+        {
+            try
+            {
+                var tables = await source.ReadTablesAsync(place, cancellation);
+                return [.. Open(tables, pack, group).Select(row => new TableRow(new Address(pack, row.Frame), row))];
+            }
+            catch (HoldfastException exception) when (Restoring.BlobReader.IsDamage(exception))
+            {
+                // Where its frames were moved to, the same table stands once more.
+                damaged ??= exception;
+            }
+        }
+
+        throw damaged!;
     }
 
     /// <summary>The blob table of the frames born in <paramref name="pack"/>: the pack's own, or the one in its origin record.</summary>
@@ -27,7 +42,12 @@ internal static class BlobTables
     {
         var (header, table, frames) = tables.Header.Kind == 1
             ? (tables.Header, tables.SealedBlobTable, tables.FrameTable.Frames.Count)
-            : tables.Origins.Where(origin => origin.Header.Number == pack).Select(origin => (origin.Header, origin.SealedBlobTable, origin.Frames.Frames.Count)).First();
+            : tables.Origins.Where(origin => origin.Header.Number == pack).Select(origin => (origin.Header, origin.SealedBlobTable, origin.Frames.Frames.Count)).FirstOrDefault();
+        if (header is null)
+        {
+            throw new HoldfastException(FailureTable.Tampered, $"Pack {tables.Header.Number}, which the service shows for pack {pack}, holds nothing of it.");
+        }
+
         return AccountView.Verified(() => BlobTable.Parse(ObjectSealer.OpenPadded(
             group.IndexKey, new SealContext(header.Account, header.Group, SealedType.BlobTable, new Address(pack, Address.BlobTableSlot)), table.Span), frames));
     }
@@ -44,7 +64,7 @@ internal static class BlobTables
             {
                 rows.AddRange(await ReadAsync(source, pack, group, cancellation));
             }
-            catch (Protocol.Failures.HoldfastException exception) when (Restoring.BlobReader.IsDamage(exception))
+            catch (HoldfastException exception) when (Restoring.BlobReader.IsDamage(exception))
             {
                 // What cannot be found for that is named when it is needed.
             }

@@ -31,7 +31,7 @@ internal static class IndexCache
         }
 
         var wanted = current.Select(summary => PathOf(folders, summary.Number)).ToHashSet();
-        foreach (var stale in Directory.EnumerateFiles(folder, "*.segment").Where(path => !wanted.Contains(path)))
+        foreach (var stale in Directory.EnumerateFiles(folder).Where(path => path.EndsWith(".segment", StringComparison.Ordinal) ? !wanted.Contains(path) : IsLeftover(path)))
         {
             File.Delete(stale);
         }
@@ -56,6 +56,9 @@ internal static class IndexCache
             return null;
         }
     }
+
+    /// <summary>What a command that was killed was writing; younger files may be another command's.</summary>
+    private static bool IsLeftover(string path) => TimeProvider.System.GetUtcNow() - File.GetLastWriteTimeUtc(path) > TimeSpan.FromDays(1);
 
     public static string PathOf(ComputerFolders folders, uint number) => Path.Combine(folders.Cache, "index", $"{number}.segment");
 }

@@ -17,9 +17,13 @@ internal sealed class BlobReader(FrameCache cache, IReadOnlyList<LocalSegment> s
 {
     private readonly ConcurrentBag<BlobHasher> _hashers = [];
     private readonly ConcurrentDictionary<Address, bool> _outside = new();
+    private readonly ConcurrentDictionary<Address, string> _damaged = new();
 
     /// <summary>Frames that were needed and that the snapshot's map does not name: the service may collect them at any time (format rule 15).</summary>
     public ICollection<Address> OutsideMap => _outside.Keys;
+
+    /// <summary>Frames that were damaged where another copy stood in, and why.</summary>
+    public IReadOnlyDictionary<Address, string> Damaged => _damaged;
 
     /// <summary>A blob's bytes, for as long as <paramref name="use"/> runs.</summary>
     public async ValueTask UseAsync(BlobId id, BlobType type, Action<ReadOnlySpan<byte>> use, CancellationToken cancellation)
@@ -31,7 +35,7 @@ internal sealed class BlobReader(FrameCache cache, IReadOnlyList<LocalSegment> s
             {
                 using var frame = await cache.TakeAsync(place.Frame, cancellation);
                 Use(id, type, place, frame.Bytes.Span, use);
-                if (!map.Contains(place.Frame))
+                if (damaged is null && !map.Contains(place.Frame))
                 {
                     _outside[place.Frame] = true;
                 }
@@ -42,6 +46,7 @@ internal sealed class BlobReader(FrameCache cache, IReadOnlyList<LocalSegment> s
             {
                 // Another copy may be whole.
                 damaged ??= exception;
+                _damaged[place.Frame] = exception.Message;
             }
         }
 

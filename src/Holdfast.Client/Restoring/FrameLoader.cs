@@ -88,13 +88,21 @@ internal sealed class FrameLoader(ObjectSource source, FrameKeys keys)
         {
             try
             {
-                var found = new List<(ReadGrant, PackTables)>();
+                var (found, damaged) = (new List<(ReadGrant, PackTables)>(), (HoldfastException?)null);
                 foreach (var place in await source.PlacesAsync(key, cancellation))
                 {
-                    found.Add((place, await source.ReadTablesAsync(place, cancellation)));
+                    try
+                    {
+                        found.Add((place, await source.ReadTablesAsync(place, cancellation)));
+                    }
+                    catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
+                    {
+                        // The frame may lie in another of them.
+                        damaged ??= exception;
+                    }
                 }
 
-                return found;
+                return found.Count > 0 || damaged is null ? found : throw damaged;
             }
             catch
             {

@@ -25,6 +25,8 @@ public enum DriveState
 /// <remarks>A thread of its own, because a drive that hangs must hold up nobody else. Thread-safe.</remarks>
 internal sealed class Drive : IDisposable
 {
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(1);
+
     private const string ExtentFolder = "ext";
     private const string ExtentSuffix = ".hfx";
 
@@ -78,16 +80,26 @@ internal sealed class Drive : IDisposable
 
         try
         {
-            Directory.CreateDirectory(System.IO.Path.Combine(path, ExtentFolder));
+            if (!Directory.Exists(System.IO.Path.Combine(path, ExtentFolder)))
+            {
+                Directory.CreateDirectory(System.IO.Path.Combine(path, ExtentFolder));
+            }
+
             using var root = DirectoryHandle.Open(path);
-            var file = root.OpenFile("lock"u8, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+            var file = OpenLock(root, out var isReadOnly);
             if (!PosixFile.TryLock(file))
             {
                 file.Dispose();
                 throw new HoldfastException(FailureTable.AlreadyRunning, $"Another process uses the drive {path}.");
             }
 
-            return new Drive(slot, path, mark, file, DirectoryHandle.Open(System.IO.Path.Combine(path, ExtentFolder)), null, report);
+            var drive = new Drive(slot, path, mark, file, DirectoryHandle.Open(System.IO.Path.Combine(path, ExtentFolder)), null, report);
+            if (isReadOnly)
+            {
+                drive.Suspect("its file system is read-only");
+            }
+
+            return drive;
         }
         catch (Exception exception) when (exception is PosixException or IOException or UnauthorizedAccessException)
         {
@@ -96,15 +108,34 @@ internal sealed class Drive : IDisposable
     }
 
     /// <summary>Runs something on this drive's thread, behind what was given to it before.</summary>
-    public Task RunAsync(Action work)
+    public async Task RunAsync(Action work) => await RunAsync(() =>
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        work();
+        return 0;
+    });
+
+    /// <summary>The same, for healing: a drive that takes longer than a minute is suspect, and whoever waited goes on.</summary>
+    public async Task RunWithinLimitAsync(Action work)
+    {
+        try
+        {
+            await RunAsync(work).WaitAsync(_limit);
+        }
+        catch (TimeoutException)
+        {
+            Suspect($"it did not answer within {_limit.TotalSeconds:0} s");
+            throw new PosixException("wait", Path, Errno.InputOutput);
+        }
+    }
+
+    public Task<T> RunAsync<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         _work.Add(() =>
         {
             try
             {
-                work();
-                done.SetResult();
+                done.SetResult(work());
             }
 #pragma warning disable CA1031 // Whatever it is, whoever waits gets it.
             catch (Exception exception)
@@ -162,9 +193,11 @@ internal sealed class Drive : IDisposable
     }
 
     /// <summary>The extent is synced and whole as far as it goes: it gets its name, durably.</summary>
-    public void PublishExtent(uint volume)
+    /// <param name="volume">Whose extent it is.</param>
+    /// <param name="replace">False for a new volume: what has the name already is somebody else's.</param>
+    public void PublishExtent(uint volume, bool replace)
     {
-        _extents!.Rename(UnpublishedNameOf(volume), _extents, NameOf(volume), replace: true);
+        _extents!.Rename(UnpublishedNameOf(volume), _extents, NameOf(volume), replace);
         _extents.Sync();
     }
 
@@ -193,6 +226,21 @@ internal sealed class Drive : IDisposable
         _work.CompleteAdding();
         _extents?.Dispose();
         _lock?.Dispose();
+    }
+
+    /// <summary>A disk that turned read-only is still read; its lock can be taken all the same.</summary>
+    private static SafeFileHandle OpenLock(DirectoryHandle root, out bool isReadOnly)
+    {
+        isReadOnly = false;
+        try
+        {
+            return root.OpenFile("lock"u8, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        }
+        catch (PosixException exception) when (exception.Error == Errno.ReadOnlyFileSystem)
+        {
+            isReadOnly = true;
+            return root.OpenFile("lock"u8, OpenFlags.ReadOnly);
+        }
     }
 
     private static byte[] NameOf(uint volume) => Encoding.ASCII.GetBytes(volume.ToString("x8", CultureInfo.InvariantCulture) + ExtentSuffix);

@@ -84,7 +84,16 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         using var only = await LockAsync(name, cancellation);
         if (_index.Find(name) is { } place)
         {
-            return HoldsSame(place, content.Span) ? PutOutcome.AlreadyThere : throw new HoldfastException(FailureTable.ObjectExists, $"{name} holds other bytes already.");
+            if (!HoldsSame(place, content.Span))
+            {
+                throw new HoldfastException(FailureTable.ObjectExists, $"{name} holds other bytes already.");
+            }
+
+            // What a crash left on fewer drives than a new object needs is not acknowledged as it is.
+            if (await _healer.IsProtectedAsync(place))
+            {
+                return PutOutcome.AlreadyThere;
+            }
         }
 
         var writer = content.Length >= VolumeLayout.CodedLengthMin ? _coded : _copies;
@@ -180,7 +189,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
 
     private ObjectPlace Require(ObjectName name) => _index.Find(name) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no object {name}.");
 
-    /// <summary>Compares every byte: what has rotted since it was written is given back first.</summary>
+    /// <summary>Compares every byte: what has rotted since it was written is given back first. What cannot be given back any more is compared by its checksum, and may be stored anew.</summary>
     private bool HoldsSame(ObjectPlace place, ReadOnlySpan<byte> content)
     {
         if (place.Length != content.Length)
@@ -188,6 +197,18 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
             return false;
         }
 
+        try
+        {
+            return HoldsSameBytes(place, content);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject)
+        {
+            return _reader.HashOf(place) is not { } hash || hash == System.IO.Hashing.XxHash128.HashToUInt128(content);
+        }
+    }
+
+    private bool HoldsSameBytes(ObjectPlace place, ReadOnlySpan<byte> content)
+    {
         var buffer = new byte[Math.Min(CompareLength, content.Length)];
         for (var at = 0; at < content.Length; at += buffer.Length)
         {

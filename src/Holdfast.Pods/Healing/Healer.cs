@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Locating;
@@ -30,13 +31,15 @@ internal sealed class Healer : IAsyncDisposable
     private static readonly TimeSpan _passLength = TimeSpan.FromDays(14);
 
     private static readonly TimeSpan _pace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _retryPause = TimeSpan.FromMinutes(10);
 
     private readonly DriveSet _set;
     private readonly PodIndex _index;
     private readonly VolumeRepair _repair;
     private readonly Traffic _traffic;
     private readonly TimeProvider _time;
-    private readonly Channel<(uint Volume, long Offset)> _repairs = Channel.CreateBounded<(uint, long)>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<ObjectPlace> _repairs = Channel.CreateBounded<ObjectPlace>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly ConcurrentDictionary<(uint, int), DateTimeOffset> _deferred = new();
     private readonly SemaphoreSlim _gate = new(1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task[] _loops;
@@ -52,7 +55,19 @@ internal sealed class Healer : IAsyncDisposable
     }
 
     /// <summary>A reader found a record damaged.</summary>
-    public void ReportBad(uint volume, long offset) => _repairs.Writer.TryWrite((volume, offset));
+    public void ReportBad(ObjectPlace place) => _repairs.Writer.TryWrite(place);
+
+    /// <summary>True if a stored record is whole on as many drives as a new one would have to be, if need be after repairing it.</summary>
+    public async Task<bool> IsProtectedAsync(ObjectPlace place)
+    {
+        if (_set.Volumes.Find(place.Volume) is not { } volume)
+        {
+            return false;
+        }
+
+        return _repair.CountWhole(volume, place.Offset, place.Sequence) >= _set.FloorOf(volume)
+            || (await _repair.TryRepairRecordAsync(volume, place.Offset, place.Sequence) && _repair.CountWhole(volume, place.Offset, place.Sequence) >= _set.FloorOf(volume));
+    }
 
     public RebuildStatus Rebuild()
     {
@@ -82,13 +97,24 @@ internal sealed class Healer : IAsyncDisposable
                 {
                     _index.Trust(volume.Id, shard);
                 }
+                else
+                {
+                    Defer(volume, shard);
+                }
             }
 
             for (var done = new HashSet<(uint, int)>(); Waiting().FirstOrDefault(item => !done.Contains((item.Volume.Id, item.Shard))) is { Volume: not null } next;)
             {
                 done.Add((next.Volume.Id, next.Shard));
                 _rebuildBegan ??= _time.GetUtcNow();
-                made += await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), _traffic.GiveWayAsync, cancellation) ? 1 : 0;
+                if (await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), _traffic.GiveWayAsync, cancellation))
+                {
+                    made++;
+                }
+                else
+                {
+                    Defer(next.Volume, next.Shard);
+                }
             }
 
             if (made > 0)
@@ -141,6 +167,11 @@ internal sealed class Healer : IAsyncDisposable
         from pair in missing.Zip(_set.Drives.Where(drive => drive.CanWrite && volume.ShardOn(drive.Slot) < 0))
         select (volume, pair.First, pair.Second);
 
+    /// <summary>What could not be done is tried again in a while, not every second.</summary>
+    private void Defer(Volume volume, int shard) => _deferred[(volume.Id, shard)] = _time.GetUtcNow() + _retryPause;
+
+    private bool IsDue(Volume volume, int shard) => !_deferred.TryGetValue((volume.Id, shard), out var until) || _time.GetUtcNow() >= until;
+
     /// <summary>Extents that may lack something, on drives that can be written to.</summary>
     private IEnumerable<(Volume Volume, int Shard)> Doubtful() =>
         from item in _index.Doubtful()
@@ -150,14 +181,23 @@ internal sealed class Healer : IAsyncDisposable
 
     private async Task RepairAsync()
     {
-        var seen = new HashSet<(uint, long)>();
-        await foreach (var (id, offset) in _repairs.Reader.ReadAllAsync(_stop.Token))
+        await foreach (var place in _repairs.Reader.ReadAllAsync(_stop.Token))
         {
-            if (_set.Volumes.Find(id) is { } volume && seen.Add((id, offset)))
+            await GuardAsync(async () =>
             {
-                await _repair.TryRepairRecordAsync(volume, offset);
-                seen.Remove((id, offset));
-            }
+                await _gate.WaitAsync(_stop.Token);
+                try
+                {
+                    if (_set.Volumes.Find(place.Volume) is { } volume)
+                    {
+                        await _repair.TryRepairRecordAsync(volume, place.Offset, place.Sequence);
+                    }
+                }
+                finally
+                {
+                    _gate.Release();
+                }
+            });
         }
     }
 
@@ -167,17 +207,40 @@ internal sealed class Healer : IAsyncDisposable
         var next = _time.GetUtcNow();
         while (await pace.WaitForNextTickAsync(_stop.Token))
         {
-            if (Waiting().Any() || Doubtful().Any())
+            await GuardAsync(async () =>
             {
-                await RebuildAllAsync(_stop.Token);
-            }
+                if (Waiting().Any(item => IsDue(item.Volume, item.Shard)) || Doubtful().Any(item => IsDue(item.Volume, item.Shard)))
+                {
+                    await RebuildAllAsync(_stop.Token);
+                }
 
-            var volumes = _set.Volumes.All.Where(volume => volume.IsSealed).ToList();
-            if (volumes.Count > 0 && _time.GetUtcNow() >= next)
-            {
-                await ScrubNextAsync(volumes, _stop.Token);
-                next = _time.GetUtcNow() + (_passLength / (volumes.Count + 1));
-            }
+                var volumes = _set.Volumes.All.Where(volume => volume.IsSealed).ToList();
+                if (volumes.Count > 0 && _time.GetUtcNow() >= next)
+                {
+                    next = _time.GetUtcNow() + (_passLength / (volumes.Count + 1));
+                    await ScrubNextAsync(volumes, _stop.Token);
+                }
+            });
+        }
+    }
+
+    /// <summary>Whatever happens to one piece of work, the next is done all the same.</summary>
+    private async Task GuardAsync(Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            throw;
+        }
+#pragma warning disable CA1031 // The edge of a background loop: the operator hears of it, and the loop goes on.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            _set.Report("healing_failed", exception.Message);
+            await Task.Delay(_pace, _time, _stop.Token);
         }
     }
 
@@ -202,7 +265,20 @@ internal sealed class Healer : IAsyncDisposable
 
     private async Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation)
     {
-        var bad = new SortedSet<long>();
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            await ScrubVolumeAloneAsync(volume, cancellation);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async Task ScrubVolumeAloneAsync(Volume volume, CancellationToken cancellation)
+    {
+        var bad = new SortedDictionary<long, ulong>();
         for (var shard = 0; shard < volume.Code.Total; shard++)
         {
             if (volume.ReadableDrive(shard, _set.Drives) is not { } drive)
@@ -210,15 +286,25 @@ internal sealed class Healer : IAsyncDisposable
                 continue;
             }
 
-            using var extent = ExtentReader.TryOpen(drive, volume, shard);
+            using var extent = ExtentReader.TryOpen(drive, volume.Id, out var isGone);
             if (extent is null)
             {
-                // Its header is gone: no reader uses it, and it is made again as a whole.
-                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable header; it is rebuilt");
                 Interlocked.Increment(ref _recordsBad);
-                volume.Place(shard, -1);
+                if (isGone)
+                {
+                    // No reader uses it, and it is made again as a whole.
+                    _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable header; it is rebuilt");
+                    volume.Place(shard, -1);
+                }
+                else
+                {
+                    drive.Suspect($"{drive.Describe(volume.Id)} cannot be read");
+                }
+
                 continue;
             }
+
+            extent.DropCache();
 
             if (extent.TryReadContents() is not { } rows)
             {
@@ -234,17 +320,17 @@ internal sealed class Healer : IAsyncDisposable
                 extent.DropCache(row.Offset, row.RecordLength);
                 if (extent.TryReadRecord(row.Offset) is not { } record || record.Sequence != row.Sequence || extent.TryReadShard(record, row.Offset) is null)
                 {
-                    bad.Add(row.Offset);
+                    bad[row.Offset] = row.Sequence;
                 }
 
                 Interlocked.Add(ref _scrubbedBytes, row.RecordLength);
             }
         }
 
-        foreach (var offset in bad)
+        foreach (var (offset, sequence) in bad)
         {
             Interlocked.Increment(ref _recordsBad);
-            await _repair.TryRepairRecordAsync(volume, offset);
+            await _repair.TryRepairRecordAsync(volume, offset, sequence);
         }
     }
 

@@ -58,6 +58,23 @@ internal sealed class PodIndex : IDisposable
         }
     }
 
+    /// <summary>A volume that is about to be made: its number is taken, whatever becomes of it.</summary>
+    public void Reserve(uint volume, Guid generation)
+    {
+        lock (_lock)
+        {
+            Execute(_writer, null, "INSERT INTO volumes (volume, known_to, sealed, generation) VALUES (@volume, 0, 0, @generation) ON CONFLICT (volume) DO UPDATE SET known_to = 0, sealed = 0, doubtful = 0, generation = @generation",
+                ("@volume", (long)volume), ("@generation", generation.ToByteArray()));
+        }
+    }
+
+    /// <summary>The generation that a volume was made with; null if it is not known.</summary>
+    public Guid? GenerationOf(uint volume) => Read("SELECT generation FROM volumes WHERE volume = @volume AND generation IS NOT NULL",
+        reader => (Guid?)new Guid((byte[])reader.GetValue(0)), ("@volume", (long)volume)).FirstOrDefault();
+
+    /// <summary>The highest number that any volume had.</summary>
+    public uint LastVolume => (uint)Read("SELECT coalesce(max(volume), 0) FROM volumes", reader => reader.GetInt64(0)).First();
+
     /// <summary>How far a volume is known, and whether it is sealed; null if it is not known at all.</summary>
     public (long KnownTo, bool IsSealed)? Volume(uint volume) => Read("SELECT known_to, sealed FROM volumes WHERE volume = @volume",
         reader => ((long, bool)?)(reader.GetInt64(0), reader.GetInt64(1) != 0), ("@volume", (long)volume)).FirstOrDefault();
@@ -148,7 +165,7 @@ internal sealed class PodIndex : IDisposable
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
                     CREATE TABLE objects (account BLOB, space INTEGER, name INTEGER, volume INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, sequence INTEGER NOT NULL,
                         condemned_at INTEGER, PRIMARY KEY (account, space, name)) WITHOUT ROWID;
-                    CREATE TABLE volumes (volume INTEGER PRIMARY KEY, known_to INTEGER NOT NULL, sealed INTEGER NOT NULL, doubtful INTEGER NOT NULL DEFAULT 0);
+                    CREATE TABLE volumes (volume INTEGER PRIMARY KEY, known_to INTEGER NOT NULL, sealed INTEGER NOT NULL, doubtful INTEGER NOT NULL DEFAULT 0, generation BLOB);
                     INSERT INTO meta VALUES ('set', '{set}'), ('sequence', 0);
                     PRAGMA user_version = {SchemaVersion};
                     COMMIT;

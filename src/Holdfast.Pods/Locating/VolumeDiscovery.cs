@@ -16,42 +16,39 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
     /// <summary>A torn piece is at most a batch long: beyond this nothing can follow it.</summary>
     private const long GapMax = 256 << 20;
 
+    /// <summary>More than any batch leaves on one drive: what lies before that was synced long before the end.</summary>
+    private const long VerifiedAgain = 64 << 20;
+
     public async Task RunAsync()
     {
-        foreach (var drive in set.Drives.Where(drive => drive.CanWrite))
-        {
-            drive.DropUnpublished();
-        }
-
         FindVolumes();
+        set.Volumes.Saw(index.LastVolume);
         set.SawSequence(index.LastSequence);
 
-        // Objects first, marks in their order behind them: a mark may lie in an older volume than what it marks.
+        // Objects first, marks in their order behind them: a mark may lie in an older volume than what it marks. How far a volume is known is told last.
         var marks = new List<(uint Volume, ContentsRow Row)>();
-        var open = new List<(Volume Volume, long End, List<ContentsRow> Rows)>();
+        var found = new List<FoundVolume>();
         foreach (var volume in set.Volumes.All)
         {
+            if (index.GenerationOf(volume.Id) is { } generation && generation != volume.Generation)
+            {
+                index.Reserve(volume.Id, volume.Generation);
+            }
+
             var known = index.Volume(volume.Id);
             if (known is { IsSealed: true })
             {
+                Unsealed(volume).ForEach(shard => index.Doubt(volume.Id, shard));
                 volume.IsSealed = true;
                 continue;
             }
 
-            var contents = ReadContents(volume);
-            volume.IsSealed = contents is not null;
-            var (rows, end, torn) = contents is not null ? (contents, known?.KnownTo ?? 0, Unsealed(volume).ToHashSet()) : Walk(volume);
-            marks.AddRange(rows.Where(row => row.Type is not RecordType.Object).Select(row => (volume.Id, row)));
-            index.Add(volume.Id, rows.Where(row => row.Type is RecordType.Object), end, volume.IsSealed && rows.All(row => row.Type is RecordType.Object));
-            foreach (var shard in torn)
-            {
-                index.Doubt(volume.Id, shard);
-            }
-
-            if (!volume.IsSealed)
-            {
-                open.Add((volume, end, rows));
-            }
+            var knownTo = known?.KnownTo ?? 0;
+            var state = ReadContents(volume) is { } contents ? new FoundVolume(volume, contents, EndOf(contents), [.. Unsealed(volume)], IsSealed: true, IsCertain: true) : Walk(volume, knownTo);
+            found.Add(state);
+            var fresh = state.Rows.Where(row => row.Offset >= knownTo).ToList();
+            marks.AddRange(fresh.Where(row => row.Type is not RecordType.Object).Select(row => (volume.Id, row)));
+            index.Add(volume.Id, fresh.Where(row => row.Type is RecordType.Object), knownTo, isSealed: false);
         }
 
         foreach (var (volume, row) in marks.OrderBy(mark => mark.Row.Sequence))
@@ -60,30 +57,43 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
         }
 
         set.SawSequence(index.LastSequence);
-        foreach (var (volume, end, rows) in open)
+        foreach (var state in found)
         {
-            await SealAsync(volume, end, rows);
-        }
+            foreach (var shard in state.Torn)
+            {
+                index.Doubt(state.Volume.Id, shard);
+            }
 
-        foreach (var volume in set.Volumes.All)
-        {
-            index.Add(volume.Id, [], index.Volume(volume.Id)!.Value.KnownTo, isSealed: true);
+            // With drives absent that may hold what is missing here, nothing is decided: it is looked through again when they are back.
+            state.Volume.IsSealed = state.IsSealed || (state.IsCertain && await TrySealAsync(state));
+            index.Add(state.Volume.Id, [], state.IsCertain ? EndOf(state.Rows) : index.Volume(state.Volume.Id)!.Value.KnownTo, state.Volume.IsSealed);
         }
     }
+
+    /// <summary>What was found in a volume that the index did not know as sealed.</summary>
+    private sealed record FoundVolume(Volume Volume, List<ContentsRow> Rows, long End, List<int> Torn, bool IsSealed, bool IsCertain);
+
+    private static long EndOf(List<ContentsRow> rows) => rows.Count == 0 ? VolumeLayout.FirstRecord : rows.Max(row => row.Offset + row.RecordLength);
 
     private void FindVolumes()
     {
         var found = new Dictionary<uint, List<(Drive Drive, ExtentHeader Header)>>();
         foreach (var drive in set.Drives.Where(drive => drive.CanRead))
         {
-            foreach (var id in drive.Volumes())
+            foreach (var id in ListVolumes(drive))
             {
+                set.Volumes.Saw(id);
                 try
                 {
-                    using var extent = ExtentReader.TryOpen(drive, id);
+                    using var extent = ExtentReader.TryOpen(drive, id, out var isGone);
                     if (extent is not null && extent.Header.Set == set.Id)
                     {
                         (found.TryGetValue(id, out var extents) ? extents : found[id] = []).Add((drive, extent.Header));
+                    }
+                    else if (extent is null && !isGone)
+                    {
+                        // It may be whole: nothing may be written in its place.
+                        drive.Suspect($"{drive.Describe(id)} cannot be read");
                     }
                     else
                     {
@@ -99,16 +109,45 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
 
         foreach (var (id, extents) in found)
         {
-            // Two attempts at one volume are never mixed: the one that more drives have counts.
-            var generation = extents.GroupBy(extent => extent.Header.Generation).MaxBy(group => group.Count())!;
+            // Two attempts at one volume are never mixed: the one that the index knows counts, or else the one that more drives have; the other is kept and reported.
+            var generations = extents.GroupBy(extent => extent.Header.Generation).ToList();
+            var known = index.GenerationOf(id);
+            var generation = generations.FirstOrDefault(group => group.Key == known) ?? generations.MaxBy(group => group.Count())!;
+            if (generations.Count > 1)
+            {
+                set.Report("generation_conflict", $"volume {id:x8} was made twice; the extents on drives {string.Join(", ", extents.Where(extent => extent.Header.Generation != generation.Key).Select(extent => extent.Drive.Slot))} are not used, and are kept");
+            }
+
             var header = generation.First().Header;
-            var volume = new Volume(id, header.Kind, header.Generation, header.Data, header.Parity);
+            var volume = new Volume(id, header.Kind, header.Generation, header.Data, header.Parity)
+            {
+                MadeShards = header.Slots.Select((slot, shard) => slot == ExtentHeader.NoSlot ? 0u : 1u << shard).Aggregate(0u, (bits, bit) => bits | bit),
+            };
             foreach (var (drive, own) in generation.Where(extent => extent.Header.Data == header.Data && extent.Header.Parity == header.Parity))
             {
                 volume.Place(own.Shard, drive.Slot);
             }
 
             set.Volumes.Add(volume);
+        }
+    }
+
+    /// <summary>A drive that cannot even be listed must not keep the others from being read.</summary>
+    private static IReadOnlyList<uint> ListVolumes(Drive drive)
+    {
+        try
+        {
+            if (drive.CanWrite)
+            {
+                drive.DropUnpublished();
+            }
+
+            return drive.Volumes();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            drive.Suspect(exception.Message);
+            return [];
         }
     }
 
@@ -130,29 +169,37 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
     }
 
     /// <summary>Extents of a sealed volume that have no seal themselves may lack something.</summary>
-    private IEnumerable<int> Unsealed(Volume volume)
+    private List<int> Unsealed(Volume volume)
     {
+        var unsealed = new List<int>();
         for (var shard = 0; shard < volume.Code.Total; shard++)
         {
             if (volume.ReadableDrive(shard, set.Drives) is { } drive)
             {
                 using var extent = ExtentReader.TryOpen(drive, volume, shard);
-                if (extent?.TryReadContents() is null)
+                if (extent?.HasSeal() != true)
                 {
-                    yield return shard;
+                    unsealed.Add(shard);
                 }
             }
         }
+
+        return unsealed;
     }
 
-    /// <summary>Every record of a volume that enough drives hold whole, where the last ends, and which shards lack some of them. What the index knows already was durable before it was told.</summary>
-    private (List<ContentsRow> Rows, long End, HashSet<int> Torn) Walk(Volume volume)
+    /// <summary>Every record of a volume that enough drives hold whole, where the last ends, and which shards lack some of them. What was known well before the end was durable before it was told.</summary>
+    private FoundVolume Walk(Volume volume, long knownTo)
     {
         var extents = Enumerable.Range(0, volume.Code.Total).Select(shard => volume.ReadableDrive(shard, set.Drives) is { } drive ? ExtentReader.TryOpen(drive, volume, shard) : null).ToArray();
         try
         {
-            var (rows, torn) = (new List<ContentsRow>(), new HashSet<int>());
-            var knownTo = index.Volume(volume.Id)?.KnownTo ?? 0;
+            foreach (var extent in extents)
+            {
+                extent?.DropCache();
+            }
+
+            var (rows, torn, isCertain) = (new List<ContentsRow>(), new HashSet<int>(), true);
+            var absent = Enumerable.Range(0, extents.Length).Count(shard => extents[shard] is null && (volume.MadeShards & (1u << shard)) != 0);
             var (at, end, longest) = ((long)VolumeLayout.FirstRecord, (long)VolumeLayout.FirstRecord, extents.Max(extent => extent?.Length ?? 0));
             while (at < longest && at - end <= GapMax)
             {
@@ -164,12 +211,14 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
                     continue;
                 }
 
-                var isKnown = at + any.RecordLength <= knownTo;
+                var isKnown = at + any.RecordLength <= knownTo - VerifiedAgain;
                 var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.TryReadShard(records[shard]!, at) is not null)).ToHashSet();
-                if (whole.Count >= volume.Code.Data)
+                var isKept = whole.Count >= volume.Code.Data || at < knownTo || whole.Count + absent >= volume.Code.Data;
+                isCertain &= whole.Count >= volume.Code.Data || whole.Count + absent < volume.Code.Data;
+                if (isKept)
                 {
                     rows.Add(ContentsRow.Of(any, at));
-                    torn.UnionWith(Enumerable.Range(0, records.Length).Where(shard => volume.SlotOf(shard) >= 0 && !whole.Contains(shard)));
+                    torn.UnionWith(Enumerable.Range(0, records.Length).Where(shard => extents[shard] is not null && !whole.Contains(shard)));
                 }
                 else
                 {
@@ -180,7 +229,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
                 end = at += any.RecordLength;
             }
 
-            return (rows, Math.Max(end, longest), torn);
+            return new FoundVolume(volume, rows, Math.Max(end, longest), [.. torn], IsSealed: false, isCertain);
         }
         finally
         {
@@ -191,10 +240,12 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
         }
     }
 
-    private async Task SealAsync(Volume volume, long end, IReadOnlyList<ContentsRow> rows)
+    /// <summary>Seals what is whole; the rest is mended first. True if enough drives have the seal.</summary>
+    private async Task<bool> TrySealAsync(FoundVolume state)
     {
-        var sequence = set.NextSequence();
-        end = (end + VolumeLayout.Alignment - 1) / VolumeLayout.Alignment * VolumeLayout.Alignment;
+        var (volume, sequence) = (state.Volume, set.NextSequence());
+        var end = (state.End + VolumeLayout.Alignment - 1) / VolumeLayout.Alignment * VolumeLayout.Alignment;
+        var (seals, placed) = (0, 0);
         for (var shard = 0; shard < volume.Code.Total; shard++)
         {
             if (volume.SlotOf(shard) is var slot && (slot < 0 || !set.Drives[slot].CanWrite))
@@ -202,14 +253,21 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
                 continue;
             }
 
+            placed++;
+            if (state.Torn.Contains(shard))
+            {
+                continue;
+            }
+
             var (drive, own) = (set.Drives[slot], shard);
             try
             {
-                await drive.RunAsync(() =>
+                await drive.RunWithinLimitAsync(() =>
                 {
                     using var file = drive.OpenExtent(volume.Id, forWriting: true);
-                    OpenVolume.SealExtent(file, drive.Describe(volume.Id), OpenVolume.ContentsRecord(volume, own, rows, sequence, time.GetUtcNow()), end, volume.Generation);
+                    OpenVolume.SealExtent(file, drive.Describe(volume.Id), OpenVolume.ContentsRecord(volume, own, state.Rows, sequence, time.GetUtcNow()), end, volume.Generation);
                 });
+                seals++;
             }
             catch (Posix.PosixException exception)
             {
@@ -218,6 +276,6 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             }
         }
 
-        volume.IsSealed = true;
+        return seals >= Math.Min(placed, volume.Code.Parity + 1) && seals > 0;
     }
 }

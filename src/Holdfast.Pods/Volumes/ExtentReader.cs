@@ -21,13 +21,17 @@ internal sealed class ExtentReader : IDisposable
 
     public long Length { get; }
 
-    /// <summary>Opens an extent; null if there is none, or its header is torn. One of a newer layout is a <see cref="Format.MalformedObjectException"/>.</summary>
-    public static ExtentReader? TryOpen(Drive drive, uint volume)
+    /// <summary>Opens an extent; null if there is none, if its header is torn, or if the drive cannot read it. One of a newer layout is a <see cref="Format.MalformedObjectException"/>.</summary>
+    public static ExtentReader? TryOpen(Drive drive, uint volume) => TryOpen(drive, volume, out _);
+
+    /// <summary>The same, saying which: gone is only what is certainly not there, or has no header; a drive that cannot read now may read later.</summary>
+    public static ExtentReader? TryOpen(Drive drive, uint volume, out bool isGone)
     {
-        var opened = TryOpen(() => drive.OpenExtent(volume), drive.Describe(volume));
+        var opened = TryOpen(() => drive.OpenExtent(volume), drive.Describe(volume), out isGone);
         if (opened is not null && opened.Header.Volume != volume)
         {
             opened.Dispose();
+            isGone = true;
             return null;
         }
 
@@ -39,11 +43,12 @@ internal sealed class ExtentReader : IDisposable
     {
         using var directory = DirectoryHandle.Open(Path.GetDirectoryName(Path.GetFullPath(path))!);
         return directory.OpenFile(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)), OpenFlags.ReadOnly);
-    }, path);
+    }, path, out _);
 
-    private static ExtentReader? TryOpen(Func<SafeFileHandle> open, string path)
+    private static ExtentReader? TryOpen(Func<SafeFileHandle> open, string path, out bool isGone)
     {
         SafeFileHandle? file = null;
+        isGone = true;
         try
         {
             file = open();
@@ -51,13 +56,18 @@ internal sealed class ExtentReader : IDisposable
             if (PosixFile.ReadFull(file, block, 0, path) == block.Length)
             {
                 var opened = new ExtentReader(file, path, ExtentHeader.Parse(block));
-                file = null;
+                (file, isGone) = (null, false);
                 return opened;
             }
 
             return null;
         }
-        catch (Exception exception) when (exception is PosixException || exception is Format.MalformedObjectException { IsNewer: false })
+        catch (PosixException exception)
+        {
+            isGone = exception.Error == Errno.NoEntry;
+            return null;
+        }
+        catch (Format.MalformedObjectException exception) when (!exception.IsNewer)
         {
             return null;
         }
@@ -129,6 +139,13 @@ internal sealed class ExtentReader : IDisposable
         return TryReadBlocks(record, offset, 0, shard) ? shard : null;
     }
 
+    /// <summary>True if the extent's last block is its seal.</summary>
+    public bool HasSeal()
+    {
+        var block = new byte[VolumeLayout.Alignment];
+        return Length >= 3 * VolumeLayout.Alignment && TryRead(block, Length - block.Length) == block.Length && Seal.TryParse(block, Header.Generation) is not null;
+    }
+
     /// <summary>The contents of a sealed extent, or null if it is not sealed or they are not whole.</summary>
     public List<ContentsRow>? TryReadContents()
     {
@@ -141,6 +158,9 @@ internal sealed class ExtentReader : IDisposable
 
         return ContentsRow.Parse(contents);
     }
+
+    /// <summary>What is read next comes from the disk: after a failed sync the page cache holds bytes that the disk does not.</summary>
+    public void DropCache() => DropCache(0, 0);
 
     public void DropCache(long offset, long length) => PosixFile.DropCache(_file, offset, length);
 

@@ -8,7 +8,7 @@ namespace Holdfast.Pods.Volumes;
 
 /// <summary>Reads objects out of volumes: straight from the drives that hold the bytes; what is lost or rotten is computed from the other shards.</summary>
 /// <remarks>A block that is bad is reported, to be repaired. Thread-safe.</remarks>
-internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap volumes, Action<uint, long> reportBad)
+internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap volumes, Action<ObjectPlace> reportBad)
 {
     /// <summary>Fills <paramref name="destination"/> with the object's bytes from <paramref name="offset"/>, verified; what cannot be given back is the failure damaged_object.</summary>
     public void Read(ObjectPlace place, long offset, Span<byte> destination)
@@ -19,7 +19,7 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         }
 
         var volume = volumes.Find(place.Volume) ?? throw Damaged(place, $"volume {place.Volume:x8} is on no drive");
-        using var shards = new ShardSet(drives, volume, place.Offset);
+        using var shards = new ShardSet(drives, volume, place.Offset, place.Sequence);
         var code = volume.Code;
         var shardLength = code.ShardLength(place.Length);
         var isBad = false;
@@ -44,8 +44,20 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
 
         if (isBad)
         {
-            reportBad(place.Volume, place.Offset);
+            reportBad(place);
         }
+    }
+
+    /// <summary>The checksum of a whole object as any drive has it, or null if none has.</summary>
+    public UInt128? HashOf(ObjectPlace place)
+    {
+        if (volumes.Find(place.Volume) is not { } volume)
+        {
+            return null;
+        }
+
+        using var shards = new ShardSet(drives, volume, place.Offset, place.Sequence);
+        return shards.AnyRecord()?.ObjectHash;
     }
 
     /// <summary>A block of a shard, and which of its bytes are wanted.</summary>

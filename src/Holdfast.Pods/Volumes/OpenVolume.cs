@@ -19,9 +19,9 @@ internal sealed class OpenVolume(Volume volume, SafeFileHandle?[] extents, long 
     public IEnumerable<(int Shard, int Slot, SafeFileHandle File)> Extents =>
         from shard in Enumerable.Range(0, extents.Length) where extents[shard] is not null select (shard, volume.SlotOf(shard), extents[shard]!);
 
-    /// <summary>True if a record of this length fits, and the contents and the seal behind it.</summary>
-    public bool HasRoomFor(long recordLength) =>
-        End + recordLength + RecordHeader.RecordLengthOf((_rows.Count + 1) * ContentsRow.Size) + VolumeLayout.Alignment <= extentLength;
+    /// <summary>True if records of this length fit, and the contents and the seal behind them.</summary>
+    public bool HasRoomFor(long length, int records) =>
+        End + length + RecordHeader.RecordLengthOf((_rows.Count + records) * ContentsRow.Size) + VolumeLayout.Alignment <= extentLength;
 
     /// <summary>Takes the room of records that are written now.</summary>
     public void Advance(IEnumerable<ContentsRow> rows, long length)

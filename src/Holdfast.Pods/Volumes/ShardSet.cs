@@ -3,7 +3,12 @@ using Holdfast.Pods.Drives;
 namespace Holdfast.Pods.Volumes;
 
 /// <summary>The shards of one record, opened as they are needed. Not thread-safe.</summary>
-internal sealed class ShardSet(IReadOnlyList<Drive> drives, Volume volume, long offset) : IDisposable
+/// <param name="drives">The set's drives.</param>
+/// <param name="volume">The volume.</param>
+/// <param name="offset">Where the record begins.</param>
+/// <param name="sequence">The record that is meant: another one there is as good as none.</param>
+/// <param name="fromDisk">Reads past the page cache: for who decides whether a drive has it.</param>
+internal sealed class ShardSet(IReadOnlyList<Drive> drives, Volume volume, long offset, ulong sequence, bool fromDisk = false) : IDisposable
 {
     private readonly (ExtentReader? Extent, RecordHeader? Record, bool IsOpened)[] _shards = new (ExtentReader?, RecordHeader?, bool)[volume.Code.Total];
 
@@ -40,7 +45,13 @@ internal sealed class ShardSet(IReadOnlyList<Drive> drives, Volume volume, long 
         if (!_shards[shard].IsOpened)
         {
             var extent = volume.ReadableDrive(shard, drives) is { } drive ? ExtentReader.TryOpen(drive, volume, shard) : null;
-            _shards[shard] = (extent, extent?.TryReadRecord(offset), true);
+            if (fromDisk)
+            {
+                extent?.DropCache();
+            }
+
+            var record = extent?.TryReadRecord(offset);
+            _shards[shard] = (extent, record?.Sequence == sequence ? record : null, true);
         }
 
         return (_shards[shard].Extent, _shards[shard].Record);

@@ -19,6 +19,9 @@ internal sealed class VolumeMap
         InterlockedMax(volume.Id);
     }
 
+    /// <summary>A number that some volume has or had, wherever that was seen.</summary>
+    public void Saw(uint id) => InterlockedMax(id);
+
     /// <summary>A number that no volume had.</summary>
     public uint NextId() => (uint)Interlocked.Increment(ref _last);
 

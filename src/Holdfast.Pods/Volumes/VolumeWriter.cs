@@ -115,7 +115,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
         for (var attempts = 0; batch.Count > 0;)
         {
             var length = RecordLength(batch[0]);
-            if (_current?.HasRoomFor(length) == false)
+            if (_current?.HasRoomFor(length, 1) == false)
             {
                 await CloseAsync();
             }
@@ -139,7 +139,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
         for (var count = 0; count < batch.Count; count++)
         {
             length += RecordLength(batch[count]);
-            if (count > 0 && !volume.HasRoomFor(length))
+            if (count > 0 && !volume.HasRoomFor(length, count + 1))
             {
                 return count;
             }
@@ -171,10 +171,12 @@ internal sealed class VolumeWriter : IAsyncDisposable
         }
 
         var end = open.End;
-        var writes = open.Extents.Select(extent => (Drive: _set.Drives[extent.Slot], Task: WriteAsync(_set.Drives[extent.Slot], extent.File, open.Volume.Id, stripe.Piece(extent.Shard), end))).ToList();
+        var extents = open.Extents.Where(extent => _set.Drives[extent.Slot].CanWrite).ToList();
+        var isShort = extents.Count < open.Extents.Count();
+        var writes = extents.Select(extent => (Drive: _set.Drives[extent.Slot], Task: WriteAsync(_set.Drives[extent.Slot], extent.File, open.Volume.Id, stripe.Piece(extent.Shard), end))).ToList();
         _ = Task.WhenAll(writes.Select(write => write.Task)).ContinueWith(_ => ReturnMemory(memory), TaskScheduler.Default);
-        var succeeded = await WaitForEnoughAsync(writes, FloorOf(open.Volume));
-        var isAcknowledged = succeeded >= FloorOf(open.Volume);
+        var succeeded = await WaitForEnoughAsync(writes, _set.FloorOf(open.Volume));
+        var isAcknowledged = succeeded >= _set.FloorOf(open.Volume);
         if (isAcknowledged)
         {
             open.Advance(rows, length);
@@ -189,7 +191,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
             open.Skip(length);
         }
 
-        if (succeeded < writes.Count)
+        if (succeeded < writes.Count || isShort)
         {
             await CloseAsync();
         }
@@ -204,7 +206,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
     });
 
     /// <summary>Waits until all drives are done, or enough are and the others had their two seconds; how many succeeded. Whoever failed or did not answer is suspect.</summary>
-    private async Task<int> WaitForEnoughAsync(IReadOnlyList<(Drive Drive, Task Task)> writes, int floor)
+    private async Task<int> WaitForEnoughAsync(IReadOnlyList<(Drive Drive, Task Task)> writes, int floor, bool isFullSuspect = true)
     {
         var waiting = writes.ToList();
         var succeeded = 0;
@@ -227,7 +229,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
                 {
                     succeeded++;
                 }
-                else
+                else if (isFullSuspect || task.Exception!.InnerException is not PosixException { IsFull: true })
                 {
                     drive.Suspect(task.Exception!.InnerException!.Message);
                 }
@@ -243,9 +245,6 @@ internal sealed class VolumeWriter : IAsyncDisposable
         await stop.CancelAsync();
         return succeeded;
     }
-
-    /// <summary>Coded: all but one of the set. Copies: every one that was placed.</summary>
-    private int FloorOf(Volume volume) => volume.Kind == VolumeKind.Coded ? _set.WriteFloor : volume.Code.Total - volume.MissingShards().Count();
 
     private async Task CloseAsync()
     {
@@ -265,14 +264,18 @@ internal sealed class VolumeWriter : IAsyncDisposable
         }).ToList();
         await WaitForEnoughAsync(seals.ConvertAll(seal => (seal.drive, seal.Task)), seals.Count);
         var whole = seals.Where(seal => seal.Task.IsCompletedSuccessfully).Select(seal => seal.Shard).ToHashSet();
-        _index.Add(open.Volume.Id, [], open.End, isSealed: true);
+
+        // Enough drives must have the contents for them to survive what the code survives; else the next start looks through the records themselves.
+        var placed = open.Volume.Code.Total - open.Volume.MissingShards().Count();
+        var isSealed = whole.Count >= Math.Min(placed, open.Volume.Code.Parity + 1);
+        _index.Add(open.Volume.Id, [], open.End, isSealed);
 
         foreach (var shard in Enumerable.Range(0, open.Volume.Code.Total).Where(shard => open.Volume.SlotOf(shard) >= 0 && !whole.Contains(shard)))
         {
             _index.Doubt(open.Volume.Id, shard);
         }
 
-        open.Volume.IsSealed = true;
+        open.Volume.IsSealed = isSealed;
         open.Dispose();
     }
 
@@ -298,35 +301,46 @@ internal sealed class VolumeWriter : IAsyncDisposable
     {
         var (data, parity) = CodeOfKind();
         var volume = new Volume(_set.Volumes.NextId(), _options.Kind, Guid.NewGuid(), data, parity);
-        var chosen = ChooseDrives(volume);
+        _index.Reserve(volume.Id, volume.Generation);
+        var made = ChooseDrives(volume).Select(choice => (Drive: _set.Drives[choice.Slot], choice.Shard, Task: _set.Drives[choice.Slot].RunAsync(() => _set.Drives[choice.Slot].CreateExtent(volume.Id, extentLength)))).ToList();
+        await WaitForEnoughAsync(made.ConvertAll(item => (item.Drive, (Task)item.Task)), made.Count, isFullSuspect: false);
         var files = new SafeFileHandle?[volume.Code.Total];
-        var made = chosen.Select(choice => (_set.Drives[choice.Slot], Task: _set.Drives[choice.Slot].RunAsync(() => files[choice.Shard] = _set.Drives[choice.Slot].CreateExtent(volume.Id, extentLength)), choice.Shard, choice.Slot)).ToList();
-        await Task.WhenAll(made.Select(item => item.Task)).ContinueWith(_ => { }, TaskScheduler.Default);
-        var full = made.Select(item => item.Task.Exception?.InnerException).OfType<PosixException>().FirstOrDefault(exception => exception.IsFull);
-        foreach (var (drive, task, _, _) in made.Where(item => item.Task.Exception?.InnerException is PosixException { IsFull: false }))
+        foreach (var (drive, shard, task) in made)
         {
-            drive.Suspect(task.Exception!.InnerException!.Message);
+            if (task.IsCompletedSuccessfully)
+            {
+                files[shard] = await task;
+                volume.Place(shard, drive.Slot);
+            }
+            else
+            {
+                // Whenever it comes, nobody waits for it any more.
+                _ = task.ContinueWith(late => late.IsCompletedSuccessfully ? DisposeLateAsync(late) : Task.CompletedTask, TaskScheduler.Default);
+            }
         }
 
-        foreach (var (_, task, shard, slot) in made.Where(item => item.Task.IsCompletedSuccessfully))
-        {
-            volume.Place(shard, slot);
-        }
-
-        if (full is not null || volume.Code.Total - volume.MissingShards().Count() < Needed(volume))
+        if (Placed(volume) < _set.FloorOf(volume))
         {
             Discard(volume, files);
-            throw full is null
-                ? new HoldfastException(FailureTable.PodUnavailable, $"Only {made.Count(item => item.Task.IsCompletedSuccessfully)} drives take writes; {Needed(volume)} are needed. `holdfastd pod status` says which are missing.")
-                : isLast ? new HoldfastException(FailureTable.PodFull, "A drive has no room for another extent.", full) : full;
+            throw made.Select(item => item.Task.Exception?.InnerException).OfType<PosixException>().FirstOrDefault(exception => exception.IsFull) is not { } full
+                ? new HoldfastException(FailureTable.PodUnavailable, $"Only {made.Count(item => item.Task.IsCompletedSuccessfully)} drives take writes; {_set.FloorOf(volume)} are needed. `holdfastd pod status` says which are missing.")
+                : isLast ? new HoldfastException(FailureTable.PodFull, "Too few drives have room for another extent.", full) : full;
         }
 
         await PublishAsync(volume, files);
+        if (Placed(volume) < _set.FloorOf(volume))
+        {
+            Discard(volume, files);
+            throw new HoldfastException(FailureTable.PodUnavailable, $"Only {Placed(volume)} drives took a new extent; {_set.FloorOf(volume)} are needed. `holdfastd pod status` says which are missing.");
+        }
+
         _set.Volumes.Add(volume);
         return new OpenVolume(volume, files, extentLength);
     }
 
-    private int Needed(Volume volume) => volume.Kind == VolumeKind.Coded ? _set.WriteFloor : Math.Min(volume.Code.Total, Math.Max(1, _set.WriteFloor - _set.Code.Data + 1));
+    private static async Task DisposeLateAsync(Task<SafeFileHandle> late) => (await late).Dispose();
+
+    private static int Placed(Volume volume) => volume.Code.Total - volume.MissingShards().Count();
 
     /// <summary>Each volume begins on another drive, so that what is read and what is copied spreads over all.</summary>
     private List<(int Shard, int Slot)> ChooseDrives(Volume volume)
@@ -337,20 +351,27 @@ internal sealed class VolumeWriter : IAsyncDisposable
             : [.. up.Where(slot => _set.Drives[slot].CanWrite).Take(volume.Code.Total).Select((slot, shard) => (shard, slot))];
     }
 
+    /// <summary>Extents get their headers and their names; a drive on which that failed holds no shard of the volume, and counts for nothing.</summary>
     private async Task PublishAsync(Volume volume, SafeFileHandle?[] files)
     {
         var published = Enumerable.Range(0, files.Length).Where(shard => files[shard] is not null).Select(shard =>
         {
-            var drive = _set.Drives[volume.SlotOf(shard)];
+            var (drive, file) = (_set.Drives[volume.SlotOf(shard)], files[shard]!);
             var header = volume.HeaderOf(shard, _set.Id, _time.GetUtcNow()).Encode();
-            return (drive, drive.RunAsync(() =>
+            return (Drive: drive, Shard: shard, Task: drive.RunAsync(() =>
             {
-                PosixFile.Write(files[shard]!, header, 0, drive.Describe(volume.Id));
-                PosixFile.Sync(files[shard]!, drive.Describe(volume.Id));
-                drive.PublishExtent(volume.Id);
+                PosixFile.Write(file, header, 0, drive.Describe(volume.Id));
+                PosixFile.Sync(file, drive.Describe(volume.Id));
+                drive.PublishExtent(volume.Id, replace: false);
             }));
         }).ToList();
-        await WaitForEnoughAsync(published, published.Count);
+        await WaitForEnoughAsync(published.ConvertAll(item => (item.Drive, item.Task)), published.Count);
+        foreach (var (_, shard, task) in published.Where(item => !item.Task.IsCompletedSuccessfully))
+        {
+            _ = task.ContinueWith(_ => { }, TaskScheduler.Default);
+            volume.Place(shard, -1);
+            files[shard] = null;
+        }
     }
 
     private void Discard(Volume volume, SafeFileHandle?[] files)
@@ -362,7 +383,8 @@ internal sealed class VolumeWriter : IAsyncDisposable
 
         foreach (var drive in _set.Drives.Where(drive => drive.CanWrite))
         {
-            drive.DropUnpublished(volume.Id);
+            // On its own thread, behind what it still does; nobody waits.
+            _ = drive.RunAsync(() => drive.DropUnpublished(volume.Id)).ContinueWith(_ => { }, TaskScheduler.Default);
         }
     }
 

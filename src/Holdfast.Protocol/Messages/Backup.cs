@@ -26,7 +26,7 @@ public sealed record SegmentSummary(uint Number, long Length, uint Computer);
 public sealed record SegmentList(IReadOnlyList<SegmentSummary> Segments, string? Next);
 
 /// <summary>Makes a snapshot: its head, and the receipts of everything new it needs. The head's id is the Idempotency-Key.</summary>
-public sealed record CommitSnapshot(long Session, byte[] Head, string? Base, IReadOnlyList<byte[]> Receipts);
+public sealed record CommitSnapshot(long Session, byte[] Head, IReadOnlyList<byte[]> Receipts, string? Base = null);
 
 public sealed record SnapshotCommitted(string Snapshot, long ReceivedAt);
 

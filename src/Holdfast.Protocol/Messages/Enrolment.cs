@@ -17,7 +17,7 @@ public sealed record AccountList(IReadOnlyList<AccountSummary> Accounts, string?
 
 /// <summary>Trades a code for a computer number and a token. A write-only computer sends the public keys it asks to have certified.</summary>
 /// <remarks>The attempt, 16 random bytes, lets a computer whose answer was lost ask again with the same code.</remarks>
-public sealed record BeginEnrolment(string Code, string Name, byte[]? Request, byte[] Attempt)
+public sealed record BeginEnrolment(string Code, string Name, byte[] Attempt, byte[]? Request = null)
 {
     public const int AttemptLength = 16;
 }
@@ -31,7 +31,7 @@ public sealed record LogStatements(IReadOnlyList<byte[]> Statements, string? Nex
 public sealed record LogAppended(long Sequence);
 
 /// <summary>Appends statements, and stores the keyring that goes with them: both or neither.</summary>
-public sealed record AppendLog(IReadOnlyList<byte[]> Statements, byte[]? Keyring);
+public sealed record AppendLog(IReadOnlyList<byte[]> Statements, byte[]? Keyring = null);
 
 public sealed record StoredKeyring(byte[] Keyring);
 
