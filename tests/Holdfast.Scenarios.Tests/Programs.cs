@@ -11,6 +11,9 @@ internal sealed record Ended(int ExitCode, string Output, string Error)
 /// <summary>The real programs, as they were built beside these tests.</summary>
 internal static class Programs
 {
+    /// <summary>The repository: tests/X/bin/CONFIGURATION/net10.0/ lies five folders below it.</summary>
+    public static string Root { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
+
     public static string Holdfast { get; } = Find("Holdfast.Cli", "holdfast");
 
     public static string Holdfastd { get; } = Find("Holdfast.Server", "holdfastd");
@@ -38,10 +41,7 @@ internal static class Programs
 
     private static string Find(string project, string program)
     {
-        // tests/X/bin/CONFIGURATION/net10.0/ → src/PROJECT/bin/CONFIGURATION/net10.0/
-        var own = new DirectoryInfo(AppContext.BaseDirectory);
-        var configuration = own.Parent!.Name;
-        var root = own.Parent.Parent!.Parent!.Parent!.Parent!;
-        return Path.Combine(root.FullName, "src", project, "bin", configuration, "net10.0", program);
+        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+        return Path.Combine(Root, "src", project, "bin", configuration, "net10.0", program);
     }
 }

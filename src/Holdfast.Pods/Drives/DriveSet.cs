@@ -64,6 +64,9 @@ internal sealed class DriveSet : IDisposable
         }
     }
 
+    /// <summary>The code of a kind of volume.</summary>
+    public (int Data, int Parity) CodeOf(VolumeKind kind) => kind == VolumeKind.Coded ? (Code.Data, Code.Parity) : (1, Code.Copies - 1);
+
     /// <summary>How many shards of a volume must be durable: coded ones as the write floor says; of copies all, or as many fewer as the floor is lower.</summary>
     public int FloorOf(Volume volume) => volume.Kind == VolumeKind.Coded ? WriteFloor : Math.Min(volume.Code.Total, Math.Max(1, WriteFloor - Code.Data + 1));
 

@@ -9,6 +9,9 @@ internal sealed partial class PodEvents(string path, TimeProvider time, ILogger 
 {
     private const int KeptMax = 200;
 
+    /// <summary>Then the file begins anew; the one before it is kept.</summary>
+    private const long FileLengthMax = 8 << 20;
+
     private static readonly Meter _meter = new("Holdfast.Pods");
     private static readonly Counter<long> _counter = _meter.CreateCounter<long>("holdfast_pod_events", description: "Events of drives, by kind.");
 
@@ -42,6 +45,11 @@ internal sealed partial class PodEvents(string path, TimeProvider time, ILogger 
 
             try
             {
+                if (File.Exists(path) && new FileInfo(path).Length > FileLengthMax)
+                {
+                    File.Move(path, path + ".1", overwrite: true);
+                }
+
                 File.AppendAllText(path, JsonSerializer.Serialize(happened) + "\n");
             }
             catch (IOException exception)

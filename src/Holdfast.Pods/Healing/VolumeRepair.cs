@@ -113,6 +113,12 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
                 await giveWay(cancellation);
                 if (TryCompute(volume, row.Offset, row.Sequence, [shard]) is not [var bytes])
                 {
+                    if (set.Drives.All(other => other.CanRead))
+                    {
+                        // Lost, with every drive there: it must not keep the others of this volume from being whole. Scrub names it.
+                        continue;
+                    }
+
                     set.Report("rebuild_deferred", $"volume {volume.Id:x8} at {row.Offset}: too few shards are whole now; the extent on drive {drive.Slot} is not made yet");
                     await drive.RunWithinLimitAsync(() => drive.DropUnpublished(volume.Id));
                     return false;

@@ -119,10 +119,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             }
 
             var header = generation.First().Header;
-            var volume = new Volume(id, header.Kind, header.Generation, header.Data, header.Parity)
-            {
-                MadeShards = header.Slots.Select((slot, shard) => slot == ExtentHeader.NoSlot ? 0u : 1u << shard).Aggregate(0u, (bits, bit) => bits | bit),
-            };
+            var volume = new Volume(id, header.Kind, header.Generation, header.Data, header.Parity) { MadeOn = header.Slots };
             foreach (var (drive, own) in generation.Where(extent => extent.Header.Data == header.Data && extent.Header.Parity == header.Parity))
             {
                 volume.Place(own.Shard, drive.Slot);
@@ -199,7 +196,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             }
 
             var (rows, torn, isCertain) = (new List<ContentsRow>(), new HashSet<int>(), true);
-            var absent = Enumerable.Range(0, extents.Length).Count(shard => extents[shard] is null && (volume.MadeShards & (1u << shard)) != 0);
+            var absent = Enumerable.Range(0, extents.Length).Count(shard => extents[shard] is null && IsAway(volume.MadeOn[shard]));
             var (at, end, longest) = ((long)VolumeLayout.FirstRecord, (long)VolumeLayout.FirstRecord, extents.Max(extent => extent?.Length ?? 0));
             while (at < longest && at - end <= GapMax)
             {
@@ -213,7 +210,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
 
                 var isKnown = at + any.RecordLength <= knownTo - VerifiedAgain;
                 var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.TryReadShard(records[shard]!, at) is not null)).ToHashSet();
-                var isKept = whole.Count >= volume.Code.Data || at < knownTo || whole.Count + absent >= volume.Code.Data;
+                var isKept = whole.Count + absent >= volume.Code.Data || (index.Find(any.Name) is { } place && place.Volume == volume.Id && place.Offset == at);
                 isCertain &= whole.Count >= volume.Code.Data || whole.Count + absent < volume.Code.Data;
                 if (isKept)
                 {
@@ -239,6 +236,9 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             }
         }
     }
+
+    /// <summary>True if the drive of a slot may come back with what it holds.</summary>
+    private bool IsAway(byte slot) => slot < set.Drives.Count && !set.Drives[slot].CanRead;
 
     /// <summary>Seals what is whole; the rest is mended first. True if enough drives have the seal.</summary>
     private async Task<bool> TrySealAsync(FoundVolume state)

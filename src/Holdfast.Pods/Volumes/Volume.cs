@@ -25,8 +25,8 @@ internal sealed class Volume
 
     public bool IsSealed { get; set; }
 
-    /// <summary>Shards that a drive was given when the volume was made; those that no drive shows now are absent, not lost.</summary>
-    public uint MadeShards { get; set; } = uint.MaxValue;
+    /// <summary>The slot that each shard was given when the volume was made; if that drive is missing now, the shard is absent, not lost.</summary>
+    public IReadOnlyList<byte> MadeOn { get; init; } = [];
 
     /// <summary>The slot of the drive that holds a shard, or -1.</summary>
     public int SlotOf(int shard) => Volatile.Read(ref _slots[shard]);

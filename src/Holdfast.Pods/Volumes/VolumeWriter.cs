@@ -23,14 +23,7 @@ internal sealed record WriterOptions(VolumeKind Kind, long ExtentLength, long Ba
 internal sealed class VolumeWriter : IAsyncDisposable
 {
     private const int RecordsPerBatchMax = 512;
-    private const long ExtentLengthMin = 16 << 20;
     private const int StaggeringMax = 128 * ErasureCode.ShardsMax;
-
-    /// <summary>How much later than enough others a drive may answer.</summary>
-    private static readonly TimeSpan _stragglerLimit = TimeSpan.FromSeconds(2);
-
-    /// <summary>How long drives may take at all.</summary>
-    private static readonly TimeSpan _hangLimit = TimeSpan.FromSeconds(30);
 
     private readonly DriveSet _set;
     private readonly WriterOptions _options;
@@ -38,6 +31,8 @@ internal sealed class VolumeWriter : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Channel<Append> _queue = Channel.CreateBounded<Append>(RecordsPerBatchMax);
     private readonly Lock _memoryLock = new();
+    private readonly VolumeCreation _creation;
+    private readonly DriveAnswers _answers;
     private readonly Task _loop;
     private byte[]? _freeMemory;
     private OpenVolume? _current;
@@ -45,6 +40,8 @@ internal sealed class VolumeWriter : IAsyncDisposable
     public VolumeWriter(DriveSet set, PodIndex index, WriterOptions options, TimeProvider time)
     {
         (_set, _index, _options, _time) = (set, index, options, time);
+        _answers = new DriveAnswers(time);
+        _creation = new VolumeCreation(set, index, options, _answers, time);
         _loop = Task.Run(RunAsync);
     }
 
@@ -104,11 +101,9 @@ internal sealed class VolumeWriter : IAsyncDisposable
 
     private long MemoryOf(Append append)
     {
-        var (data, parity) = CodeOfKind();
+        var (data, parity) = _set.CodeOf(_options.Kind);
         return (long)(data + parity) * RecordHeader.RecordLengthOf((append.Content.Length + data - 1) / data);
     }
-
-    private (int Data, int Parity) CodeOfKind() => _options.Kind == VolumeKind.Coded ? (_set.Code.Data, _set.Code.Parity) : (1, _set.Code.Copies - 1);
 
     private async Task CommitAsync(List<Append> batch)
     {
@@ -120,7 +115,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
                 await CloseAsync();
             }
 
-            var volume = _current ??= await CreateVolumeAsync(length);
+            var volume = _current ??= await _creation.CreateAsync(length);
             var count = CountThatFits(volume, batch);
             if (await TryWriteAsync(volume, batch[..count]))
             {
@@ -150,7 +145,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
 
     private int RecordLength(Append append)
     {
-        var (data, _) = CodeOfKind();
+        var (data, _) = _set.CodeOf(_options.Kind);
         return RecordHeader.RecordLengthOf((append.Content.Length + data - 1) / data);
     }
 
@@ -175,7 +170,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
         var isShort = extents.Count < open.Extents.Count();
         var writes = extents.Select(extent => (Drive: _set.Drives[extent.Slot], Task: WriteAsync(_set.Drives[extent.Slot], extent.File, open.Volume.Id, stripe.Piece(extent.Shard), end))).ToList();
         _ = Task.WhenAll(writes.Select(write => write.Task)).ContinueWith(_ => ReturnMemory(memory), TaskScheduler.Default);
-        var succeeded = await WaitForEnoughAsync(writes, _set.FloorOf(open.Volume));
+        var succeeded = await _answers.WaitForEnoughAsync(writes, _set.FloorOf(open.Volume));
         var isAcknowledged = succeeded >= _set.FloorOf(open.Volume);
         if (isAcknowledged)
         {
@@ -205,47 +200,6 @@ internal sealed class VolumeWriter : IAsyncDisposable
         PosixFile.SyncData(file, drive.Describe(volume));
     });
 
-    /// <summary>Waits until all drives are done, or enough are and the others had their two seconds; how many succeeded. Whoever failed or did not answer is suspect.</summary>
-    private async Task<int> WaitForEnoughAsync(IReadOnlyList<(Drive Drive, Task Task)> writes, int floor, bool isFullSuspect = true)
-    {
-        var waiting = writes.ToList();
-        var succeeded = 0;
-        using var stop = new CancellationTokenSource();
-        var limit = Task.Delay(_hangLimit, _time, stop.Token);
-        var isStraggling = false;
-        while (waiting.Count > 0)
-        {
-            var first = await Task.WhenAny(waiting.Select(write => write.Task).Append(limit));
-            if (first == limit)
-            {
-                waiting.ForEach(write => write.Drive.Suspect($"it did not answer within {(isStraggling ? _stragglerLimit : _hangLimit).TotalSeconds:0} s"));
-                break;
-            }
-
-            foreach (var (drive, task) in waiting.Where(write => write.Task.IsCompleted).ToList())
-            {
-                waiting.RemoveAll(write => write.Task == task);
-                if (task.IsCompletedSuccessfully)
-                {
-                    succeeded++;
-                }
-                else if (isFullSuspect || task.Exception!.InnerException is not PosixException { IsFull: true })
-                {
-                    drive.Suspect(task.Exception!.InnerException!.Message);
-                }
-            }
-
-            if (!isStraggling && succeeded >= floor)
-            {
-                isStraggling = true;
-                limit = Task.Delay(_stragglerLimit, _time, stop.Token);
-            }
-        }
-
-        await stop.CancelAsync();
-        return succeeded;
-    }
-
     private async Task CloseAsync()
     {
         var closing = _current!;
@@ -262,7 +216,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
             var record = OpenVolume.ContentsRecord(open.Volume, extent.Shard, open.Rows, sequence, _time.GetUtcNow());
             return (drive, Task: drive.RunAsync(() => OpenVolume.SealExtent(extent.File, drive.Describe(open.Volume.Id), record, open.End, open.Volume.Generation)), extent.Shard);
         }).ToList();
-        await WaitForEnoughAsync(seals.ConvertAll(seal => (seal.drive, seal.Task)), seals.Count);
+        await _answers.WaitForEnoughAsync(seals.ConvertAll(seal => (seal.drive, seal.Task)), seals.Count);
         var whole = seals.Where(seal => seal.Task.IsCompletedSuccessfully).Select(seal => seal.Shard).ToHashSet();
 
         // Enough drives must have the contents for them to survive what the code survives; else the next start looks through the records themselves.
@@ -277,115 +231,6 @@ internal sealed class VolumeWriter : IAsyncDisposable
 
         open.Volume.IsSealed = isSealed;
         open.Dispose();
-    }
-
-    /// <summary>A new volume on the drives that are up. Extents are reserved whole, so that an append cannot meet a full disk; on small disks they are smaller.</summary>
-    private async Task<OpenVolume> CreateVolumeAsync(long recordLength)
-    {
-        var needed = Math.Max(ExtentLengthMin, VolumeLayout.FirstRecord + recordLength + (64 << 10));
-        for (var length = _options.ExtentLength; ; length /= 4)
-        {
-            length = Math.Max(length, needed);
-            try
-            {
-                return await CreateVolumeAsync(length, isLast: length == needed);
-            }
-            catch (PosixException exception) when (exception.IsFull && length > needed)
-            {
-                // A smaller one may fit.
-            }
-        }
-    }
-
-    private async Task<OpenVolume> CreateVolumeAsync(long extentLength, bool isLast)
-    {
-        var (data, parity) = CodeOfKind();
-        var volume = new Volume(_set.Volumes.NextId(), _options.Kind, Guid.NewGuid(), data, parity);
-        _index.Reserve(volume.Id, volume.Generation);
-        var made = ChooseDrives(volume).Select(choice => (Drive: _set.Drives[choice.Slot], choice.Shard, Task: _set.Drives[choice.Slot].RunAsync(() => _set.Drives[choice.Slot].CreateExtent(volume.Id, extentLength)))).ToList();
-        await WaitForEnoughAsync(made.ConvertAll(item => (item.Drive, (Task)item.Task)), made.Count, isFullSuspect: false);
-        var files = new SafeFileHandle?[volume.Code.Total];
-        foreach (var (drive, shard, task) in made)
-        {
-            if (task.IsCompletedSuccessfully)
-            {
-                files[shard] = await task;
-                volume.Place(shard, drive.Slot);
-            }
-            else
-            {
-                // Whenever it comes, nobody waits for it any more.
-                _ = task.ContinueWith(late => late.IsCompletedSuccessfully ? DisposeLateAsync(late) : Task.CompletedTask, TaskScheduler.Default);
-            }
-        }
-
-        if (Placed(volume) < _set.FloorOf(volume))
-        {
-            Discard(volume, files);
-            throw made.Select(item => item.Task.Exception?.InnerException).OfType<PosixException>().FirstOrDefault(exception => exception.IsFull) is not { } full
-                ? new HoldfastException(FailureTable.PodUnavailable, $"Only {made.Count(item => item.Task.IsCompletedSuccessfully)} drives take writes; {_set.FloorOf(volume)} are needed. `holdfastd pod status` says which are missing.")
-                : isLast ? new HoldfastException(FailureTable.PodFull, "Too few drives have room for another extent.", full) : full;
-        }
-
-        await PublishAsync(volume, files);
-        if (Placed(volume) < _set.FloorOf(volume))
-        {
-            Discard(volume, files);
-            throw new HoldfastException(FailureTable.PodUnavailable, $"Only {Placed(volume)} drives took a new extent; {_set.FloorOf(volume)} are needed. `holdfastd pod status` says which are missing.");
-        }
-
-        _set.Volumes.Add(volume);
-        return new OpenVolume(volume, files, extentLength);
-    }
-
-    private static async Task DisposeLateAsync(Task<SafeFileHandle> late) => (await late).Dispose();
-
-    private static int Placed(Volume volume) => volume.Code.Total - volume.MissingShards().Count();
-
-    /// <summary>Each volume begins on another drive, so that what is read and what is copied spreads over all.</summary>
-    private List<(int Shard, int Slot)> ChooseDrives(Volume volume)
-    {
-        var up = Enumerable.Range(0, _set.Drives.Count).Select(index => (int)((index + volume.Id) % _set.Drives.Count)).ToList();
-        return _options.Kind == VolumeKind.Coded
-            ? [.. up.Select((slot, shard) => (shard, slot)).Where(choice => _set.Drives[choice.slot].CanWrite)]
-            : [.. up.Where(slot => _set.Drives[slot].CanWrite).Take(volume.Code.Total).Select((slot, shard) => (shard, slot))];
-    }
-
-    /// <summary>Extents get their headers and their names; a drive on which that failed holds no shard of the volume, and counts for nothing.</summary>
-    private async Task PublishAsync(Volume volume, SafeFileHandle?[] files)
-    {
-        var published = Enumerable.Range(0, files.Length).Where(shard => files[shard] is not null).Select(shard =>
-        {
-            var (drive, file) = (_set.Drives[volume.SlotOf(shard)], files[shard]!);
-            var header = volume.HeaderOf(shard, _set.Id, _time.GetUtcNow()).Encode();
-            return (Drive: drive, Shard: shard, Task: drive.RunAsync(() =>
-            {
-                PosixFile.Write(file, header, 0, drive.Describe(volume.Id));
-                PosixFile.Sync(file, drive.Describe(volume.Id));
-                drive.PublishExtent(volume.Id, replace: false);
-            }));
-        }).ToList();
-        await WaitForEnoughAsync(published.ConvertAll(item => (item.Drive, item.Task)), published.Count);
-        foreach (var (_, shard, task) in published.Where(item => !item.Task.IsCompletedSuccessfully))
-        {
-            _ = task.ContinueWith(_ => { }, TaskScheduler.Default);
-            volume.Place(shard, -1);
-            files[shard] = null;
-        }
-    }
-
-    private void Discard(Volume volume, SafeFileHandle?[] files)
-    {
-        for (var shard = 0; shard < files.Length; shard++)
-        {
-            files[shard]?.Dispose();
-        }
-
-        foreach (var drive in _set.Drives.Where(drive => drive.CanWrite))
-        {
-            // On its own thread, behind what it still does; nobody waits.
-            _ = drive.RunAsync(() => drive.DropUnpublished(volume.Id)).ContinueWith(_ => { }, TaskScheduler.Default);
-        }
     }
 
     /// <summary>One piece of memory is kept for the next batch; a drive that hangs keeps what it was given.</summary>
