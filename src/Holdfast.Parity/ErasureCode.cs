@@ -16,6 +16,9 @@ public sealed unsafe class ErasureCode
 
     private static readonly ConcurrentDictionary<(int, int), ErasureCode> _codes = new();
 
+    private const int RowsKeptMax = 256;
+
+    private readonly ConcurrentDictionary<string, Coefficients> _rows = new();
     private readonly byte[][] _matrix;
     private readonly IKernel _kernel;
     private readonly Coefficients _parityRows;
@@ -85,18 +88,26 @@ public sealed unsafe class ErasureCode
             return;
         }
 
-        var have = new byte[Data][];
-        for (var i = 0; i < Data; i++)
+        _kernel.Multiply(RowsFor(sources, wanted), sourceBytes, wantedBytes, length);
+    }
+
+    /// <summary>Inverting takes longer than a block: as long as the same drives are lost, the same rows are used.</summary>
+    private Coefficients RowsFor(ReadOnlySpan<int> sources, ReadOnlySpan<int> wanted)
+    {
+        var key = string.Join(',', sources.ToArray()) + ":" + string.Join(',', wanted.ToArray());
+        if (_rows.TryGetValue(key, out var known))
         {
-            have[i] = _matrix[sources[i]];
+            return known;
         }
 
-        var want = new byte[wanted.Length][];
-        for (var i = 0; i < want.Length; i++)
+        if (_rows.Count > RowsKeptMax)
         {
-            want[i] = _matrix[wanted[i]];
+            _rows.Clear();
         }
 
-        _kernel.Multiply(new Coefficients(CodingMatrix.Multiply(want, CodingMatrix.Invert(have))), sourceBytes, wantedBytes, length);
+        var matrix = _matrix;
+        byte[][] have = [.. sources.ToArray().Select(shard => matrix[shard])];
+        byte[][] want = [.. wanted.ToArray().Select(shard => matrix[shard])];
+        return _rows[key] = new Coefficients(CodingMatrix.Multiply(want, CodingMatrix.Invert(have)));
     }
 }

@@ -67,6 +67,26 @@ public sealed unsafe class ErasureCodeTests
         }
     }
 
+    /// <summary>GF2P8AFFINEQB as Intel's manual defines it, so that its matrices are proved on processors without it.</summary>
+    [Fact]
+    public void Bit_matrices_multiply_as_the_instruction_will()
+    {
+        for (var coefficient = 0; coefficient < 256; coefficient++)
+        {
+            var matrix = BitConverter.GetBytes(new Coefficients([[(byte)coefficient]]).Affine[0][0]);
+            for (var x = 0; x < 256; x++)
+            {
+                var product = 0;
+                for (var bit = 0; bit < 8; bit++)
+                {
+                    product |= (System.Numerics.BitOperations.PopCount((uint)(matrix[7 - bit] & x)) & 1) << bit;
+                }
+
+                Assert.Equal(GaloisField.Multiply((byte)coefficient, (byte)x), product);
+            }
+        }
+    }
+
     [Fact]
     public void Strides_are_odd_multiples_of_a_cache_line()
     {

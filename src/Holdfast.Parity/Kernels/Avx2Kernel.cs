@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -32,6 +33,7 @@ internal sealed unsafe class Avx2Kernel : IKernel
         ScalarKernel.MultiplyFrom(rows, inputs, outputs, vectors, length);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Three(ReadOnlySpan<byte[]> rows, nint* inputs, int count, ReadOnlySpan<nint> outputs, int length)
     {
         fixed (byte* first = rows[0], second = rows[1], third = rows[2])
@@ -57,6 +59,7 @@ internal sealed unsafe class Avx2Kernel : IKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void One(byte[] row, nint* inputs, int count, byte* output, int length)
     {
         fixed (byte* tables = row)
@@ -77,6 +80,7 @@ internal sealed unsafe class Avx2Kernel : IKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(byte* tables, Vector256<byte> xLow, Vector256<byte> xHigh, Vector256<byte> yLow, Vector256<byte> yHigh, ref Vector256<byte> x, ref Vector256<byte> y)
     {
         var low = Avx2.BroadcastVector128ToVector256(tables);

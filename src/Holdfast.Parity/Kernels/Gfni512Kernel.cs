@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -34,6 +35,7 @@ internal sealed unsafe class Gfni512Kernel : IKernel
         ScalarKernel.MultiplyFrom(rows, inputs, outputs, vectors, length);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Three(ReadOnlySpan<ulong[]> rows, nint* inputs, int count, ReadOnlySpan<nint> outputs, int length)
     {
         // Coefficients of one input side by side, so that one pointer walks through them.
@@ -67,6 +69,7 @@ internal sealed unsafe class Gfni512Kernel : IKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void One(ulong[] row, nint* inputs, int count, byte* output, int length)
     {
         ref var matrices = ref MemoryMarshal.GetArrayDataReference(row);
@@ -76,7 +79,7 @@ internal sealed unsafe class Gfni512Kernel : IKernel
             for (var column = 0; column < count; column++)
             {
                 sum ^= Gfni.V512.GaloisFieldAffineTransform(
-                    Vector512.Load((byte*)inputs[column] + position), Vector512.Create(System.Runtime.CompilerServices.Unsafe.Add(ref matrices, column)).AsByte(), 0);
+                    Vector512.Load((byte*)inputs[column] + position), Vector512.Create(Unsafe.Add(ref matrices, column)).AsByte(), 0);
             }
 
             sum.Store(output + position);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 
@@ -12,6 +13,7 @@ internal sealed unsafe class NeonKernel : IKernel
 
     public string Name => "NEON";
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Multiply(Coefficients rows, ReadOnlySpan<nint> inputs, ReadOnlySpan<nint> outputs, int length)
     {
         var vectors = length / Step * Step;
