@@ -106,10 +106,11 @@ internal sealed class VolatileDisks : IDisposable
 
     private static string Run(string script, bool mayFail = false)
     {
-        using var process = Process.Start(new ProcessStartInfo("/bin/bash", ["-ec", "exec 2>&1\n" + script]) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo("/bin/bash", ["-ec", script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        Assert.True(mayFail || process.ExitCode == 0, $"{script}\n{output}");
+        Assert.True(mayFail || process.ExitCode == 0, $"{script}\n{output}\n{(process.ExitCode == 0 || mayFail ? "" : error.GetAwaiter().GetResult())}");
         return output;
     }
 }
