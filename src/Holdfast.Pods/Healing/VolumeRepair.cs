@@ -95,7 +95,7 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
             }
         }
 
-        if (ReadContents(volume) is not { } rows)
+        if (ExtentReader.TryReadContents(volume, set.Drives) is not { } rows)
         {
             set.Report("volume_unreadable", $"volume {volume.Id:x8}: its contents cannot be read from any drive now");
             return false;
@@ -153,7 +153,7 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
     /// <summary>Looks through an extent that may lack something, writes what is missing again, and seals it; false if that cannot be done now.</summary>
     public async Task<bool> TryMendAsync(Volume volume, int shard, Func<CancellationToken, Task> giveWay, CancellationToken cancellation)
     {
-        if (volume.ReadableDrive(shard, set.Drives) is not { CanWrite: true } drive || ReadContents(volume) is not { } rows)
+        if (volume.ReadableDrive(shard, set.Drives) is not { CanWrite: true } drive || ExtentReader.TryReadContents(volume, set.Drives) is not { } rows)
         {
             return false;
         }
@@ -217,23 +217,6 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
         }
 
         drive.Suspect(exception.Message);
-    }
-
-    public List<ContentsRow>? ReadContents(Volume volume)
-    {
-        for (var shard = 0; shard < volume.Code.Total; shard++)
-        {
-            if (volume.ReadableDrive(shard, set.Drives) is { } drive)
-            {
-                using var extent = ExtentReader.TryOpen(drive, volume, shard);
-                if (extent?.TryReadContents() is { } contents)
-                {
-                    return contents;
-                }
-            }
-        }
-
-        return null;
     }
 
     /// <summary>Whole records (header and shard) of the wanted shards, computed from others; null if too few are whole.</summary>

@@ -44,7 +44,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             }
 
             var knownTo = known?.KnownTo ?? 0;
-            var state = ReadContents(volume) is { } contents ? new FoundVolume(volume, contents, EndOf(contents), [.. Unsealed(volume)], IsSealed: true, IsCertain: true) : Walk(volume, knownTo);
+            var state = ExtentReader.TryReadContents(volume, set.Drives) is { } contents ? new FoundVolume(volume, contents, EndOf(contents), [.. Unsealed(volume)], IsSealed: true, IsCertain: true) : Walk(volume, knownTo);
             found.Add(state);
             var fresh = state.Rows.Where(row => row.Offset >= knownTo).ToList();
             marks.AddRange(fresh.Where(row => row.Type is not RecordType.Object).Select(row => (volume.Id, row)));
@@ -146,23 +146,6 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             drive.Suspect(exception.Message);
             return [];
         }
-    }
-
-    private List<ContentsRow>? ReadContents(Volume volume)
-    {
-        for (var shard = 0; shard < volume.Code.Total; shard++)
-        {
-            if (volume.ReadableDrive(shard, set.Drives) is { } drive)
-            {
-                using var extent = ExtentReader.TryOpen(drive, volume, shard);
-                if (extent?.TryReadContents() is { } contents)
-                {
-                    return contents;
-                }
-            }
-        }
-
-        return null;
     }
 
     /// <summary>Extents of a sealed volume that have no seal themselves may lack something.</summary>

@@ -139,6 +139,24 @@ internal sealed class ExtentReader : IDisposable
         return TryReadBlocks(record, offset, 0, shard) ? shard : null;
     }
 
+    /// <summary>The contents of a volume, from the first drive that has them; null if none has.</summary>
+    public static List<ContentsRow>? TryReadContents(Volume volume, IReadOnlyList<Drive> drives)
+    {
+        for (var shard = 0; shard < volume.Code.Total; shard++)
+        {
+            if (volume.ReadableDrive(shard, drives) is { } drive)
+            {
+                using var extent = TryOpen(drive, volume, shard);
+                if (extent?.TryReadContents() is { } contents)
+                {
+                    return contents;
+                }
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>True if the extent's last block is its seal.</summary>
     public bool HasSeal()
     {
