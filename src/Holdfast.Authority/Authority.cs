@@ -5,6 +5,7 @@ using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Schema;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
@@ -19,6 +20,7 @@ public sealed class Authority : IDisposable
     private readonly AccountObjects _objects;
     private readonly AuthorityEndpoints _endpoints;
     private readonly CallerCheck _callers;
+    private readonly Rebuild _rebuild;
 
     /// <summary>Opens the databases in <paramref name="folder"/>, upgrading them if need be.</summary>
     public Authority(string folder, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
@@ -35,8 +37,9 @@ public sealed class Authority : IDisposable
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, maps, _objects, time);
         _endpoints = new AuthorityEndpoints(
-            directory, store, devices, log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, pod);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, pod);
         _callers = new CallerCheck(directory, devices, bootstrapHash);
+        _rebuild = new Rebuild(directory, store, pod, time);
     }
 
     /// <summary>Adds the API, and before it the check of who is calling.</summary>
@@ -59,6 +62,11 @@ public sealed class Authority : IDisposable
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
     public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);
+
+    /// <summary>Fills empty databases from what lies on the pod, one account after the other. Nothing on the pod is lost or deleted by it.</summary>
+    /// <param name="progress">Hears how many objects were taken in.</param>
+    /// <param name="cancellation">Ends it; what is half done must be begun anew.</param>
+    public IAsyncEnumerable<RebuiltAccount> RebuildAsync(Action<long> progress, CancellationToken cancellation) => _rebuild.RunAsync(progress, cancellation);
 
     public void Dispose()
     {

@@ -8,6 +8,7 @@ using Holdfast.Format.Accounts;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -19,7 +20,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The API, one line a route: what it is, who may call it, and the service that answers.</summary>
 internal sealed class AuthorityEndpoints(
-    AccountDirectory directory, AccountStore store, DeviceTable devices, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots,
+    AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots,
     AccountObjects objects, PodClient pod)
 {
     public void Map(IEndpointRouteBuilder routes)
@@ -29,6 +30,8 @@ internal sealed class AuthorityEndpoints(
         api.MapPost("/accounts", CreateAccountAsync).For(new CallRule.Operators()).WithSummary("Makes an account and a code that enrols its first computer.");
         api.MapGet("/accounts", ListAccounts).For(new CallRule.Operators()).WithSummary("Lists accounts by name.");
         api.MapPost("/accounts/{name}/codes", CreateCodeAsync).For(new CallRule.Operators()).WithSummary("Makes a code that enrols one more computer.");
+        api.MapPatch("/accounts/{name}", (string name, RenameAccount request, CancellationToken cancellation) => directory.RenameAsync(name, Named(request.Name), cancellation))
+            .For(new CallRule.Operators()).WithSummary("Gives an account another name: after a rebuild, its id is its name.");
         api.MapPost("/enrolments", EnrolAsync).For(new CallRule.Anybody()).WithSummary("Trades a code for a computer number and a token; the same attempt again is answered again.");
 
         var account = api.MapGroup("/accounts/{account}");
@@ -37,6 +40,12 @@ internal sealed class AuthorityEndpoints(
         account.MapGet("/keyring", GetKeyring).For(DeviceRights.Waiting).WithSummary("The newest keyring, sealed.");
         account.MapGet("/enrolments", ListPending).For(DeviceRights.Waiting).WithSummary("Computers that wait for approval.");
         account.MapPost("/enrolments/{computer}/approval", ApproveAsync).For(DeviceRights.Read).WithSummary("Certifies a waiting computer and leaves the sealed keys for it.");
+        account.MapPost("/attachments", (string account, AskAttachment request) => attachments.Ask(account, request.Computer))
+            .For(new CallRule.Anybody()).WithSummary("Something to sign, for a computer whose token is not known any more, or for a person who confirms the account.");
+        account.MapPut("/attachments/{computer}", (string account, uint computer, AttachComputer request, CancellationToken cancellation) => attachments.AttachAsync(account, computer, request, cancellation))
+            .For(new CallRule.Anybody()).WithSummary("Takes the new token of a computer that proves itself by the key that the account log certifies.");
+        account.MapPost("/confirmation", (HttpContext context, ConfirmAccount request, CancellationToken cancellation) => attachments.ConfirmAsync(CallerCheck.DeviceOf(context), request, cancellation))
+            .For(DeviceRights.Add).WithSummary("A person who opened the account confirms what came back: what is old may be collected again.");
         account.MapPost("/sessions", OpenSessionAsync).For(DeviceRights.Add).WithSummary("Opens a backup session.");
         account.MapPost("/sessions/{session}/grants", ExtendAsync).For(DeviceRights.Add).WithSummary("More numbers to upload under.");
         account.MapPost("/commits", CommitAsync).For(DeviceRights.Add).WithSummary("Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.");
@@ -48,7 +57,7 @@ internal sealed class AuthorityEndpoints(
     private async Task<OperatorCreated> CreateOperatorAsync(CreateOperator request, CancellationToken cancellation)
     {
         var token = Tokens.DrawOperator();
-        await directory.AddOperatorAsync(Named(request.Name), Tokens.HashOf(token), cancellation);
+        await directory.AddOperatorAsync(Named(request.Name), DeviceToken.HashOf(token), cancellation);
         return new OperatorCreated(request.Name, token);
     }
 
@@ -102,7 +111,7 @@ internal sealed class AuthorityEndpoints(
             (computer, token) = (kept, await devices.ReissueAsync(place, kept, cancellation));
         }
 
-        return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, log.Statements(place), log.Keyring(place)?.Bytes);
+        return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, log.Statements(place), log.Keyring(place)?.Bytes, place.State);
     }
 
     private Results<Ok<LogStatements>, StatusCodeHttpResult> ListLog(HttpContext context, string? cursor, int? limit)

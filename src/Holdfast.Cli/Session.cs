@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Holdfast.Client;
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
+using Holdfast.Client.Enrolling;
 using Holdfast.Crypto.Keys;
 
 namespace Holdfast.Cli;
@@ -14,7 +15,8 @@ internal sealed class Session : IDisposable
     {
         Folders = folders;
         Computer = computer;
-        Service = new ServiceClient(computer.ServiceUrl, computer.Account, computer.Token, TimeProvider.System);
+        Service = Attachment.Connect(folders, computer, TimeProvider.System, Random, () => Console.Error.WriteLine(
+            "holdfast: the service did not know this computer's token any more, and let it in by its key. It may have been rebuilt after a loss: run `holdfast attach`."));
     }
 
     public static RandomSource Random { get; } = RandomNumberGenerator.GetBytes;

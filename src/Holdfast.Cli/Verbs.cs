@@ -22,6 +22,7 @@ internal static class Verbs
         root.Options.Add(Flags.Json);
         root.Options.Add(Flags.Quiet);
         root.Subcommands.Add(EnrolVerb.Build(output));
+        root.Subcommands.Add(AttachVerb.Build(output));
         root.Subcommands.Add(BackupVerb.Build(output));
         root.Subcommands.Add(SnapshotsVerb.Build(output));
         root.Subcommands.Add(LsVerb.Build(output));

@@ -22,11 +22,13 @@ internal static class Commands
               holdfastd run --data /var/lib/holdfast --listen http://127.0.0.1:8750
               holdfastd operator create alice
               holdfastd account create customer-1
+              holdfastd rebuild --drive /mnt/d0 --drive /mnt/d1 --drive /mnt/d2   # every database is gone
             """);
         root.Subcommands.Add(Run());
         root.Subcommands.Add(Operator());
         root.Subcommands.Add(Account());
         root.Subcommands.Add(PodCommands.Build(_data));
+        root.Subcommands.Add(RebuildCommand.Build(_data));
         return root;
     }
 
@@ -67,6 +69,10 @@ internal static class Commands
             OperatorCommands.CreateCodeAsync(parsed.GetRequiredValue(_data), parsed.GetRequiredValue(name), parsed.GetValue(_quiet), cancellation));
         var list = new Command("list", "Lists the accounts.") { _data };
         list.SetAction((parsed, cancellation) => OperatorCommands.ListAccountsAsync(parsed.GetRequiredValue(_data), cancellation));
-        return new Command("account", "Customers' accounts.") { create, code, list };
+        var newName = new Argument<string>("new-name") { Description = "The name it shall have." };
+        var rename = new Command("rename", "Gives an account another name. After a rebuild its name is its id: names are not on pods.") { name, newName, _data };
+        rename.SetAction((parsed, cancellation) =>
+            OperatorCommands.RenameAccountAsync(parsed.GetRequiredValue(_data), parsed.GetRequiredValue(name), parsed.GetRequiredValue(newName), cancellation));
+        return new Command("account", "Customers' accounts.") { create, code, list, rename };
     }
 }

@@ -77,6 +77,31 @@ internal sealed class DataFolder : IDisposable
         return first;
     }
 
+    /// <summary>Begins a rebuild: from here on the databases count for nothing, until <see cref="EndRebuild"/>. Databases that no rebuild left half done are not touched.</summary>
+    public void BeginRebuild()
+    {
+        var databases = Directory.EnumerateFiles(Root, "directory.db*").Concat(Directory.EnumerateFiles(Root, "accounts.db*")).ToList();
+        if (databases.Count > 0 && !IsRebuilding)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{Root} has databases: {string.Join(", ", databases.Select(Path.GetFileName))}. If they are to be given up for what lies on the pod, move them away first. Nothing was changed.");
+        }
+
+        WritePrivate(RebuildingFile, "The databases in this folder are being rebuilt from the pod.\n");
+        databases.ForEach(File.Delete);
+    }
+
+    public void EndRebuild()
+    {
+        File.Delete(RebuildingFile);
+        using var directory = DirectoryHandle.Open(Root);
+        directory.Sync();
+    }
+
+    /// <summary>True if a rebuild was begun and has not ended.</summary>
+    public bool IsRebuilding => File.Exists(RebuildingFile);
+
+    private string RebuildingFile => Path.Combine(Root, "rebuilding");
+
     public DriveSetConfiguration? TryReadDrives()
     {
         try

@@ -48,6 +48,14 @@ internal static class OperatorCommands
         return ExitCode.Ok;
     }
 
+    public static async Task<int> RenameAccountAsync(string root, string name, string newName, CancellationToken cancellation)
+    {
+        var renamed = await SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Patch, $"/v1/accounts/{Uri.EscapeDataString(name)}",
+            JsonContent.Create(new RenameAccount(newName), MessageJson.Default.RenameAccount), MessageJson.Default.AccountSummary, cancellation);
+        Console.WriteLine($"Account {renamed.Account} is {renamed.Name} now.");
+        return ExitCode.Ok;
+    }
+
     private static int PrintCode(string root, AccountCreated created, bool quiet, string sentence)
     {
         Console.WriteLine(quiet ? created.Code : $"{sentence}\nEnrol a computer with:\n  holdfast enrol {ReadUrl(root)} {created.Code}");

@@ -1,12 +1,6 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Text;
-using Holdfast.Authority.Placing;
-using Holdfast.Pods;
-using Holdfast.Pods.Serving;
+using Holdfast.Authority.Rebuilding;
 using Holdfast.Protocol.Failures;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace Holdfast.Server;
 
@@ -23,43 +17,60 @@ internal static class Service
         {
             RefusePlaintextOffLoopback(publicUrl);
         }
+
         using var data = DataFolder.Open(dataRoot);
-        using var authorityKey = data.ReadKey("authority.key");
-        using var podKey = data.ReadKey("pod.key");
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(10) };
-        var bootstrap = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
+        if (data.IsRebuilding)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} is being rebuilt, and that has not ended: run `holdfastd rebuild --data {data.Root}` again.");
+        }
 
-        await using var app = BuildWeb(listen);
-        var logging = app.Services.GetRequiredService<ILoggerFactory>();
-        await using var pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(podKey, [authorityKey], bootstrap), TimeProvider.System, logging, cancellation);
-        string BoundUrl() => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        using var authority = new Authority.Authority(
-            data.Root, new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, [podKey]), http, bootstrap, TimeProvider.System,
-            logging);
+        await using var parts = await Parts.OpenAsync(data, listen, publicUrl, cancellation);
         var isReady = false;
-        app.UseMiddleware<Problems>();
-        app.MapOpenApi();
-        app.MapGet("/healthz", () => "ok").ExcludeFromDescription();
-        app.MapGet("/readyz", () => CheckReady(isReady, authority)).ExcludeFromDescription();
-        pod.Map(app);
-        authority.Map(app);
+        parts.Web.UseMiddleware<Problems>();
+        parts.Web.MapOpenApi();
+        parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
+        parts.Web.MapGet("/readyz", () => CheckReady(isReady, parts.Authority)).ExcludeFromDescription();
+        parts.Pod.Map(parts.Web);
+        parts.Authority.Map(parts.Web);
 
-        await app.StartAsync(cancellation);
-        await authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
+        await parts.Web.StartAsync(cancellation);
+        await parts.Authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
         isReady = true;
-        DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), BoundUrl() + "\n");
-        Console.WriteLine($"holdfastd {Product.Version} serves {BoundUrl()} from {data.Root}; {pod.Code}.");
+        DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), parts.BoundUrl() + "\n");
+        Console.WriteLine($"holdfastd {Product.Version} serves {parts.BoundUrl()} from {data.Root}; {parts.Pod.Code}.");
         try
         {
-            await app.WaitForShutdownAsync(cancellation);
+            await parts.Web.WaitForShutdownAsync(cancellation);
             isReady = false;
         }
         finally
         {
-            await app.StopAsync(CancellationToken.None);
+            await parts.Web.StopAsync(CancellationToken.None);
         }
 
         return ExitCode.Ok;
+    }
+
+    /// <summary>Fills the databases from the pod, once <see cref="DataFolder.BeginRebuild"/> was called. It is served to this process alone meanwhile: no customer is let in before everything is back.</summary>
+    public static async Task<IReadOnlyList<RebuiltAccount>> RebuildAsync(DataFolder data, Action<RebuiltAccount> done, Action<long> progress, CancellationToken cancellation)
+    {
+        var accounts = new List<RebuiltAccount>();
+        await using (var parts = await Parts.OpenAsync(data, "http://127.0.0.1:0", null, cancellation))
+        {
+            parts.Web.UseMiddleware<Problems>();
+            parts.Pod.Map(parts.Web);
+            await parts.Web.StartAsync(cancellation);
+            await foreach (var account in parts.Authority.RebuildAsync(progress, cancellation))
+            {
+                accounts.Add(account);
+                done(account);
+            }
+
+            await parts.Web.StopAsync(cancellation);
+        }
+
+        data.EndRebuild();
+        return accounts;
     }
 
     /// <summary>Ready is who has recovered, can read its databases, and is not shutting down.</summary>
@@ -72,37 +83,6 @@ internal static class Service
 
         authority.CheckReady();
         return "ok";
-    }
-
-    private static WebApplication BuildWeb(string listen)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-
-        // Only what the command line says counts: no file or variable may open another port.
-        builder.Configuration.Sources.Clear();
-        builder.Configuration.AddInMemoryCollection();
-        builder.WebHost.UseKestrelHttpsConfiguration().UseUrls(listen);
-        builder.WebHost.ConfigureKestrel(options =>
-        {
-            options.AddServerHeader = false;
-            options.Limits.MaxRequestBodySize = 4 << 20;
-            options.Limits.MaxConcurrentConnections = 10_000;
-            options.Limits.MinRequestBodyDataRate = new Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(30));
-        });
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = DrainTimeout);
-        builder.Services.AddOpenApi();
-        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, new Protocol.Messages.MessageJson()));
-        builder.Services.ConfigureHttpJsonOptions(options => 
-        {
-            options.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower;
-            options.SerializerOptions.RespectNullableAnnotations = true;
-            options.SerializerOptions.RespectRequiredConstructorParameters = true;
-            options.SerializerOptions.DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull;
-        });
-        return builder.Build();
     }
 
     private static void RefusePlaintextOffLoopback(string listen)

@@ -30,9 +30,10 @@ internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPack
         return Task.CompletedTask;
     }
 
-    public async IAsyncEnumerable<StoredItem> ListAsync(AccountId? account, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<StoredItem> ListAsync(ObjectName? after, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        foreach (var name in _objects.Keys.Where(name => account is null || name.Account == account))
+        static (string, byte, long) Order(ObjectName name) => (name.Account.ToString(), (byte)name.Space, (long)name.Number);
+        foreach (var name in _objects.Keys.Where(name => after is not { } from || Order(name).CompareTo(Order(from)) > 0).OrderBy(Order))
         {
             if (await FindAsync(name, cancellation) is { } item)
             {

@@ -95,7 +95,7 @@ public abstract class PackStoreContract
     }
 
     [Fact]
-    public async Task Everything_is_listed_by_account_and_space()
+    public async Task Everything_is_listed_in_order_from_any_name_on()
     {
         ObjectName[] names = [Name(10), Name(11), Name(5000), new(_account, ObjectSpace.Heads, 10), new(new AccountId(new byte[16]), ObjectSpace.Numbered, 10)];
         foreach (var name in names)
@@ -103,8 +103,15 @@ public abstract class PackStoreContract
             await Store.PutAsync(name, Content(1, 10), Cancellation);
         }
 
-        Assert.Equal(names.ToHashSet(), (await ListAsync(null)).Select(item => item.Name).ToHashSet());
-        Assert.Equal(names[..4].ToHashSet(), (await ListAsync(_account)).Select(item => item.Name).ToHashSet());
+        ObjectName[] ordered = [names[4], .. names[..4]];
+        Assert.Equal(ordered, (await ListAsync(null)).Select(item => item.Name));
+        for (var i = 0; i < ordered.Length; i++)
+        {
+            Assert.Equal(ordered[(i + 1)..], (await ListAsync(ordered[i])).Select(item => item.Name));
+        }
+
+        Assert.Equal(names[3..4], (await ListAsync(ObjectName.EndOf(_account, ObjectSpace.Numbered))).Select(item => item.Name));
+        Assert.Equal(names[1..4], (await ListAsync(Name(10))).Select(item => item.Name));
         Assert.All(await ListAsync(null), item => Assert.Equal(10, item.Length));
     }
 
@@ -135,7 +142,7 @@ public abstract class PackStoreContract
         await Store.DeleteAsync(Name(21), Cancellation);
         await Store.DeleteAsync(Name(21), Cancellation);
         Assert.Null(await Store.FindAsync(Name(21), Cancellation));
-        Assert.Empty(await ListAsync(_account));
+        Assert.Empty(await ListAsync(null));
     }
 
     protected static byte[] Content(int seed, int length)
@@ -147,10 +154,10 @@ public abstract class PackStoreContract
 
     protected static ObjectName Name(ulong number) => new(_account, ObjectSpace.Numbered, number);
 
-    private async Task<List<StoredItem>> ListAsync(AccountId? account)
+    private async Task<List<StoredItem>> ListAsync(ObjectName? after)
     {
         var items = new List<StoredItem>();
-        await foreach (var item in Store.ListAsync(account, Cancellation))
+        await foreach (var item in Store.ListAsync(after, Cancellation))
         {
             items.Add(item);
         }

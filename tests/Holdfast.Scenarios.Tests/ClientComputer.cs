@@ -17,6 +17,9 @@ internal sealed class ClientComputer(string root)
 
     public string Cache => Path.Combine(root, "cache");
 
+    /// <summary>The account's recovery key, if this computer founded it.</summary>
+    public string? RecoveryKey { get; set; }
+
     public Dictionary<string, string> Environment { get; } = new()
     {
         ["HOLDFAST_CONFIG_DIR"] = Path.Combine(root, "config"),

@@ -23,10 +23,12 @@ internal sealed class Service : IAsyncDisposable
 
     public string Pod => Path.Combine(Data, "pod");
 
-    public static async Task<Service> StartAsync(string data, CancellationToken cancellation)
+    public static Task<Service> StartAsync(string data, CancellationToken cancellation) => StartAsync(data, "http://127.0.0.1:0", cancellation);
+
+    public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation)
     {
         var service = new Service(data);
-        await service.RunAsync("http://127.0.0.1:0", cancellation);
+        await service.RunAsync(listen, cancellation);
         var made = await service.OperateAsync(["operator", "create", "tester"], cancellation);
         Assert.Equal(0, made.ExitCode);
         return service;

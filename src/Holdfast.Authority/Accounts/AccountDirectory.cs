@@ -47,6 +47,32 @@ internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider tim
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{name}' already; ask for a code for it instead.");
     }
 
+    /// <summary>An account that was found on a pod. Its name is not there: its id stands in until the operator names it again.</summary>
+    public async Task<AccountPlace> AddRebuiltAsync(AccountId account, CancellationToken cancellation)
+    {
+        var place = new AccountPlace(account, account.ToString(), EmbeddedHome, 1, AccountState.Rebuilt);
+        await database.WriteAsync((connection, transaction) => connection.Execute(
+            "INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @Name, @Home, @Epoch, @State, @Now)",
+            new { id = account.ToArray(), place.Name, place.Home, place.Epoch, place.State, Now }, transaction), cancellation);
+        return place;
+    }
+
+    /// <summary>A person has confirmed the account.</summary>
+    public Task OpenAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync((connection, transaction) => connection.Execute(
+        "UPDATE accounts SET state = 'open' WHERE account_id = @id AND state = 'rebuilt'", new { id = account.ToArray() }, transaction), cancellation);
+
+    /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>
+    public async Task<AccountSummary> RenameAsync(string name, string newName, CancellationToken cancellation)
+    {
+        var place = FindByName(name) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var renamed = await database.WriteAsync((connection, transaction) => connection.Execute(
+            "UPDATE accounts SET name = @newName WHERE account_id = @id AND NOT EXISTS (SELECT 1 FROM accounts WHERE name = @newName AND account_id <> @id)",
+            new { id = place.Account.ToArray(), newName }, transaction), cancellation);
+        return renamed == 1
+            ? new AccountSummary(place.Account.ToString(), newName, place.State, 0)
+            : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{newName}' already.");
+    }
+
     public AccountPlace? Find(AccountId account) => Place("WHERE account_id = @key", account.ToArray());
 
     public AccountPlace? FindByName(string name) => Place("WHERE name = @key", name);

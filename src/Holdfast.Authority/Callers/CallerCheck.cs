@@ -3,6 +3,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Devices;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
@@ -26,7 +27,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
         {
             case CallRule.Anybody:
                 break;
-            case CallRule.Bootstrap when CryptographicOperations.FixedTimeEquals(Tokens.HashOf(Bearer(context)), bootstrapHash):
+            case CallRule.Bootstrap when CryptographicOperations.FixedTimeEquals(DeviceToken.HashOf(Bearer(context)), bootstrapHash):
                 break;
             case CallRule.Bootstrap or CallRule.Operators:
                 RequireOperator(context);
@@ -41,7 +42,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
 
     private void RequireOperator(HttpContext context)
     {
-        if (directory.FindOperator(Tokens.HashOf(Bearer(context))) is null)
+        if (directory.FindOperator(DeviceToken.HashOf(Bearer(context))) is null)
         {
             throw new HoldfastException(FailureTable.TokenInvalid, "This needs an operator's token.");
         }
@@ -51,7 +52,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
     {
         var token = Bearer(context);
         var account = context.GetRouteValue("account") as string;
-        var device = Tokens.TryRead(token) is { } claim && AccountId.TryParse(account, out var id) && claim.Account == id && directory.Find(id) is { } place
+        var device = DeviceToken.TryRead(token) is { } claim && AccountId.TryParse(account, out var id) && claim.Account == id && directory.Find(id) is { } place
             ? devices.Authenticate(place, claim.Computer, token) : null;
         if (device is null)
         {

@@ -1,10 +1,8 @@
-using System.Security.Cryptography;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Format;
-using Holdfast.Format.Indexes;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
 using Holdfast.Protocol.Failures;
@@ -21,9 +19,6 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     /// <summary>Receipts of one commit; a session hands in the others when it asks for numbers.</summary>
     private const int ReceiptsMax = 512;
 
-    /// <summary>Packs that one segment may cover, and segments it may replace: bounds the transaction.</summary>
-    private const int CoveredMax = 1 << 16;
-
     public async Task<SnapshotCommitted> CommitAsync(Device device, CommitSnapshot request, CancellationToken cancellation)
     {
         var draft = Verify(device, request);
@@ -34,7 +29,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
             return new SnapshotCommitted(Convert.ToHexStringLower(id), answered);
         }
 
-        await ReadSnapshotAsync(draft, cancellation);
+        draft.Pages = await maps.ReadPagesAsync(draft.Head, cancellation);
         await ReadSegmentsAsync(draft, cancellation);
         var baseId = ParseBase(request.Base);
         var receivedAt = await TryCommitAsync(device, draft, baseId, cancellation)
@@ -85,42 +80,12 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         }
     }
 
-    /// <summary>The snapshot's object must be the one that the head names, to the byte.</summary>
-    private async Task ReadSnapshotAsync(Draft draft, CancellationToken cancellation)
-    {
-        var bytes = await pod.GetAsync(new ObjectName(draft.Head.Account, ObjectSpace.Numbered, draft.Head.SnapshotNumber), 0, Limits.SmallObjectLengthMax, cancellation);
-        try
-        {
-            var signed = SignedObject.Parse(bytes, ObjectType.Snapshot);
-            if (signed.Header.Account != draft.Head.Account || signed.Header.Computer != draft.Head.Computer || signed.Header.Number != draft.Head.SnapshotNumber)
-            {
-                throw new MalformedObjectException("head", "its snapshot is another computer's");
-            }
-
-            var snapshot = SnapshotObject.Parse(signed.Body.Span);
-            if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(draft.Head.SnapshotHash.Span)
-                || !SHA256.HashData(SnapshotObject.EncodePages(snapshot.Pages)).AsSpan().SequenceEqual(draft.Head.PageListHash.Span)
-                || !SHA256.HashData(SnapshotObject.EncodeSightings(snapshot.Sightings)).AsSpan().SequenceEqual(draft.Head.SightingsHash.Span))
-            {
-                throw new MalformedObjectException("head", "its hashes are not those of its snapshot");
-            }
-
-            draft.Pages = snapshot.Pages;
-        }
-        catch (MalformedObjectException exception)
-        {
-            throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
-        }
-    }
-
     /// <summary>Which packs the new index segments cover, from their plain heads.</summary>
     private async Task ReadSegmentsAsync(Draft draft, CancellationToken cancellation)
     {
         foreach (var (_, receipt) in draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment))
         {
-            var name = new ObjectName(draft.Head.Account, ObjectSpace.Numbered, receipt.Name);
-            var bytes = await pod.GetAsync(name, 0, Math.Min(receipt.Length, SegmentHeadLength), cancellation);
-            var (covered, replaced) = SegmentLayout.ParseNumbers(bytes.AsSpan(ObjectHeader.Length), CoveredMax);
+            var (covered, replaced) = await SegmentNumbers.ReadAsync(pod, draft.Head.Account, receipt.Name, receipt.Length, cancellation);
             draft.IndexedPacks.UnionWith(covered);
             draft.ReplacedSegments.UnionWith(replaced);
         }
@@ -209,20 +174,11 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     private static void Revive(AccountTransaction transaction, ReferenceMap fresh)
     {
         var (count, named) = (0L, new List<MissingFrame>());
-        foreach (var pack in fresh.Packs)
+        foreach (var frame in fresh.Packs.SelectMany(pack => FramesStored.Lacking(transaction, fresh, pack)))
         {
-            var forwards = transaction.Query<(long Slot, long Number)>(
-                "SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @pack AND deleted = 0", new { pack })
-                .ToDictionary(row => (uint)row.Slot, row => row.Number);
-            var frames = fresh.FramesOf(pack).Where(frame => !forwards.ContainsKey(frame.Slot));
-            var held = frames.Any() ? Stamp(transaction, pack) : null;
-            foreach (var frame in frames.Where(frame => held is null || frame.Slot >= held)
-                .Concat(forwards.Where(moved => fresh.Contains(new Address(pack, moved.Key)) && Stamp(transaction, moved.Value) is null).Select(moved => new Address(pack, moved.Key))))
+            if (count++ < AnsweredFramesMax)
             {
-                if (count++ < AnsweredFramesMax)
-                {
-                    named.Add(new MissingFrame(frame.Number, frame.Slot));
-                }
+                named.Add(new MissingFrame(frame.Number, frame.Slot));
             }
         }
 
@@ -232,18 +188,9 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         }
     }
 
-    /// <summary>Stamps a pack that is stored and not on its way out; how many frames it holds, or null.</summary>
-    private static long? Stamp(AccountTransaction transaction, long number) => transaction.Find<long?>(
-        """
-        UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
-        WHERE account_id = @account AND number = @number AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
-        RETURNING frames
-        """, new { number });
-
     private long Insert(AccountTransaction transaction, Device device, Draft draft)
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        var id = draft.Head.Id;
         foreach (var (number, type) in draft.Pages.Select(page => (page.Number, ObjectType.MapPage)).Append((draft.Head.SnapshotNumber, ObjectType.Snapshot))
             .Concat(draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => ((uint)item.Receipt.Name, ObjectType.IndexSegment))))
         {
@@ -272,22 +219,10 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         transaction.Execute(
             "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
             new { draft.Session, now });
-        transaction.Execute(
-            "INSERT INTO snapshots (account_id, head_id, computer, sequence, number, state, head, received_at, on_pod, version) VALUES (@account, @id, @computer, @sequence, @snapshotNumber, 'live', @bytes, @now, 0, @version)",
-            new { id, draft.Head.Computer, draft.Head.Sequence, draft.Head.SnapshotNumber, bytes = draft.Head.Bytes.ToArray(), now });
-        foreach (var page in draft.Pages)
-        {
-            transaction.Execute(
-                "INSERT INTO snapshot_pages (account_id, head_id, page_index, page_number, page_hash, version) VALUES (@account, @id, @index, @number, @hash, @version)",
-                new { id, page.Index, page.Number, hash = page.Hash.ToArray() });
-        }
-
+        SnapshotRows.Insert(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), "live", now, isOnPod: false);
         transaction.Execute("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
         return now;
     }
-
-    /// <summary>The plain head of a segment with the most numbers it may have.</summary>
-    private static readonly int SegmentHeadLength = ObjectHeader.Length + SegmentLayout.HeadLength(2 * CoveredMax);
 
     private sealed record Draft(long Session, Head Head, IReadOnlyList<(byte[] Bytes, Receipt Receipt)> Receipts)
     {

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Devices;
@@ -14,12 +15,12 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
         store.WriteAsync(place, transaction =>
         {
             var computer = (uint)transaction.Find<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1");
-            var token = Tokens.DrawDevice(place.Account, computer);
+            var token = DeviceToken.Draw(place.Account, computer, RandomNumberGenerator.GetBytes);
             transaction.Execute(
                 "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, request, created_at, version) VALUES (@account, @computer, @name, @hash, @rights, 0, @request, @now, @version)",
                 new
                 {
-                    computer, name, hash = Tokens.HashOf(token), request, now = time.GetUtcNow().ToUnixTimeSeconds(),
+                    computer, name, hash = DeviceToken.HashOf(token), request, now = time.GetUtcNow().ToUnixTimeSeconds(),
                     rights = nameof(DeviceRights.Waiting),
                 });
             return (computer, token);
@@ -28,10 +29,10 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     /// <summary>A new token for a computer whose enrolment is not over: the answer with the old one was lost. One that is certified already is refused.</summary>
     public Task<string> ReissueAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
     {
-        var token = Tokens.DrawDevice(place.Account, computer);
+        var token = DeviceToken.Draw(place.Account, computer, RandomNumberGenerator.GetBytes);
         return transaction.Execute(
             "UPDATE devices SET token_hash = @hash, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND revoked = 0",
-            new { computer, hash = Tokens.HashOf(token), waiting = nameof(DeviceRights.Waiting) }) == 1
+            new { computer, hash = DeviceToken.HashOf(token), waiting = nameof(DeviceRights.Waiting) }) == 1
             ? token : throw new HoldfastException(FailureTable.CodeInvalid, "The enrolment code was used, and its computer is enrolled.");
     }, cancellation);
 
@@ -40,7 +41,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     {
         var row = store.Read(place.Account, transaction => transaction.Find<DeviceRow>(
             "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }));
-        return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, Tokens.HashOf(token))
+        return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, DeviceToken.HashOf(token))
             ? new Device(place, computer, Enum.Parse<DeviceRights>(row.Rights))
             : null;
     }
@@ -62,6 +63,14 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public static void Certify(AccountTransaction transaction, uint computer) => transaction.Execute(
         "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND request IS NULL",
         new { computer, rights = nameof(DeviceRights.Read), waiting = nameof(DeviceRights.Waiting) });
+
+    /// <summary>A certified computer's new token; false if the computer is unknown here or was revoked.</summary>
+    public Task<bool> AttachAsync(AccountPlace place, uint computer, byte[] tokenHash, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Execute(
+        "UPDATE devices SET token_hash = @tokenHash, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0 AND deleted = 0", new { computer, tokenHash }) == 1, cancellation);
+
+    /// <summary>Somebody who holds the root key is at this computer.</summary>
+    public Task TrustAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Execute(
+        "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, rights = nameof(DeviceRights.Read) }), cancellation);
 
     public Task RevokeAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
     {

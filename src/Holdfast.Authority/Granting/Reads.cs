@@ -87,9 +87,24 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
             pod.Sign(GrantMethod.Get, new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)row.Number), device.Computer, 0, firstByte, _life));
     }
 
-    private sealed record Row(long Number, long Type, long Length, long TablesOffset, long Computer, string State, long Moved)
+    /// <remarks>Properties, not a constructor: without a row SQLite does not say what type an expression has, and none would fit.</remarks>
+    private sealed record Row
     {
+        public long Number { get; init; }
+
+        public long Type { get; init; }
+
+        public long Length { get; init; }
+
+        public long TablesOffset { get; init; }
+
+        public long Computer { get; init; }
+
+        public string State { get; init; } = "";
+
+        public bool Moved { get; init; }
+
         /// <summary>True for a condemned pack whose frames were not moved: reading it for its frames means that somebody needs them. Tables alone are read for the index.</summary>
-        public bool IsLastCopy => State == "condemned" && Type == (int)ObjectType.Pack && Moved == 0;
+        public bool IsLastCopy => State == "condemned" && Type == (int)ObjectType.Pack && !Moved;
     }
 }

@@ -11,14 +11,10 @@ internal static class ReceiptVerification
 {
     public static List<(byte[] Bytes, Receipt Receipt)> Verify(PodClient pod, CertifiedComputer computer, AccountId account, IReadOnlyList<byte[]> receipts)
     {
-        using var key = Signatures.TryImport(computer.SigningKey.Span)
-            ?? throw new HoldfastException(FailureTable.Forbidden, "The computer's certified key is no key.");
         var verified = receipts.Select(bytes => (Bytes: bytes, Receipt: pod.Verify(bytes))).ToList();
         foreach (var (_, receipt) in verified)
         {
-            var label = receipt.Type == ObjectType.Pack ? Signatures.PackLabel : Signatures.ObjectLabel;
-            if (receipt.Account != account || receipt.Computer != computer.Number
-                || !Signatures.Verify(key, label, receipt.Checksum.Span, receipt.ObjectSignature.Span))
+            if (!IsSignedBy(computer, account, receipt))
             {
                 throw new HoldfastException(FailureTable.Forbidden, $"Object {receipt.Name} is not signed by this computer.");
             }
@@ -26,4 +22,9 @@ internal static class ReceiptVerification
 
         return verified;
     }
+
+    /// <summary>True if the object that a receipt speaks of was written and signed by this computer of the account.</summary>
+    public static bool IsSignedBy(CertifiedComputer computer, AccountId account, Receipt receipt) =>
+        receipt.Account == account && receipt.Computer == computer.Number
+        && Signatures.Verify(computer.SigningKey.Span, receipt.Type == ObjectType.Pack ? Signatures.PackLabel : Signatures.ObjectLabel, receipt.Checksum.Span, receipt.ObjectSignature.Span);
 }

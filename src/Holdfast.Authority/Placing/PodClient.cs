@@ -1,9 +1,12 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Placing;
 
@@ -13,6 +16,8 @@ public sealed record PodPlace(Func<string> PublicUrl, Func<string> InternalUrl, 
 /// <summary>The authority as a client of a pod: small objects only (map pages, snapshots, heads, the log, keyrings), under grants it signs for itself.</summary>
 internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider time)
 {
+    private const int ListLimit = 1000;
+
     private static readonly TimeSpan _grantLife = TimeSpan.FromMinutes(5);
 
     public string Url => place.PublicUrl();
@@ -23,6 +28,12 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
         Method = method, Name = name, Computer = computer, LengthMax = lengthMax, FirstByte = firstByte, Expires = time.GetUtcNow() + life,
     }.Sign(place.AuthorityKey);
 
+    /// <summary>Signs what a computer or a person is to answer after a rebuild.</summary>
+    public byte[] SignChallenge(AttachmentChallenge challenge) => challenge.Sign(place.AuthorityKey);
+
+    /// <summary>The challenge, if this service signed it and it has not expired.</summary>
+    public AttachmentChallenge? VerifyChallenge(byte[] bytes) => AttachmentChallenge.TryVerify(bytes, place.AuthorityKey, time.GetUtcNow());
+
     /// <summary>Reads a receipt of one of our pods; a forged one is a failure.</summary>
     public Receipt Verify(byte[] receipt) => Receipt.TryVerify(receipt, place.PodKeys)
         ?? throw new HoldfastException(FailureTable.InvalidRequest, "A receipt is not signed by a pod of this service.");
@@ -30,16 +41,66 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
     /// <summary>The bytes of an object from <paramref name="from"/>, at most <paramref name="length"/>.</summary>
     public async Task<byte[]> GetAsync(ObjectName name, long from, long length, CancellationToken cancellation)
     {
-        using var request = Request(HttpMethod.Get, GrantMethod.Get, name);
+        using var request = Request(HttpMethod.Get, GrantMethod.Get, name, Path(name));
         request.Headers.Range = new RangeHeaderValue(from, from + length - 1);
         using var response = await SendAsync(request, name, cancellation);
         return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
 
-    /// <summary>The pod's receipt for an object, as signed bytes, or null if it is not there.</summary>
-    public async Task<byte[]?> StatAsync(ObjectName name, CancellationToken cancellation)
+    /// <summary>Everything on the pod behind a name, or everything, in order of account, space and number.</summary>
+    public async IAsyncEnumerable<(ObjectName Name, PodObject Object)> ListAsync(ObjectName? after, [EnumeratorCancellation] CancellationToken cancellation, int limit = ListLimit)
     {
-        using var request = Request(HttpMethod.Get, GrantMethod.Stat, name, "/receipt");
+        for (var next = after?.ToString(); ;)
+        {
+            using var request = Request(HttpMethod.Get, GrantMethod.List, ObjectName.Everything, $"/pod/v1/objects?limit={limit}{(next is null ? "" : $"&after={next}")}");
+            using var response = await SendAsync(request, ObjectName.Everything, cancellation);
+            var page = (await response.Content.ReadFromJsonAsync(MessageJson.Default.PodListing, cancellation))!;
+            foreach (var item in page.Objects)
+            {
+                yield return ObjectName.TryParse(item.Name, out var name) ? (name, item) : throw new HoldfastException(FailureTable.PodUnavailable, $"The pod lists '{item.Name}', which is no name.");
+            }
+
+            if (page.Next is null)
+            {
+                yield break;
+            }
+
+            next = page.Next;
+        }
+    }
+
+    /// <summary>Everything of one account and space, in order of numbers.</summary>
+    public async IAsyncEnumerable<(ObjectName Name, PodObject Object)> ListAsync(AccountId account, ObjectSpace space, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var item in ListAsync(ObjectName.EndOf(account, space - 1), cancellation))
+        {
+            if (item.Name.Account != account || item.Name.Space != space)
+            {
+                yield break;
+            }
+
+            yield return item;
+        }
+    }
+
+    /// <summary>The first object behind a name.</summary>
+    public async Task<ObjectName?> FirstAsync(ObjectName? after, CancellationToken cancellation)
+    {
+        await foreach (var (name, _) in ListAsync(after, cancellation, limit: 1))
+        {
+            return name;
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// The pod's receipt for an object, as signed bytes, or null if it is not there. The pod reads the object and compares every hash in it, which proves it readable;
+    /// with <paramref name="tablesOnly"/> it reads a pack's tables only.
+    /// </summary>
+    public async Task<byte[]?> StatAsync(ObjectName name, CancellationToken cancellation, bool tablesOnly = false)
+    {
+        using var request = Request(HttpMethod.Get, GrantMethod.Stat, name, Path(name) + (tablesOnly ? "/receipt?tables" : "/receipt"));
         using var response = await SendAsync(request, name, cancellation, allowMissing: true);
         return response.StatusCode == HttpStatusCode.NotFound ? null : await response.Content.ReadAsByteArrayAsync(cancellation);
     }
@@ -47,14 +108,23 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
     /// <summary>Stores a small object durably; the same bytes again change nothing.</summary>
     public async Task PutAsync(ObjectName name, byte[] content, CancellationToken cancellation)
     {
-        using var request = Request(HttpMethod.Put, GrantMethod.Put, name, lengthMax: content.Length);
+        using var request = Request(HttpMethod.Put, GrantMethod.Put, name, Path(name), content.Length);
         request.Content = new ByteArrayContent(content);
         using var response = await SendAsync(request, name, cancellation);
     }
 
-    private HttpRequestMessage Request(HttpMethod method, GrantMethod grantMethod, ObjectName name, string suffix = "", long lengthMax = 0)
+    /// <summary>Takes the mark of deletion away from an object.</summary>
+    public async Task ReviveAsync(ObjectName name, CancellationToken cancellation)
     {
-        var request = new HttpRequestMessage(method, $"{place.InternalUrl()}/pod/v1/objects/{name}{suffix}");
+        using var request = Request(HttpMethod.Post, GrantMethod.Revive, name, Path(name) + "/revive");
+        using var response = await SendAsync(request, name, cancellation);
+    }
+
+    private static string Path(ObjectName name) => $"/pod/v1/objects/{name}";
+
+    private HttpRequestMessage Request(HttpMethod method, GrantMethod grantMethod, ObjectName name, string path, long lengthMax = 0)
+    {
+        var request = new HttpRequestMessage(method, place.InternalUrl() + path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Grant", Sign(grantMethod, name, 0, lengthMax, 0, _grantLife));
         return request;
     }

@@ -30,6 +30,8 @@ public sealed class ServiceClient : IDisposable
     private static readonly TimeSpan _uploadPatience = TimeSpan.FromHours(1);
 
     private readonly HttpClient _http;
+    private readonly SemaphoreSlim _renewing = new(1);
+    private string? _token;
     private readonly string _account;
     private readonly ResiliencePipeline<HttpResponseMessage> _retries;
 
@@ -51,11 +53,7 @@ public sealed class ServiceClient : IDisposable
 
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
         _account = account?.ToString() ?? "";
-        if (token is not null)
-        {
-            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        }
-
+        _token = token;
         _retries = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
         {
             ShouldHandle = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing),
@@ -65,6 +63,18 @@ public sealed class ServiceClient : IDisposable
             Delay = TimeSpan.FromMilliseconds(400),
         }).Build();
     }
+
+    /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried once.</summary>
+    public Func<CancellationToken, Task<string>>? RenewToken { get; set; }
+
+    public Task<AttachmentAsked> AskAttachmentAsync(uint computer, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path("attachments"), () => JsonContent.Create(new AskAttachment(computer), MessageJson.Default.AskAttachment), MessageJson.Default.AttachmentAsked, null, cancellation);
+
+    public Task<ComputerAttached> AttachAsync(uint computer, AttachComputer request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Put, Path($"attachments/{computer}"), () => JsonContent.Create(request, MessageJson.Default.AttachComputer), MessageJson.Default.ComputerAttached, null, cancellation);
+
+    public Task<AccountConfirmed> ConfirmAsync(ConfirmAccount request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path("confirmation"), () => JsonContent.Create(request, MessageJson.Default.ConfirmAccount), MessageJson.Default.AccountConfirmed, null, cancellation);
 
     public Task<EnrolmentBegun> EnrolAsync(BeginEnrolment request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, "/v1/enrolments", () => JsonContent.Create(request, MessageJson.Default.BeginEnrolment), MessageJson.Default.EnrolmentBegun, null, cancellation);
@@ -136,7 +146,11 @@ public sealed class ServiceClient : IDisposable
         await ThrowUnlessSuccessAsync(response, cancellation);
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _http.Dispose();
+        _renewing.Dispose();
+    }
 
     private static async Task ReadBodyAsync(HttpResponseMessage answer, ObjectName name, Memory<byte> destination, CancellationToken cancellation)
     {
@@ -217,25 +231,76 @@ public sealed class ServiceClient : IDisposable
     private async Task<TAnswer> SendOnceAsync<TRequest, TAnswer>(
         HttpMethod method, string path, TRequest body, JsonTypeInfo<TRequest> type, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body, type) };
-        using var response = await new ValueTask<HttpResponseMessage>(SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, cancellation)).AsServiceFailure();
+        using var response = await WithTokenAsync(async authorization =>
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body, type) };
+            request.Headers.Authorization = authorization;
+            return await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, cancellation);
+        }, cancellation);
         return await ReadAsync(response, answer, cancellation);
     }
 
     private async Task<T> SendAsync<T>(
         HttpMethod method, string path, Func<HttpContent?> content, JsonTypeInfo<T> answer, string? idempotencyKey, CancellationToken cancellation)
     {
-        using var response = await _retries.ExecuteAsync(async token =>
+        using var response = await WithTokenAsync(authorization => _retries.ExecuteAsync(async token =>
         {
             using var request = new HttpRequestMessage(method, path) { Content = content() };
+            request.Headers.Authorization = authorization;
             if (idempotencyKey is not null)
             {
                 request.Headers.Add("Idempotency-Key", idempotencyKey);
             }
 
             return await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, token);
-        }, cancellation).AsServiceFailure();
+        }, cancellation), cancellation);
         return await ReadAsync(response, answer, cancellation);
+    }
+
+    /// <summary>Sends with the token; if the service does not know it and a new one can be had, sends again with that.</summary>
+    private async Task<HttpResponseMessage> WithTokenAsync(Func<AuthenticationHeaderValue?, ValueTask<HttpResponseMessage>> send, CancellationToken cancellation)
+    {
+        var used = _token;
+        var response = await send(Bearer(used)).AsServiceFailure();
+        if (response.StatusCode != HttpStatusCode.Unauthorized || !await TryRenewAsync(used, cancellation))
+        {
+            return response;
+        }
+
+        response.Dispose();
+        return await send(Bearer(_token)).AsServiceFailure();
+    }
+
+    private static AuthenticationHeaderValue? Bearer(string? token) => token is null ? null : new AuthenticationHeaderValue("Bearer", token);
+
+    private async Task<bool> TryRenewAsync(string? used, CancellationToken cancellation)
+    {
+        await _renewing.WaitAsync(cancellation);
+        try
+        {
+            if (_token != used)
+            {
+                return true;
+            }
+
+            if (RenewToken is not { } renew)
+            {
+                return false;
+            }
+
+            RenewToken = null;
+            _token = await renew(cancellation);
+            return true;
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.TokenInvalid || exception.Kind == FailureTable.NotFound)
+        {
+            // The service does not know this computer's key either: what it said first stands.
+            return false;
+        }
+        finally
+        {
+            _renewing.Release();
+        }
     }
 
     private static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancellation)

@@ -62,6 +62,11 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
 
             ComputerFile.Finish(folders);
             EnrolmentAttempt.Drop(folders);
+            if (begun.State == AccountState.Rebuilt)
+            {
+                await Attachment.ConfirmAsync(service, begun.Computer, keyring, cancellation);
+            }
+
             return new Enrolled(computer, recoveryKey);
         }
     }

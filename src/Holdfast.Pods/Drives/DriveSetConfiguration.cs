@@ -31,18 +31,34 @@ public sealed record DriveSetConfiguration(Guid Set, IReadOnlyList<string> Drive
         return configuration;
     }
 
-    /// <summary>Takes a single drive as it is: one of the first layout becomes the only one of a new set.</summary>
-    public static DriveSetConfiguration Adopt(string path)
+    /// <summary>Takes drives as they are, in any order: their marks say which set they are and in which place. Of one that is not given, the place is missing until it is replaced.</summary>
+    /// <param name="paths">Drives of one set, or a single one of the first layout, which becomes the only one of a new set.</param>
+    public static DriveSetConfiguration Adopt(params IReadOnlyList<string> paths)
     {
-        if (FirstLayout.IsOn(path))
+        if (paths is [var only] && FirstLayout.IsOn(only))
         {
-            return FirstLayout.Adopt(path);
+            return FirstLayout.Adopt(only);
         }
 
-        var mark = DriveMark.Read(path);
-        return mark.Drives == 1
-            ? new DriveSetConfiguration(mark.Set, [Path.GetFullPath(path)])
-            : throw new HoldfastException(FailureTable.ForeignDrive, $"{path} is drive {mark.Slot} of {mark.Drives}; list all of them.");
+        var marks = paths.Select(path => (Path: Path.GetFullPath(path), Mark: DriveMark.Read(path))).ToList();
+        if (marks.Count == 0)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "No drive was named.");
+        }
+
+        var first = marks[0];
+        if (marks.FirstOrDefault(other => other.Mark.Set != first.Mark.Set || other.Mark.Drives != first.Mark.Drives) is { Path: not null } foreign)
+        {
+            throw new HoldfastException(FailureTable.ForeignDrive, $"{foreign.Path} is a drive of set {foreign.Mark.Set}, {first.Path} of set {first.Mark.Set}. Nothing was touched.");
+        }
+
+        if (marks.GroupBy(drive => drive.Mark.Slot).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            throw new HoldfastException(FailureTable.ForeignDrive, $"{string.Join(" and ", twice.Select(drive => drive.Path))} are both drive {twice.Key}: one of them was replaced. Name the newer one. Nothing was touched.");
+        }
+
+        var bySlot = marks.ToDictionary(drive => drive.Mark.Slot, drive => drive.Path);
+        return new DriveSetConfiguration(first.Mark.Set, [.. Enumerable.Range(0, first.Mark.Drives).Select(slot => bySlot.GetValueOrDefault(slot, $"/drive-{slot}-is-missing"))]);
     }
 
     /// <summary>Puts an empty directory into the place of a drive that is lost; what it should hold is computed from the others once the pod runs.</summary>

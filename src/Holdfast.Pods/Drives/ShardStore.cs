@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Holdfast.Format.Objects;
 using Holdfast.Pods.Converting;
 using Holdfast.Pods.Healing;
 using Holdfast.Pods.Locating;
@@ -114,9 +113,9 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    public async IAsyncEnumerable<StoredItem> ListAsync(AccountId? account, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<StoredItem> ListAsync(ObjectName? after, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        foreach (var place in _index.List(account))
+        foreach (var place in _index.List(after))
         {
             cancellation.ThrowIfCancellationRequested();
             yield return Item(place);

@@ -100,15 +100,15 @@ internal sealed class PodIndex : IDisposable
 
     public ObjectPlace? Find(ObjectName name) => Read($"SELECT {Columns} FROM objects WHERE account = @account AND space = @space AND name = @name", ReadPlace, KeyOf(name)).FirstOrDefault();
 
-    /// <summary>Objects of one account, or of all, in order of their names.</summary>
-    public IEnumerable<ObjectPlace> List(AccountId? account)
+    /// <summary>Objects behind a name, or all, in order of their names.</summary>
+    public IEnumerable<ObjectPlace> List(ObjectName? after)
     {
-        var last = (Account: account is { } own ? own.ToArray() : [], Space: -1L, Name: 0L);
+        var last = after is { } from ? (Account: from.Account.ToArray(), Space: (long)from.Space, Name: (long)from.Number) : (Account: [], Space: -1L, Name: 0L);
         while (true)
         {
             var page = Read(
-                $"SELECT {Columns} FROM objects WHERE (account, space, name) > (@account, @space, @name) AND (@only IS NULL OR account = @only) ORDER BY account, space, name LIMIT {ListPage}",
-                ReadPlace, ("@account", last.Account), ("@space", last.Space), ("@name", last.Name), ("@only", account is { } only ? only.ToArray() : DBNull.Value));
+                $"SELECT {Columns} FROM objects WHERE (account, space, name) > (@account, @space, @name) ORDER BY account, space, name LIMIT {ListPage}",
+                ReadPlace, ("@account", last.Account), ("@space", last.Space), ("@name", last.Name));
             foreach (var place in page)
             {
                 yield return place;

@@ -1,9 +1,12 @@
 using System.Buffers;
+using System.Globalization;
 using Holdfast.Format;
 using Holdfast.Format.Objects;
+using Holdfast.Format.Packs;
 using Holdfast.Pods.Storing;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -23,6 +26,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private const int UploadsOfAccountMax = 4;
     private const int SmallObjectsAtOnceMax = 32;
     private const int SmallLengthMax = 1 << 20;
+    private const int ListLimitMax = 1000;
     private const string Route = "/pod/v1/objects/{account}/{space}/{number}";
 
     private readonly UploadBuffers _buffers = new(UploadsAtOnceMax, UploadsOfAccountMax, SmallObjectsAtOnceMax, SmallLengthMax);
@@ -34,6 +38,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         routes.MapGet(Route + "/receipt", StatAsync).WithName("GetReceipt").ExcludeFromDescription();
         routes.MapPost(Route + "/condemn", context => ActAsync(context, GrantMethod.Condemn, store.CondemnAsync)).ExcludeFromDescription();
         routes.MapPost(Route + "/revive", context => ActAsync(context, GrantMethod.Revive, store.ReviveAsync)).ExcludeFromDescription();
+        routes.MapGet("/pod/v1/objects", ListAsync).WithName("ListObjects").ExcludeFromDescription();
         routes.MapDelete(Route, context => ActAsync(context, GrantMethod.Delete, store.DeleteAsync)).ExcludeFromDescription();
     }
 
@@ -110,7 +115,35 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         }
     }
 
-    /// <summary>The receipt again, from what is stored: a client that was killed after its put lost it.</summary>
+    /// <summary>What there is, a page in order of names: whoever lost every database finds it all again.</summary>
+    private async Task ListAsync(HttpContext context)
+    {
+        Authorize(context, GrantMethod.List, ObjectName.Everything.ToString());
+        var after = context.Request.Query["after"].ToString();
+        var name = default(ObjectName);
+        if (after.Length > 0 && !ObjectName.TryParse(after, out name))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"'{after}' is no object's name.");
+        }
+
+        var limit = int.TryParse(context.Request.Query["limit"], CultureInfo.InvariantCulture, out var asked) ? Math.Clamp(asked, 1, ListLimitMax) : ListLimitMax;
+        var page = new List<PodObject>();
+        await foreach (var item in store.ListAsync(after.Length > 0 ? name : null, context.RequestAborted))
+        {
+            page.Add(new PodObject(item.Name.ToString(), item.Length, item.CondemnedAt?.ToUnixTimeSeconds()));
+            if (page.Count == limit)
+            {
+                break;
+            }
+        }
+
+        await context.Response.WriteAsJsonAsync(new PodListing(page, page.Count == limit ? page[^1].Name : null), MessageJson.Default.PodListing, cancellationToken: context.RequestAborted);
+    }
+
+    /// <summary>
+    /// The receipt again, from what is stored: a client that was killed after its put lost it. Everything is read and every hash compared, unless only a pack's tables
+    /// are asked for (<c>?tables</c>): its frames were compared when it was put, and reading all of a pod again takes days.
+    /// </summary>
     private async Task StatAsync(HttpContext context)
     {
         var grant = Authorize(context, GrantMethod.Stat);
@@ -119,9 +152,33 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             throw new HoldfastException(FailureTable.NotFound, $"There is no object {grant.Name}.");
         }
 
-        using var buffer = await _buffers.TakeAsync(grant.Name.Account, (int)item.Length, context.RequestAborted);
-        await store.ReadAsync(grant.Name, 0, buffer.Memory, context.RequestAborted);
-        await context.Response.Body.WriteAsync(Inspect(buffer.Memory, grant).Sign(keys.Own), context.RequestAborted);
+        var receipt = context.Request.Query.ContainsKey("tables") && await TryInspectTablesAsync(grant, item, context.RequestAborted) is { } ofTables
+            ? ofTables : await InspectWholeAsync(grant, item, context.RequestAborted);
+        await context.Response.Body.WriteAsync(receipt.Sign(keys.Own), context.RequestAborted);
+    }
+
+    private async Task<Receipt> InspectWholeAsync(Grant grant, StoredItem item, CancellationToken cancellation)
+    {
+        using var buffer = await _buffers.TakeAsync(grant.Name.Account, (int)item.Length, cancellation);
+        await store.ReadAsync(grant.Name, 0, buffer.Memory, cancellation);
+        return Inspect(buffer.Memory, grant);
+    }
+
+    /// <summary>A pack's receipt from its last bytes; null for other objects.</summary>
+    private async Task<Receipt?> TryInspectTablesAsync(Grant grant, StoredItem item, CancellationToken cancellation)
+    {
+        var header = new byte[ObjectHeader.Length];
+        await store.ReadAsync(grant.Name, 0, header, cancellation);
+        if (item.Length < ObjectHeader.Length + PackTrailer.Length || Checked(() => ObjectHeader.Read(header)).Type != ObjectType.Pack)
+        {
+            return null;
+        }
+
+        var trailer = new byte[PackTrailer.Length];
+        await store.ReadAsync(grant.Name, item.Length - trailer.Length, trailer, cancellation);
+        var tail = new byte[Checked(() => PackTrailer.Parse(trailer, item.Length)).TailLength];
+        await store.ReadAsync(grant.Name, item.Length - tail.Length, tail, cancellation);
+        return Checked(() => RequireNamed(ObjectInspection.OfPack(PackTables.Parse(tail, item.Length), item.Length), ObjectHeader.Read(header), grant));
     }
 
     private async Task ActAsync(HttpContext context, GrantMethod method, Func<ObjectName, CancellationToken, Task> action)
@@ -133,10 +190,15 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
     private Grant Authorize(HttpContext context, GrantMethod method)
     {
+        var route = context.GetRouteData().Values;
+        return Authorize(context, method, $"{route["account"]}/{route["space"]}/{route["number"]}");
+    }
+
+    private Grant Authorize(HttpContext context, GrantMethod method, string name)
+    {
         var header = context.Request.Headers.Authorization.ToString();
         var grant = header.StartsWith("Grant ", StringComparison.Ordinal) ? Grant.TryVerify(header.AsSpan(6), keys.Authority, time.GetUtcNow()) : null;
-        var route = context.GetRouteData().Values;
-        return grant is not null && grant.Method == method && grant.Name.ToString() == $"{route["account"]}/{route["space"]}/{route["number"]}"
+        return grant is not null && grant.Method == method && grant.Name.ToString() == name
             ? grant
             : throw new HoldfastException(FailureTable.GrantInvalid, "The request carries no valid grant for this object and method.");
     }
@@ -153,15 +215,19 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         }
     }
 
-    private static Receipt Inspect(ReadOnlyMemory<byte> content, Grant grant)
+    private static Receipt Inspect(ReadOnlyMemory<byte> content, Grant grant) =>
+        Checked(() => RequireNamed(ObjectInspection.Inspect(content), ObjectHeader.Read(content.Span), grant));
+
+    private static Receipt RequireNamed(Receipt receipt, ObjectHeader header, Grant grant) =>
+        ObjectName.Of(header) == grant.Name && (grant.Computer == 0 || header.Computer == grant.Computer)
+            ? receipt
+            : throw new MalformedObjectException("object", "its header names another object or computer than the grant");
+
+    private static T Checked<T>(Func<T> read)
     {
         try
         {
-            var receipt = ObjectInspection.Inspect(content);
-            var header = ObjectHeader.Read(content.Span);
-            return ObjectName.Of(header) == grant.Name && (grant.Computer == 0 || header.Computer == grant.Computer)
-                ? receipt
-                : throw new MalformedObjectException("object", "its header names another object or computer than the grant");
+            return read();
         }
         catch (MalformedObjectException exception)
         {

@@ -31,8 +31,8 @@ public interface IPackStore
     /// <summary>Fills <paramref name="destination"/> from <paramref name="offset"/>, verified; damaged bytes are the failure damaged_object, never returned.</summary>
     Task ReadAsync(ObjectName name, long offset, Memory<byte> destination, CancellationToken cancellation);
 
-    /// <summary>Everything there is of one account, or of all, in no particular order.</summary>
-    IAsyncEnumerable<StoredItem> ListAsync(Format.Objects.AccountId? account, CancellationToken cancellation);
+    /// <summary>Everything there is behind a name, or everything, in order of account, space and number. What is put or deleted meanwhile may or may not be in it.</summary>
+    IAsyncEnumerable<StoredItem> ListAsync(ObjectName? after, CancellationToken cancellation);
 
     /// <summary>Marks an object for deletion, durably; the first mark's time stays.</summary>
     Task CondemnAsync(ObjectName name, CancellationToken cancellation);

@@ -16,37 +16,15 @@ internal static class ObjectInspection
     public static Receipt Inspect(ReadOnlyMemory<byte> content)
     {
         var header = ObjectHeader.Read(content.Span);
-        var receipt = new Receipt
-        {
-            Type = header.Type,
-            Kind = header.Kind,
-            Account = header.Account,
-            Name = header.Name,
-            Computer = header.Computer,
-            Group = header.Group,
-            Length = content.Length,
-            Checksum = default,
-            ObjectSignature = content[^Math.Min(Signatures.Length, content.Length)..],
-        };
         switch (header.Type)
         {
             case ObjectType.Pack:
                 var pack = PackTables.Parse(content);
-                if (pack.FirstDamagedFrame(content.Span) is { } damaged)
-                {
-                    throw new MalformedObjectException("pack", $"frame {damaged} does not match its hash");
-                }
-
-                return receipt with
-                {
-                    TablesOffset = content.Length - pack.Trailer.TailLength,
-                    Frames = pack.FrameTable.Frames.Count,
-                    Checksum = pack.Trailer.Checksum,
-                    ObjectSignature = pack.Trailer.Signature,
-                };
+                return pack.FirstDamagedFrame(content.Span) is not { } damaged
+                    ? OfPack(pack, content.Length) : throw new MalformedObjectException("pack", $"frame {damaged} does not match its hash");
             case ObjectType.IndexSegment or ObjectType.Snapshot or ObjectType.MapPage:
                 var signed = SignedObject.Parse(content, header.Type);
-                return receipt with { Checksum = signed.Checksum };
+                return Of(header, content.Length) with { Checksum = signed.Checksum, ObjectSignature = signed.Signature };
             case ObjectType.Head:
                 Head.Parse(content);
                 break;
@@ -60,6 +38,21 @@ internal static class ObjectInspection
                 throw new MalformedObjectException("object", $"type {header.Type} is not stored on pods");
         }
 
-        return receipt with { Checksum = SHA256.HashData(content.Span) };
+        return Of(header, content.Length) with { Checksum = SHA256.HashData(content.Span), ObjectSignature = content[^Math.Min(Signatures.Length, content.Length)..] };
     }
+
+    /// <summary>What a receipt says of a pack whose tables are these.</summary>
+    public static Receipt OfPack(PackTables pack, long length) => Of(pack.Header, length) with
+    {
+        TablesOffset = length - pack.Trailer.TailLength,
+        Frames = pack.FrameTable.Frames.Count,
+        Checksum = pack.Trailer.Checksum,
+        ObjectSignature = pack.Trailer.Signature,
+    };
+
+    private static Receipt Of(ObjectHeader header, long length) => new()
+    {
+        Type = header.Type, Kind = header.Kind, Account = header.Account, Name = header.Name, Computer = header.Computer, Group = header.Group, Length = length,
+        Checksum = default, ObjectSignature = default,
+    };
 }

@@ -9,7 +9,7 @@ public static class FailureTable
 
     public static FailureKind TokenInvalid { get; } = new("token_invalid", 401, Failed, Retry.Never, "This computer's token is unknown or revoked: enrol it again with a new code from your operator.");
 
-    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "This token may not do that; use a computer that was enrolled with the passphrase.");
+    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "This token may not do that; use a computer that was enrolled with the passphrase, or run `holdfast attach` if the service was rebuilt.");
 
     public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask your operator for a new enrolment code: each works once and for a limited time.");
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Format.Objects;
 
 namespace Holdfast.Protocol.Grants;
@@ -15,6 +16,26 @@ public readonly record struct ObjectName(AccountId Account, ObjectSpace Space, u
         ObjectType.Keyring => ObjectSpace.Keyrings,
         _ => ObjectSpace.Numbered,
     };
+
+    /// <summary>What a grant to list names: whatever there is.</summary>
+    public static ObjectName Everything => default;
+
+    /// <summary>Behind every object of this account and space, and before the next space's: a place to go on listing from.</summary>
+    public static ObjectName EndOf(AccountId account, ObjectSpace space) => new(account, space, long.MaxValue);
+
+    /// <summary>Reads account/space/number.</summary>
+    public static bool TryParse(string? text, out ObjectName name)
+    {
+        name = default;
+        if (text?.Split('/') is not [var account, var space, var number] || !AccountId.TryParse(account, out var id)
+            || !byte.TryParse(space, NumberStyles.None, CultureInfo.InvariantCulture, out var ofSpace) || !ulong.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+        {
+            return false;
+        }
+
+        name = new ObjectName(id, (ObjectSpace)ofSpace, value);
+        return true;
+    }
 
     /// <summary>account/space/number: the last part of an object's URL on a pod.</summary>
     public override string ToString() => $"{Account}/{(byte)Space}/{Number}";

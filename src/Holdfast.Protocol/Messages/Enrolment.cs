@@ -10,6 +10,9 @@ public sealed record CreateAccount(string Name);
 /// <summary>A new account, or a new code for one: the code enrols one computer.</summary>
 public sealed record AccountCreated(string Account, string Name, string Code);
 
+/// <summary>The account's new name.</summary>
+public sealed record RenameAccount(string Name);
+
 public sealed record AccountSummary(string Account, string Name, string State, long CreatedAt);
 
 /// <summary>A page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
@@ -22,7 +25,9 @@ public sealed record BeginEnrolment(string Code, string Name, byte[] Attempt, by
     public const int AttemptLength = 16;
 }
 
-public sealed record EnrolmentBegun(string Account, string AccountName, uint Computer, string Token, string PodUrl, IReadOnlyList<byte[]> Log, byte[]? Keyring);
+/// <summary>A computer number and its token. State is the account's: one that came back from pods alone waits for a person to confirm it.</summary>
+public sealed record EnrolmentBegun(
+    string Account, string AccountName, uint Computer, string Token, string PodUrl, IReadOnlyList<byte[]> Log, byte[]? Keyring, string State = AccountState.Open);
 
 /// <summary>Statements in order, a page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
 public sealed record LogStatements(IReadOnlyList<byte[]> Statements, string? Next);

@@ -1,0 +1,48 @@
+using System.Security.Cryptography;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Placing;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Devices;
+
+/// <summary>After a rebuild: computers prove themselves by the keys that the account log certifies, and a person by the root key (format rule 18).</summary>
+internal sealed class Attachments(AccountDirectory directory, DeviceTable devices, LogTable log, PodClient pod, TimeProvider time)
+{
+    /// <summary>Something to sign; whether the account and the computer exist is not said.</summary>
+    public AttachmentAsked Ask(string account, uint computer) => Format.Objects.AccountId.TryParse(account, out var id)
+        ? new AttachmentAsked(pod.SignChallenge(new AttachmentChallenge(id, computer, RandomNumberGenerator.GetBytes(AttachmentChallenge.NonceLength), time.GetUtcNow() + AttachmentChallenge.Life)))
+        : throw new HoldfastException(FailureTable.InvalidRequest, "That is no account's id.");
+
+    /// <summary>Takes the token that a certified computer drew. The same answer again changes nothing.</summary>
+    public async Task<ComputerAttached> AttachAsync(string account, uint computer, AttachComputer request, CancellationToken cancellation)
+    {
+        if (Answered(request.Challenge) is not { } challenge || challenge.Account.ToString() != account || challenge.Computer != computer || request.TokenHash.Length != SHA256.HashSizeInBytes
+            || directory.Find(challenge.Account) is not { } place
+            || !log.Verified(place).Computers.TryGetValue(computer, out var certified) || certified.IsRevoked
+            || !AttachmentChallenge.IsProved(certified.SigningKey.Span, request.Challenge, request.TokenHash, request.Proof)
+            || !await devices.AttachAsync(place, computer, request.TokenHash, cancellation))
+        {
+            throw new HoldfastException(FailureTable.TokenInvalid, "The account log certifies no such computer and key, the computer was revoked, or the challenge has expired.");
+        }
+
+        return new ComputerAttached(place.Name, place.State);
+    }
+
+    /// <summary>A person opened the account: its old data may be collected again, and this computer reads everything.</summary>
+    public async Task<AccountConfirmed> ConfirmAsync(Device device, ConfirmAccount request, CancellationToken cancellation)
+    {
+        if (Answered(request.Challenge) is not { } challenge || challenge.Account != device.Place.Account || challenge.Computer != device.Computer
+            || !AttachmentChallenge.IsConfirmed(log.Verified(device.Place).RootKey.Span, request.Challenge, request.Confirmation))
+        {
+            throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
+        }
+
+        await devices.TrustAsync(device.Place, device.Computer, cancellation);
+        await directory.OpenAsync(device.Place.Account, cancellation);
+        return new AccountConfirmed(AccountState.Open);
+    }
+
+    private AttachmentChallenge? Answered(byte[] challenge) => pod.VerifyChallenge(challenge);
+}

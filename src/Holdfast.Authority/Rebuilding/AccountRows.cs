@@ -1,0 +1,50 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Devices;
+using Holdfast.Format.Accounts;
+using Holdfast.Format.Keyrings;
+
+namespace Holdfast.Authority.Rebuilding;
+
+/// <summary>The account's own rows: its log, keyrings and computers, and counters that give nothing out twice.</summary>
+internal sealed class AccountRows(AccountStore store, AccountPlace place, AccountDraft draft, TimeProvider time)
+{
+    /// <summary>Numbers that may have been given out and never seen on a pod (format rule 6).</summary>
+    private const long NumbersSkipped = 1 << 20;
+
+    /// <summary>A computer's token is not on pods: until it attaches itself by its key, no token fits.</summary>
+    private static readonly byte[] _noToken = [];
+
+    public Task WriteAsync(CancellationToken cancellation) => store.WriteAsync(place, transaction =>
+    {
+        foreach (var statement in draft.Log.Statements)
+        {
+            transaction.Execute("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @bytes, 1, @version)",
+                new { sequence = (long)statement.Sequence, bytes = statement.Bytes.ToArray() });
+        }
+
+        foreach (var bytes in draft.Keyrings)
+        {
+            transaction.Execute("INSERT INTO keyrings (account_id, keyring_version, keyring, on_pod, version) VALUES (@account, @number, @bytes, 1, @version)",
+                new { number = (long)KeyringObject.Parse(bytes).Version, bytes });
+        }
+
+        foreach (var computer in draft.Log.Computers.Values)
+        {
+            InsertComputer(transaction, computer);
+        }
+
+        // Sessions and collections count up from the time: a client that remembers an earlier number never meets it again.
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        transaction.Execute(
+            "UPDATE fence SET next_number = @number, next_computer = @computer, next_session = @now, collection_number = @now WHERE account_id = @account",
+            new { number = draft.HighestNumber + NumbersSkipped, computer = draft.HighestComputer + 1L, now });
+        return 0;
+    }, cancellation);
+
+    private void InsertComputer(AccountTransaction transaction, CertifiedComputer computer) => transaction.Execute(
+        """
+        INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version)
+        VALUES (@account, @number, @name, @noToken, @rights, @revoked, @now, (SELECT max(received_at) FROM snapshots WHERE account_id = @account AND computer = @number), @version)
+        """,
+        new { computer.Number, computer.Name, noToken = _noToken, rights = nameof(DeviceRights.Add), revoked = computer.IsRevoked ? 1 : 0, now = time.GetUtcNow().ToUnixTimeSeconds() });
+}

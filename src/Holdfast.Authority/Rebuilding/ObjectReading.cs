@@ -1,0 +1,185 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Committing;
+using Holdfast.Authority.Granting;
+using Holdfast.Authority.Placing;
+using Holdfast.Format;
+using Holdfast.Format.Indexes;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Packs;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Rebuilding;
+
+/// <summary>Everything with a number: the pod says again, signed, what each object is; it counts if a computer that the log certifies signed it.</summary>
+/// <remarks>A pack of kind 2, which the service made itself, proves its frames by the records of their origins; where its frames lie now is derived from its table.</remarks>
+internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPlace place, AccountDraft draft, TimeProvider time)
+{
+    private const int Batch = 256;
+    private const int ReadsAtOnce = 8;
+
+    private readonly List<(uint Number, long Length)> _segments = [];
+
+    /// <summary>Objects that the pod was told to delete.</summary>
+    public List<ObjectName> Condemned { get; } = [];
+
+    public async Task RunAsync(Action taken, CancellationToken cancellation)
+    {
+        var batch = new List<(ObjectName, PodObject)>();
+        await foreach (var item in pod.ListAsync(draft.Account, ObjectSpace.Numbered, cancellation))
+        {
+            batch.Add(item);
+            if (batch.Count == Batch)
+            {
+                await TakeAsync(batch, taken, cancellation);
+                batch.Clear();
+            }
+        }
+
+        await TakeAsync(batch, taken, cancellation);
+        foreach (var (number, length) in _segments)
+        {
+            await CoverAsync(number, length, cancellation);
+        }
+    }
+
+    private async Task TakeAsync(List<(ObjectName Name, PodObject Object)> batch, Action taken, CancellationToken cancellation)
+    {
+        var found = new Found?[batch.Count];
+        await Parallel.ForAsync(0, batch.Count, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellation },
+            async (i, token) => found[i] = await TryReadAsync(batch[i].Name, batch[i].Object, token));
+        await store.WriteAsync(place, transaction =>
+        {
+            foreach (var item in found)
+            {
+                if (item is not null)
+                {
+                    Insert(transaction, item);
+                }
+            }
+
+            return 0;
+        }, cancellation);
+        foreach (var item in found)
+        {
+            if (item?.Trouble is { } trouble)
+            {
+                draft.Trouble(trouble);
+            }
+            else if (item?.Receipt is { } receipt)
+            {
+                (draft.Objects, draft.Bytes) = (draft.Objects + 1, draft.Bytes + receipt.Length);
+                draft.SawComputer(receipt.Computer);
+            }
+
+            taken();
+        }
+
+        batch.ForEach(item => draft.SawNumber((uint)item.Name.Number));
+    }
+
+    private async Task<Found> TryReadAsync(ObjectName name, PodObject item, CancellationToken cancellation)
+    {
+        try
+        {
+            var bytes = await pod.StatAsync(name, cancellation, tablesOnly: true);
+            if (bytes is null)
+            {
+                return new Found(name, null, null, item.CondemnedAt, [], $"object {name.Number} is listed, and is not there");
+            }
+
+            var receipt = pod.Verify(bytes);
+            if (receipt is { Type: ObjectType.Pack, Kind: 2 })
+            {
+                return new Found(name, bytes, receipt, item.CondemnedAt, await MovedAsync(name, receipt, cancellation), null);
+            }
+
+            return draft.Log.Computers.TryGetValue(receipt.Computer, out var computer) && ReceiptVerification.IsSignedBy(computer, draft.Account, receipt)
+                ? new Found(name, bytes, receipt, item.CondemnedAt, [], null)
+                : new Found(name, null, null, item.CondemnedAt, [], $"object {name.Number} is not signed by a computer of the account");
+        }
+        catch (Exception exception) when (exception is MalformedObjectException || (exception is HoldfastException { Kind: var kind } && kind != FailureTable.PodUnavailable))
+        {
+            return new Found(name, null, null, item.CondemnedAt, [], $"object {name.Number}: {exception.Message}");
+        }
+    }
+
+    /// <summary>Frames that lie in this pack and were born in another, each vouched for by a record that a computer signed.</summary>
+    private async Task<IReadOnlyCollection<Address>> MovedAsync(ObjectName name, Receipt receipt, CancellationToken cancellation)
+    {
+        var tail = await pod.GetAsync(name, receipt.TablesOffset, receipt.Length - receipt.TablesOffset, cancellation);
+        var tables = PackTables.Parse(tail, receipt.Length);
+        return tables.Origins.All(origin => draft.Log.Computers.TryGetValue(origin.Header.Computer, out var computer) && origin.IsSignedBy(computer.SigningKey.Span))
+            ? FrameLocations.Derive([tables]).Keys
+            : throw new MalformedObjectException("pack", "the record of an origin is not signed by a computer of the account");
+    }
+
+    private void Insert(AccountTransaction transaction, Found found)
+    {
+        if (found.Receipt is not { } receipt)
+        {
+            return;
+        }
+
+        transaction.Execute(
+            """
+            INSERT INTO objects (account_id, number, session, computer, state, touched, condemned_at, type, length, tables_offset, frames, checksum, receipt, indexed, version)
+            VALUES (@account, @number, 0, @computer, @state, @version, @condemnedAt, @type, @length, @tables, @frames, @checksum, @bytes, @indexed, @version)
+            """,
+            new
+            {
+                number = (long)found.Name.Number, receipt.Computer, state = found.CondemnedAt is null ? "live" : "condemned", condemnedAt = found.CondemnedAt, type = (int)receipt.Type, length = receipt.Length,
+                tables = receipt.TablesOffset, frames = receipt.Frames, checksum = receipt.Checksum.ToArray(), bytes = found.Bytes, indexed = receipt.Kind == 2 ? 1 : 0,
+            });
+        foreach (var frame in found.Moved)
+        {
+            // The newest pack that has it: an old one goes only after a newer was read back.
+            transaction.Execute(
+                """
+                INSERT INTO forwards (account_id, origin_number, origin_slot, number, version) VALUES (@account, @origin, @slot, @number, @version)
+                ON CONFLICT (account_id, origin_number, origin_slot) DO UPDATE SET number = max(number, excluded.number), version = excluded.version
+                """, new { origin = (long)frame.Number, slot = (long)frame.Slot, number = (long)found.Name.Number });
+            draft.SawNumber(frame.Number);
+        }
+
+        if (found.CondemnedAt is not null)
+        {
+            Condemned.Add(found.Name);
+        }
+        else if (receipt.Type == ObjectType.IndexSegment)
+        {
+            _segments.Add(((uint)found.Name.Number, receipt.Length));
+        }
+    }
+
+    /// <summary>Packs that a segment covers need not be indexed again; segments that it replaces are on their way out.</summary>
+    private async Task CoverAsync(uint number, long length, CancellationToken cancellation)
+    {
+        var (covered, replaced) = await SegmentNumbers.ReadAsync(pod, draft.Account, number, length, cancellation);
+        await store.WriteAsync(place, transaction =>
+        {
+            foreach (var pack in covered)
+            {
+                draft.SawNumber(pack);
+                transaction.Execute(
+                    "UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @pack AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)",
+                    new { pack, number });
+            }
+
+            foreach (var segment in replaced)
+            {
+                draft.SawNumber(segment);
+                transaction.Execute(
+                    """
+                    UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @segment AND type = 2 AND state = 'live'
+                      AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)
+                    """, new { segment, number, now = time.GetUtcNow().ToUnixTimeSeconds() });
+            }
+
+            return 0;
+        }, cancellation);
+    }
+
+    private sealed record Found(ObjectName Name, byte[]? Bytes, Receipt? Receipt, long? CondemnedAt, IReadOnlyCollection<Address> Moved, string? Trouble);
+}

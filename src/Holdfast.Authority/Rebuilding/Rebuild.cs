@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Placing;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Grants;
+
+namespace Holdfast.Authority.Rebuilding;
+
+/// <summary>
+/// Every database is gone: finds the accounts on the pod, and for each, log → keyrings → objects → snapshots → are all frames there. Nothing on the pod is changed.
+/// Names, operators, tokens and codes are not on pods: operators are made anew, and computers attach themselves by their keys.
+/// </summary>
+internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, TimeProvider time)
+{
+    /// <summary>Accounts one after the other, as they come back; an account can be used once it was returned.</summary>
+    public async IAsyncEnumerable<RebuiltAccount> RunAsync(Action<long> progress, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var taken = 0L;
+        for (var next = await pod.FirstAsync(null, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
+        {
+            var draft = new AccountDraft(account);
+            await new LogReading(pod, draft).RunAsync(cancellation);
+            var place = await directory.AddRebuiltAsync(account, cancellation);
+            await store.AdmitAsync(account, place.Epoch, cancellation);
+            var objects = new ObjectReading(store, pod, place, draft, time);
+            await objects.RunAsync(() => progress(++taken), cancellation);
+            await new SnapshotReading(store, pod, place, draft, time).RunAsync(cancellation);
+            await ReviveAsync(account, objects.Condemned, cancellation);
+            await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
+            yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
+        }
+    }
+
+    /// <summary>What a snapshot needs and the pod was told to delete: the old mark's grace must not count any more.</summary>
+    private async Task ReviveAsync(AccountId account, List<ObjectName> condemned, CancellationToken cancellation)
+    {
+        foreach (var name in condemned)
+        {
+            if (store.Read(account, transaction => transaction.Find<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { number = (long)name.Number })) == "live")
+            {
+                await pod.ReviveAsync(name, cancellation);
+            }
+        }
+    }
+
+    /// <summary>Behind every space there is.</summary>
+    private const ObjectSpace EndOfSpaces = (ObjectSpace)byte.MaxValue;
+}

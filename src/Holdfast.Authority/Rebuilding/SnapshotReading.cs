@@ -1,0 +1,126 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Committing;
+using Holdfast.Authority.Placing;
+using Holdfast.Format;
+using Holdfast.Format.Objects;
+using Holdfast.Format.Snapshots;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+
+namespace Holdfast.Authority.Rebuilding;
+
+/// <summary>The chains of heads, and behind each head its snapshot, its map and a look whether every frame of it is stored.</summary>
+/// <remarks>
+/// A head whose snapshot is gone stays: clients judge by the account log whether it may be (format rule 14). When the service received a snapshot is not on pods:
+/// its computer's clock stands in, but never the future.
+/// </remarks>
+internal sealed class SnapshotReading(AccountStore store, PodClient pod, AccountPlace place, AccountDraft draft, TimeProvider time)
+{
+    private readonly SnapshotMaps _maps = new(pod);
+
+    /// <summary>Pages that were looked at, with the frames they lack: snapshots share them.</summary>
+    private readonly Dictionary<uint, long> _lacking = [];
+
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        Head? last = null;
+        await foreach (var (name, _) in pod.ListAsync(draft.Account, ObjectSpace.Heads, cancellation))
+        {
+            if (await TryReadHeadAsync(name, cancellation) is not { } head)
+            {
+                continue;
+            }
+
+            var previous = last?.Computer == head.Computer ? last : null;
+            if (head.Sequence != (previous?.Sequence ?? 0) + 1 || (previous is not null && !head.Previous.Span.SequenceEqual(previous.Id)))
+            {
+                draft.Trouble($"snapshot {head.Sequence} of computer {head.Computer} does not follow the one before it: heads are missing");
+            }
+
+            await TakeAsync(head, cancellation);
+            last = head;
+        }
+    }
+
+    private async Task<Head?> TryReadHeadAsync(ObjectName name, CancellationToken cancellation)
+    {
+        try
+        {
+            var head = Head.Parse(await pod.GetAsync(name, 0, Head.Length, cancellation));
+            return head.Account == draft.Account && draft.Log.Computers.TryGetValue(head.Computer, out var computer) && head.IsSignedBy(computer.SigningKey.Span)
+                ? head : throw new MalformedObjectException("head", "it is not signed by a computer of the account");
+        }
+        catch (Exception exception) when (IsOfOneObject(exception))
+        {
+            draft.Trouble($"head {name.Number & uint.MaxValue} of computer {name.Number >> 32}: {exception.Message}");
+            return null;
+        }
+    }
+
+    private async Task TakeAsync(Head head, CancellationToken cancellation)
+    {
+        draft.SawNumber(head.SnapshotNumber);
+        var pages = new List<(MapPageReference Page, long Lacking)>();
+        var isThere = false;
+        try
+        {
+            var references = await _maps.ReadPagesAsync(head, cancellation);
+            isThere = true;
+            foreach (var page in references)
+            {
+                draft.SawNumber(page.Number);
+                pages.Add((page, await LackingAsync(head, page, cancellation)));
+            }
+        }
+        catch (Exception exception) when (IsOfOneObject(exception))
+        {
+            if (!draft.Log.DeletedSnapshots.Contains((head.Computer, head.Sequence)))
+            {
+                draft.Trouble($"snapshot {head.Sequence} of computer {head.Computer}: {exception.Message}");
+            }
+        }
+
+        if (pages.Sum(page => page.Lacking) is > 0 and var lacking)
+        {
+            draft.Trouble($"snapshot {head.Sequence} of computer {head.Computer} lacks {lacking} frames");
+        }
+
+        draft.Snapshots += isThere ? 1 : 0;
+        var receivedAt = Math.Min(time.GetUtcNow().ToUnixTimeSeconds(), head.TimeNanoseconds / 1_000_000_000);
+        await store.WriteAsync(place, transaction =>
+        {
+            SnapshotRows.Insert(transaction, head, pages, isThere ? "live" : "purged", receivedAt, isOnPod: true);
+            transaction.Execute("UPDATE objects SET state = 'live', condemned_at = NULL WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
+            return 0;
+        }, cancellation);
+    }
+
+    /// <summary>How many frames of a page are stored nowhere; the packs of the others are needed, whatever the pod thought of them. A page that cannot be read lacks all it had.</summary>
+    private async Task<long> LackingAsync(Head head, MapPageReference reference, CancellationToken cancellation)
+    {
+        if (_lacking.TryGetValue(reference.Number, out var known))
+        {
+            return known;
+        }
+
+        try
+        {
+            var map = new ReferenceMap();
+            map.Add(await _maps.ReadPageAsync(draft.Account, reference, cancellation));
+            foreach (var pack in map.Packs)
+            {
+                draft.SawNumber(pack);
+            }
+
+            return _lacking[reference.Number] = await store.WriteAsync(place, transaction => map.Packs.Sum(pack => (long)FramesStored.Lacking(transaction, map, pack).Count()), cancellation);
+        }
+        catch (Exception exception) when (IsOfOneObject(exception))
+        {
+            draft.Trouble($"page {reference.Index} of the map of snapshot {head.Sequence} of computer {head.Computer}: {exception.Message}");
+            return _lacking[reference.Number] = 1;
+        }
+    }
+
+    private static bool IsOfOneObject(Exception exception) =>
+        exception is MalformedObjectException || (exception is HoldfastException { Kind: var kind } && kind != FailureTable.PodUnavailable);
+}

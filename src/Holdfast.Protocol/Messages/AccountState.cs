@@ -1,0 +1,10 @@
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>What an account's row in the directory says of it.</summary>
+public static class AccountState
+{
+    public const string Open = "open";
+
+    /// <summary>It came back from pods alone: backups and restores work, and nothing of it is collected until a person who can open it has confirmed it (format rule 18).</summary>
+    public const string Rebuilt = "rebuilt";
+}

@@ -1,0 +1,18 @@
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>A computer whose token the service does not know (it was rebuilt from its pods) asks for something to sign.</summary>
+public sealed record AskAttachment(uint Computer);
+
+/// <summary>What to sign: an attachment challenge of the service.</summary>
+public sealed record AttachmentAsked(byte[] Challenge);
+
+/// <summary>The computer's new token, by its SHA-256, and the signature of its certified key over challenge and hash.</summary>
+public sealed record AttachComputer(byte[] Challenge, byte[] TokenHash, byte[] Proof);
+
+/// <summary>The computer is known again.</summary>
+public sealed record ComputerAttached(string AccountName, string State);
+
+/// <summary>A person opened the account and looked at what came back: the root's signature over a challenge. From here on what is old may be collected again.</summary>
+public sealed record ConfirmAccount(byte[] Challenge, byte[] Confirmation);
+
+public sealed record AccountConfirmed(string State);
