@@ -7,13 +7,14 @@ using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Schema;
+using Holdfast.Authority.Verifying;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority;
 
 /// <summary>The central authority: who may → grants → receipts → commit; and for reading, where things lie. Bulk data never passes through it.</summary>
-public sealed class Authority : IDisposable
+public sealed class Authority : IAsyncDisposable
 {
     private readonly SqliteDatabase _directoryDatabase;
     private readonly SqliteDatabase _accountsDatabase;
@@ -21,6 +22,7 @@ public sealed class Authority : IDisposable
     private readonly AuthorityEndpoints _endpoints;
     private readonly CallerCheck _callers;
     private readonly Rebuild _rebuild;
+    private readonly Verifications _verifications;
 
     /// <summary>Opens the databases in <paramref name="folder"/>, upgrading them if need be.</summary>
     public Authority(string folder, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
@@ -36,8 +38,10 @@ public sealed class Authority : IDisposable
         var maps = new SnapshotMaps(pod);
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, maps, _objects, time);
+        var proofs = new ProofTable(store, _accountsDatabase, directory, log);
+        _verifications = new Verifications(directory, store, pod, proofs, time, logging.CreateLogger<Verifications>());
         _endpoints = new AuthorityEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, pod);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, _verifications, proofs, pod);
         _callers = new CallerCheck(directory, devices, bootstrapHash);
         _rebuild = new Rebuild(directory, store, pod, time);
     }
@@ -68,8 +72,9 @@ public sealed class Authority : IDisposable
     /// <param name="cancellation">Ends it; what is half done must be begun anew.</param>
     public IAsyncEnumerable<RebuiltAccount> RebuildAsync(Action<long> progress, CancellationToken cancellation) => _rebuild.RunAsync(progress, cancellation);
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        await _verifications.DisposeAsync();
         _directoryDatabase.Dispose();
         _accountsDatabase.Dispose();
     }

@@ -4,6 +4,7 @@ using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Verifying;
 using Holdfast.Format.Accounts;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
@@ -21,7 +22,7 @@ namespace Holdfast.Authority;
 /// <summary>The API, one line a route: what it is, who may call it, and the service that answers.</summary>
 internal sealed class AuthorityEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots,
-    AccountObjects objects, PodClient pod)
+    AccountObjects objects, Verifications verifications, ProofTable proofs, PodClient pod)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -32,6 +33,10 @@ internal sealed class AuthorityEndpoints(
         api.MapPost("/accounts/{name}/codes", CreateCodeAsync).For(new CallRule.Operators()).WithSummary("Makes a code that enrols one more computer.");
         api.MapPatch("/accounts/{name}", (string name, RenameAccount request, CancellationToken cancellation) => directory.RenameAsync(name, Named(request.Name), cancellation))
             .For(new CallRule.Operators()).WithSummary("Gives an account another name: after a rebuild, its id is its name.");
+        api.MapPost("/verifications", (StartVerification request) => TypedResults.Accepted("/v1/verifications/latest", verifications.Start(request.Account)))
+            .For(new CallRule.Operators()).WithSummary("Starts reading everything that snapshots need, or joins the verification that runs.");
+        api.MapGet("/verifications/latest", () => verifications.Status).For(new CallRule.Operators()).WithSummary("How far the latest verification is, and what it found.");
+        api.MapGet("/proofs", proofs.Summary).For(new CallRule.Operators()).WithSummary("How well it is proved that accounts can be restored.");
         api.MapPost("/enrolments", EnrolAsync).For(new CallRule.Anybody()).WithSummary("Trades a code for a computer number and a token; the same attempt again is answered again.");
 
         var account = api.MapGroup("/accounts/{account}");
@@ -51,6 +56,8 @@ internal sealed class AuthorityEndpoints(
         account.MapPost("/commits", CommitAsync).For(DeviceRights.Add).WithSummary("Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.");
         account.MapGet("/snapshots", ListSnapshots).For(DeviceRights.Add).WithSummary("Heads of all snapshots, by computer and sequence.");
         account.MapGet("/segments", ListSegments).For(DeviceRights.Add).WithSummary("Index segments in force, by number.");
+        account.MapPost("/drills", (HttpContext context, HandInDrill request, CancellationToken cancellation) => proofs.HandInAsync(CallerCheck.DeviceOf(context), request, cancellation))
+            .For(DeviceRights.Add).WithSummary("Keeps the signed result of a restore drill.");
         account.MapPost("/reads", OpenReadsAsync).For(DeviceRights.Add).WithSummary("Where objects lie, and the permission to read them.");
     }
 

@@ -28,6 +28,7 @@ internal static class Verbs
         root.Subcommands.Add(LsVerb.Build(output));
         root.Subcommands.Add(RestoreVerb.Build(output));
         root.Subcommands.Add(CheckVerb.Build(output));
+        root.Subcommands.Add(DrillVerb.Build(output));
         root.Subcommands.Add(KeyVerb.Build(output));
         root.Subcommands.Add(CompareVerb.Build(output));
         root.Subcommands.Add(VersionVerb.Build(output));

@@ -51,7 +51,11 @@ internal sealed class Parts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Authority?.Dispose();
+        if (Authority is not null)
+        {
+            await Authority.DisposeAsync();
+        }
+
         if (Pod is not null)
         {
             await Pod.DisposeAsync();

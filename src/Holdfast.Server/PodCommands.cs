@@ -20,11 +20,13 @@ internal static class PodCommands
               holdfastd pod create --drive /mnt/d0 --drive /mnt/d1 --drive /mnt/d2    # before the first run
               holdfastd pod status
               holdfastd pod scrub
+              holdfastd pod verify
               holdfastd pod replace-drive 1 /mnt/new
             """);
         command.Subcommands.Add(Create(data));
         command.Subcommands.Add(Status(data));
         command.Subcommands.Add(Scrub(data));
+        command.Subcommands.Add(VerifyCommand.Build(data));
         command.Subcommands.Add(Rebuild(data));
         command.Subcommands.Add(ReplaceDrive(data));
         command.Subcommands.Add(Floor(data));
@@ -67,6 +69,7 @@ internal static class PodCommands
             else
             {
                 Print(status);
+                await VerifyCommand.PrintSummaryAsync(parsed.GetRequiredValue(data), cancellation);
             }
 
             return status.Drives.All(drive => drive.State == nameof(DriveState.Up)) && status.Rebuild.ShardsMissing == 0 ? ExitCode.Ok : ExitCode.Partial;

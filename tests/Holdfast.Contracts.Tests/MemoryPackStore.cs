@@ -10,11 +10,11 @@ namespace Holdfast.Contracts.Tests;
 /// <summary>The twin in memory, for simulations; it keeps the same contract.</summary>
 internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPackStore
 {
-    private readonly ConcurrentDictionary<ObjectName, (byte[] Content, DateTimeOffset? CondemnedAt)> _objects = new();
+    private readonly ConcurrentDictionary<ObjectName, (byte[] Content, DateTimeOffset StoredAt, DateTimeOffset? CondemnedAt)> _objects = new();
 
     public Task<PutOutcome> PutAsync(ObjectName name, ReadOnlyMemory<byte> content, CancellationToken cancellation)
     {
-        var added = (Content: content.ToArray(), (DateTimeOffset?)null);
+        var added = (Content: content.ToArray(), time.GetUtcNow(), (DateTimeOffset?)null);
         var kept = _objects.GetOrAdd(name, added);
         return ReferenceEquals(kept.Content, added.Content) ? Task.FromResult(PutOutcome.Stored)
             : kept.Content.AsSpan().SequenceEqual(content.Span) ? Task.FromResult(PutOutcome.AlreadyThere)
@@ -22,7 +22,7 @@ internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPack
     }
 
     public Task<StoredItem?> FindAsync(ObjectName name, CancellationToken cancellation) =>
-        Task.FromResult(_objects.TryGetValue(name, out var found) ? new StoredItem(name, found.Content.Length, found.CondemnedAt) : (StoredItem?)null);
+        Task.FromResult(_objects.TryGetValue(name, out var found) ? new StoredItem(name, found.Content.Length, found.StoredAt, found.CondemnedAt) : (StoredItem?)null);
 
     public Task ReadAsync(ObjectName name, long offset, Memory<byte> destination, CancellationToken cancellation)
     {
@@ -45,13 +45,14 @@ internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPack
     public Task CondemnAsync(ObjectName name, CancellationToken cancellation)
     {
         var found = Find(name);
-        _objects[name] = (found.Content, found.CondemnedAt ?? time.GetUtcNow());
+        _objects[name] = (found.Content, found.StoredAt, found.CondemnedAt ?? time.GetUtcNow());
         return Task.CompletedTask;
     }
 
     public Task ReviveAsync(ObjectName name, CancellationToken cancellation)
     {
-        _objects[name] = (Find(name).Content, null);
+        var found = Find(name);
+        _objects[name] = (found.Content, found.StoredAt, null);
         return Task.CompletedTask;
     }
 
@@ -66,6 +67,6 @@ internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPack
         return Task.CompletedTask;
     }
 
-    private (byte[] Content, DateTimeOffset? CondemnedAt) Find(ObjectName name) =>
+    private (byte[] Content, DateTimeOffset StoredAt, DateTimeOffset? CondemnedAt) Find(ObjectName name) =>
         _objects.TryGetValue(name, out var found) ? found : throw new HoldfastException(FailureTable.NotFound, $"There is no object {name}.");
 }

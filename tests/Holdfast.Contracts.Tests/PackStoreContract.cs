@@ -121,6 +121,7 @@ public abstract class PackStoreContract
         await Store.PutAsync(Name(20), Content(1, 100), Cancellation);
         await Store.CondemnAsync(Name(20), Cancellation);
         var condemned = Time.GetUtcNow();
+        Assert.Equal(condemned, (await Store.FindAsync(Name(20), Cancellation))!.Value.StoredAt);
         Time.Advance(TimeSpan.FromHours(1));
         await Store.CondemnAsync(Name(20), Cancellation);
         Assert.Equal(condemned, (await Store.FindAsync(Name(20), Cancellation))!.Value.CondemnedAt);

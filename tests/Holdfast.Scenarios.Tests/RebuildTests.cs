@@ -34,6 +34,7 @@ public sealed class RebuildTests : Scenario
             await opened.SayAsync(StatementKind.ComputerRevoked, ComputerFile.Load(lost.Folders).Number, 0, Cancellation);
         }
 
+        var received = service.Ask<long>("SELECT sum(received_at) FROM snapshots");
         var highest = service.Ask<long>("SELECT max(next_number) FROM fence");
 
         // The machine is gone, and with it all databases, keys, the list of drives, and two drives: all that 3+2 can spare.
@@ -48,6 +49,7 @@ public sealed class RebuildTests : Scenario
         Assert.True(second.Ask<long>("SELECT min(next_number) FROM fence") >= 1 << 20);
         Assert.True(second.Ask<long>("SELECT max(next_number) FROM fence") < highest + (1 << 20) + 1);
         Assert.Equal(0, second.Ask<long>("SELECT count(*) FROM objects WHERE state <> 'live'"));
+        Assert.InRange(second.Ask<long>("SELECT sum(received_at) FROM snapshots"), received, received + 25);
 
         // Too few drives to write: those that are lost are replaced, and rebuilt while customers work.
         await second.KillAsync(Cancellation);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Holdfast.Format.Objects;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Serving;
 using Holdfast.Protocol.Grants;
@@ -61,11 +62,12 @@ internal sealed class Service : IAsyncDisposable
     }
 
     /// <summary>The file and the offset of an object's record on the only drive.</summary>
-    public (string File, long Offset) PlaceOnDrive(long number)
+    public (string File, long Offset) PlaceOnDrive(long number, AccountId? account = null)
     {
         using var connection = new SqliteConnection($"Data Source={Path.Combine(Data, "pod-index.db")};Pooling=False");
         connection.Open();
-        using var command = Command(connection, "SELECT volume, offset FROM objects WHERE space = 1 AND name = @number", [("@number", number)]);
+        using var command = Command(connection, "SELECT volume, offset FROM objects WHERE space = 1 AND name = @number AND (@account IS NULL OR account = @account)",
+            [("@number", number), ("@account", account is { } of ? of.ToArray() : DBNull.Value)]);
         using var reader = command.ExecuteReader();
         Assert.True(reader.Read());
         return (Path.Combine(Pod, "ext", $"{reader.GetInt64(0):x8}.hfx"), reader.GetInt64(1));

@@ -73,6 +73,8 @@ internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider tim
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{newName}' already.");
     }
 
+    public int Count => database.Read((connection, transaction) => connection.ExecuteScalar<int>("SELECT count(*) FROM accounts", transaction: transaction));
+
     public AccountPlace? Find(AccountId account) => Place("WHERE account_id = @key", account.ToArray());
 
     public AccountPlace? FindByName(string name) => Place("WHERE name = @key", name);

@@ -29,6 +29,10 @@ internal sealed class AccountStore(SqliteDatabase database)
     public T Read<T>(AccountId account, Func<AccountTransaction, T> action) =>
         database.Read((connection, transaction) => action(new AccountTransaction(connection, transaction, account, 0)));
 
+    /// <summary>Bytes of what is stored of one account, or of all.</summary>
+    public long StoredBytes(AccountId? account) => database.Read((connection, transaction) => connection.ExecuteScalar<long>(
+        "SELECT coalesce(sum(length), 0) FROM objects WHERE receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') AND (@id IS NULL OR account_id = @id)", new { id = account?.ToArray() }, transaction));
+
     /// <summary>Accounts with heads, statements or keyrings that a crash kept from their pod.</summary>
     public IReadOnlyList<AccountId> WithUnplacedObjects() => database.Read((connection, transaction) => connection.Query<byte[]>(
         """

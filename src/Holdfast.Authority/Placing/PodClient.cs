@@ -152,7 +152,7 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
             {
                 HttpStatusCode.NotFound => new HoldfastException(FailureTable.NotFound, $"The pod does not hold {name}."),
                 HttpStatusCode.InsufficientStorage => new HoldfastException(FailureTable.PodFull, $"The pod has no room for {name}."),
-                HttpStatusCode.InternalServerError => new HoldfastException(FailureTable.DamagedObject, $"The pod cannot read {name}."),
+                HttpStatusCode.InternalServerError or HttpStatusCode.UnprocessableEntity => new HoldfastException(FailureTable.DamagedObject, $"The pod cannot read {name}."),
                 _ => new HoldfastException(FailureTable.PodUnavailable, $"The pod answered {(int)response.StatusCode} for {name}."),
             };
         }

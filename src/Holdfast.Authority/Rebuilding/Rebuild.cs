@@ -24,7 +24,7 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
             await store.AdmitAsync(account, place.Epoch, cancellation);
             var objects = new ObjectReading(store, pod, place, draft, time);
             await objects.RunAsync(() => progress(++taken), cancellation);
-            await new SnapshotReading(store, pod, place, draft, time).RunAsync(cancellation);
+            await new SnapshotReading(store, pod, place, draft).RunAsync(cancellation);
             await ReviveAsync(account, objects.Condemned, cancellation);
             await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);

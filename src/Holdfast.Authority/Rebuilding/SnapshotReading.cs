@@ -11,10 +11,10 @@ namespace Holdfast.Authority.Rebuilding;
 
 /// <summary>The chains of heads, and behind each head its snapshot, its map and a look whether every frame of it is stored.</summary>
 /// <remarks>
-/// A head whose snapshot is gone stays: clients judge by the account log whether it may be (format rule 14). When the service received a snapshot is not on pods:
-/// its computer's clock stands in, but never the future.
+/// A head whose snapshot is gone stays: clients judge by the account log whether it may be (format rule 14). A snapshot was received
+/// when its head was put: that counts for retention, not its computer's clock.
 /// </remarks>
-internal sealed class SnapshotReading(AccountStore store, PodClient pod, AccountPlace place, AccountDraft draft, TimeProvider time)
+internal sealed class SnapshotReading(AccountStore store, PodClient pod, AccountPlace place, AccountDraft draft)
 {
     private readonly SnapshotMaps _maps = new(pod);
 
@@ -24,7 +24,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
     public async Task RunAsync(CancellationToken cancellation)
     {
         Head? last = null;
-        await foreach (var (name, _) in pod.ListAsync(draft.Account, ObjectSpace.Heads, cancellation))
+        await foreach (var (name, item) in pod.ListAsync(draft.Account, ObjectSpace.Heads, cancellation))
         {
             if (await TryReadHeadAsync(name, cancellation) is not { } head)
             {
@@ -37,7 +37,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
                 draft.Trouble($"snapshot {head.Sequence} of computer {head.Computer} does not follow the one before it: heads are missing");
             }
 
-            await TakeAsync(head, cancellation);
+            await TakeAsync(head, item.StoredAt, cancellation);
             last = head;
         }
     }
@@ -57,7 +57,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         }
     }
 
-    private async Task TakeAsync(Head head, CancellationToken cancellation)
+    private async Task TakeAsync(Head head, long receivedAt, CancellationToken cancellation)
     {
         draft.SawNumber(head.SnapshotNumber);
         var pages = new List<(MapPageReference Page, long Lacking)>();
@@ -86,7 +86,6 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         }
 
         draft.Snapshots += isThere ? 1 : 0;
-        var receivedAt = Math.Min(time.GetUtcNow().ToUnixTimeSeconds(), head.TimeNanoseconds / 1_000_000_000);
         await store.WriteAsync(place, transaction =>
         {
             SnapshotRows.Insert(transaction, head, pages, isThere ? "live" : "purged", receivedAt, isOnPod: true);

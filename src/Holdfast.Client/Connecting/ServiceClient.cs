@@ -76,6 +76,9 @@ public sealed class ServiceClient : IDisposable
     public Task<AccountConfirmed> ConfirmAsync(ConfirmAccount request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path("confirmation"), () => JsonContent.Create(request, MessageJson.Default.ConfirmAccount), MessageJson.Default.AccountConfirmed, null, cancellation);
 
+    public Task HandInAsync(HandInDrill drill, CancellationToken cancellation) =>
+        SendOnceAsync(HttpMethod.Post, Path("drills"), drill, MessageJson.Default.HandInDrill, MessageJson.Default.DrillKept, cancellation);
+
     public Task<EnrolmentBegun> EnrolAsync(BeginEnrolment request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, "/v1/enrolments", () => JsonContent.Create(request, MessageJson.Default.BeginEnrolment), MessageJson.Default.EnrolmentBegun, null, cancellation);
 

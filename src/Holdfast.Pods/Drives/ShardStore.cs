@@ -184,7 +184,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         }
     }
 
-    private static StoredItem Item(ObjectPlace place) => new(place.Name, place.Length, place.CondemnedAt);
+    private static StoredItem Item(ObjectPlace place) => new(place.Name, place.Length, place.StoredAt, place.CondemnedAt);
 
     private ObjectPlace Require(ObjectName name) => _index.Find(name) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no object {name}.");
 

@@ -6,13 +6,13 @@ using Microsoft.Data.Sqlite;
 namespace Holdfast.Pods.Locating;
 
 /// <summary>Where an object lies: its record in a volume.</summary>
-internal sealed record ObjectPlace(ObjectName Name, uint Volume, long Offset, long Length, ulong Sequence, DateTimeOffset? CondemnedAt);
+internal sealed record ObjectPlace(ObjectName Name, uint Volume, long Offset, long Length, ulong Sequence, DateTimeOffset StoredAt, DateTimeOffset? CondemnedAt);
 
 /// <summary>Finds objects by name. A cache on disk: everything in it is made again from the drives, so that memory does not grow with what a pod holds.</summary>
 /// <remarks>SQLite in WAL mode: after a crash it may lack the latest records, never has wrong ones; how far each volume is known stands in it. Thread-safe.</remarks>
 internal sealed class PodIndex : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
     private const int ListPage = 1000;
 
     private readonly SqliteConnection _writer;
@@ -147,7 +147,7 @@ internal sealed class PodIndex : IDisposable
         SqliteConnection.ClearPool(pool);
     }
 
-    private const string Columns = "account, space, name, volume, offset, length, sequence, condemned_at";
+    private const string Columns = "account, space, name, volume, offset, length, sequence, stored_at, condemned_at";
 
     private static PodIndex? TryOpen(string path, Guid set)
     {
@@ -164,7 +164,7 @@ internal sealed class PodIndex : IDisposable
                     BEGIN;
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
                     CREATE TABLE objects (account BLOB, space INTEGER, name INTEGER, volume INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, sequence INTEGER NOT NULL,
-                        condemned_at INTEGER, PRIMARY KEY (account, space, name)) WITHOUT ROWID;
+                        stored_at INTEGER NOT NULL, condemned_at INTEGER, PRIMARY KEY (account, space, name)) WITHOUT ROWID;
                     CREATE TABLE volumes (volume INTEGER PRIMARY KEY, known_to INTEGER NOT NULL, sealed INTEGER NOT NULL, doubtful INTEGER NOT NULL DEFAULT 0, generation BLOB);
                     INSERT INTO meta VALUES ('set', '{set}'), ('sequence', 0);
                     PRAGMA user_version = {SchemaVersion};
@@ -199,8 +199,8 @@ internal sealed class PodIndex : IDisposable
         Execute(_writer, transaction, row.Type switch
         {
             RecordType.Object => """
-                INSERT INTO objects VALUES (@account, @space, @name, @volume, @offset, @length, @sequence, NULL)
-                ON CONFLICT DO UPDATE SET volume = @volume, offset = @offset, length = @length, sequence = @sequence, condemned_at = NULL WHERE sequence < @sequence
+                INSERT INTO objects VALUES (@account, @space, @name, @volume, @offset, @length, @sequence, @time, NULL)
+                ON CONFLICT DO UPDATE SET volume = @volume, offset = @offset, length = @length, sequence = @sequence, stored_at = @time, condemned_at = NULL WHERE sequence < @sequence
                 """,
             RecordType.Condemned => $"UPDATE objects SET condemned_at = @time WHERE {Key}",
             RecordType.Revived => $"UPDATE objects SET condemned_at = NULL WHERE {Key}",
@@ -227,7 +227,7 @@ internal sealed class PodIndex : IDisposable
 
     private static ObjectPlace ReadPlace(SqliteDataReader reader) => new(
         new ObjectName(new AccountId((byte[])reader.GetValue(0)), (ObjectSpace)reader.GetInt64(1), (ulong)reader.GetInt64(2)), (uint)reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5),
-        (ulong)reader.GetInt64(6), reader.IsDBNull(7) ? null : DateTimeOffset.FromUnixTimeSeconds(reader.GetInt64(7)));
+        (ulong)reader.GetInt64(6), DateTimeOffset.FromUnixTimeSeconds(reader.GetInt64(7)), reader.IsDBNull(8) ? null : DateTimeOffset.FromUnixTimeSeconds(reader.GetInt64(8)));
 
     private static (string, object)[] KeyOf(ObjectName name) => [("@account", name.Account.ToArray()), ("@space", (long)name.Space), ("@name", (long)name.Number)];
 

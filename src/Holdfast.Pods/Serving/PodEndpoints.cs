@@ -130,7 +130,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         var page = new List<PodObject>();
         await foreach (var item in store.ListAsync(after.Length > 0 ? name : null, context.RequestAborted))
         {
-            page.Add(new PodObject(item.Name.ToString(), item.Length, item.CondemnedAt?.ToUnixTimeSeconds()));
+            page.Add(new PodObject(item.Name.ToString(), item.Length, item.StoredAt.ToUnixTimeSeconds(), item.CondemnedAt?.ToUnixTimeSeconds()));
             if (page.Count == limit)
             {
                 break;

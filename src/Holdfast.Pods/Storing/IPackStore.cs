@@ -2,8 +2,8 @@ using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Pods.Storing;
 
-/// <summary>An object that a store holds.</summary>
-public readonly record struct StoredItem(ObjectName Name, long Length, DateTimeOffset? CondemnedAt);
+/// <summary>An object that a store holds, since when, and since when it is condemned.</summary>
+public readonly record struct StoredItem(ObjectName Name, long Length, DateTimeOffset StoredAt, DateTimeOffset? CondemnedAt);
 
 /// <summary>What happened to a put.</summary>
 public enum PutOutcome

@@ -38,5 +38,10 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(RenameAccount))]
 [JsonSerializable(typeof(AccountSummary))]
 [JsonSerializable(typeof(PodListing))]
+[JsonSerializable(typeof(StartVerification))]
+[JsonSerializable(typeof(VerificationStatus))]
+[JsonSerializable(typeof(ProofSummary))]
+[JsonSerializable(typeof(HandInDrill))]
+[JsonSerializable(typeof(DrillKept))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class MessageJson : JsonSerializerContext;

@@ -1,7 +1,7 @@
 namespace Holdfast.Protocol.Messages;
 
-/// <summary>An object on a pod: its name (account/space/number), bytes, and since when it is condemned (seconds since 1970).</summary>
-public sealed record PodObject(string Name, long Length, long? CondemnedAt);
+/// <summary>An object on a pod: its name (account/space/number), bytes, and since when it is there and condemned (seconds since 1970).</summary>
+public sealed record PodObject(string Name, long Length, long StoredAt, long? CondemnedAt);
 
 /// <summary>A page in order of names; <paramref name="Next"/> is the name to go on after, or null.</summary>
 public sealed record PodListing(IReadOnlyList<PodObject> Objects, string? Next);

@@ -1,0 +1,82 @@
+using Dapper;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Devices;
+using Holdfast.Authority.Schema;
+using Holdfast.Format.Accounts;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Verifying;
+
+/// <summary>What a proof is.</summary>
+internal enum ProofKind
+{
+    /// <summary>The service had every frame read.</summary>
+    Verification,
+
+    /// <summary>A computer restored random files.</summary>
+    Drill,
+}
+
+/// <summary>A proof that was tried, as it is kept. Times are seconds since 1970.</summary>
+internal sealed record Proof(ProofKind Kind, uint? Computer, long StartedAt, long EndedAt, long Snapshots, long Objects, long Bytes, long Damages, string Evidence);
+
+/// <summary>Verifications and drills of each account, kept as evidence.</summary>
+internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, AccountDirectory directory, LogTable log)
+{
+    public Task<long> KeepAsync(AccountPlace place, Proof proof, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Find<long>(
+        """
+        INSERT INTO proofs (account_id, kind, number, computer, started_at, ended_at, snapshots, objects, bytes, damages, evidence, version)
+        SELECT @account, @kind, coalesce(max(number), 0) + 1, @computer, @startedAt, @endedAt, @snapshots, @objects, @bytes, @damages, @evidence, @version
+        FROM proofs WHERE account_id = @account AND kind = @kind
+        RETURNING number
+        """,
+        new
+        {
+            kind = KindOf(proof.Kind), computer = (long?)proof.Computer, proof.StartedAt, proof.EndedAt, proof.Snapshots, proof.Objects, proof.Bytes, proof.Damages, proof.Evidence,
+        }), cancellation);
+
+    /// <summary>Keeps a drill whose computer signed it.</summary>
+    public async Task<DrillKept> HandInAsync(Device device, HandInDrill drill, CancellationToken cancellation)
+    {
+        if (drill.Snapshots.Count > HandInDrill.SnapshotsMax || drill.Snapshots.Any(id => id.Length != 64) || drill.EvidenceHash.Length != 32)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"A drill is of at most {HandInDrill.SnapshotsMax} snapshots, named by their heads, and its evidence by a SHA-256.");
+        }
+
+        if (!log.Verified(device.Place).Computers.TryGetValue(device.Computer, out var computer) || computer.IsRevoked
+            || !DrillSignature.IsSigned(drill, device.Place.Account, device.Computer, computer.SigningKey.Span))
+        {
+            throw new HoldfastException(FailureTable.Forbidden, "The drill is not signed by this computer as the account log certifies it.");
+        }
+
+        return new DrillKept(await KeepAsync(device.Place, new Proof(ProofKind.Drill, device.Computer, drill.StartedAt, drill.EndedAt, drill.Snapshots.Count, drill.Files, drill.Bytes, drill.Failures,
+            System.Text.Json.JsonSerializer.Serialize(drill, MessageJson.Default.HandInDrill)), cancellation));
+    }
+
+    /// <summary>How well it is proved that accounts can be restored.</summary>
+    public ProofSummary Summary()
+    {
+        var latest = accounts.Read((connection, transaction) => connection.Query<Latest>(
+            """
+            SELECT kind, count(*) AS Accounts, min(ended_at) AS Oldest, sum(damages > 0) AS Damaged FROM proofs p
+            WHERE number = (SELECT max(number) FROM proofs m WHERE m.account_id = p.account_id AND m.kind = p.kind) GROUP BY kind
+            """, transaction: transaction).ToDictionary(row => row.Kind));
+        var (verified, drilled) = (latest.GetValueOrDefault(KindOf(ProofKind.Verification)), latest.GetValueOrDefault(KindOf(ProofKind.Drill)));
+        return new ProofSummary(directory.Count, (int)(verified?.Accounts ?? 0), verified?.Oldest, (int)(verified?.Damaged ?? 0), (int)(drilled?.Accounts ?? 0), drilled?.Oldest, (int)(drilled?.Damaged ?? 0));
+    }
+
+    private static string KindOf(ProofKind kind) => kind == ProofKind.Drill ? "drill" : "verification";
+
+    private sealed record Latest
+    {
+        public string Kind { get; init; } = "";
+
+        public long Accounts { get; init; }
+
+        public long Oldest { get; init; }
+
+        public long Damaged { get; init; }
+    }
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using Holdfast.Client;
+using Holdfast.Client.Drilling;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Cli;
+
+internal static class DrillVerb
+{
+    private const int FilesMax = 10_000;
+
+    public static Command Build(Output output)
+    {
+        var files = new Option<int>("--files") { Description = "How many files to restore.", DefaultValueFactory = _ => 20 };
+        var seed = new Option<long?>("--seed") { Description = "Chooses the files; the same seed chooses the same ones again. Random if not given." };
+        var command = new Command("drill", """
+            Restores random files to a scratch directory, compares them, and keeps the evidence.
+
+            The files are of the newest snapshot of each computer and of some older ones. Each is restored as `restore` does it, and compared with
+            the file on this computer if that is unchanged. The evidence stays here; the service keeps the sum, signed by this computer.
+
+            Examples:
+              holdfast drill
+              holdfast drill --files 200 --json
+            """) { files, seed };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(files) is < 1 or > FilesMax)
+            {
+                result.AddError($"--files is 1 to {FilesMax}.");
+            }
+        });
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var session = Session.Open();
+            using var account = await session.OpenAccountAsync(cancellation);
+            var drill = new Drill(account, session.Computer, session.Folders, session.Service, TimeProvider.System);
+            var scratch = Path.Combine(session.Folders.Cache, $"drill-{Environment.ProcessId}");
+            DrillEvidence evidence;
+            try
+            {
+                await using (ProgressLine.Start(output, elapsed => $"{Units.Time(elapsed)}  {Units.Count(drill.Progress.Files)} of {parsed.GetValue(files)} files  {Units.Bytes(drill.Progress.Bytes)} restored", TimeProvider.System))
+                {
+                    evidence = await drill.RunAsync(new DrillOptions(parsed.GetValue(files), parsed.GetValue(seed) ?? RandomNumberGenerator.GetInt32(int.MaxValue), scratch), cancellation);
+                }
+            }
+            finally
+            {
+                if (Directory.Exists(scratch))
+                {
+                    Directory.Delete(scratch, recursive: true);
+                }
+            }
+
+            output.Troubles(drill.Progress.Troubles);
+            Report(output, evidence);
+            return evidence.Files.Count == 0 ? ExitCode.NoRepository : evidence.Failures == 0 ? ExitCode.Ok : ExitCode.Failed;
+        });
+        return command;
+    }
+
+    private static void Report(Output output, DrillEvidence evidence)
+    {
+        foreach (var file in evidence.Files.Where(file => file.Result is DrillResult.Lost or DrillResult.Different))
+        {
+            output.Print($"{file.Snapshot} {file.Path}: {(file.Result == DrillResult.Lost ? "could not be restored" : "differs from the file on this computer, which says it is unchanged")}");
+        }
+
+        var identical = evidence.Files.Count(file => file.Result == DrillResult.Identical);
+        output.Say($"{evidence.Files.Count - evidence.Failures} of {evidence.Files.Count} files of {evidence.Snapshots.Count} snapshots, {Units.Bytes(evidence.Files.Sum(file => file.Size))}, were restored; "
+            + $"{identical} are unchanged here and identical. Seed {evidence.Seed}; evidence: {evidence.File}");
+        output.Message("summary", ("files", evidence.Files.Count), ("identical", identical), ("failures", evidence.Failures), ("bytes", evidence.Files.Sum(file => file.Size)),
+            ("snapshots", evidence.Snapshots.Count), ("seed", evidence.Seed), ("evidence", evidence.File), ("seconds", evidence.EndedAt - evidence.StartedAt));
+    }
+}
