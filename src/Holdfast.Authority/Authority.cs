@@ -41,7 +41,7 @@ public sealed class Authority : IAsyncDisposable
         var proofs = new ProofTable(store, _accountsDatabase, directory, log);
         _verifications = new Verifications(directory, store, pod, proofs, time, logging.CreateLogger<Verifications>());
         _endpoints = new AuthorityEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, _verifications, proofs, pod);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, _verifications, proofs, pod, place.RotateGrantKey);
         _callers = new CallerCheck(directory, devices, bootstrapHash);
         _rebuild = new Rebuild(directory, store, pod, time);
     }

@@ -22,7 +22,7 @@ namespace Holdfast.Authority;
 /// <summary>The API, one line a route: what it is, who may call it, and the service that answers.</summary>
 internal sealed class AuthorityEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots,
-    AccountObjects objects, Verifications verifications, ProofTable proofs, PodClient pod)
+    AccountObjects objects, Verifications verifications, ProofTable proofs, PodClient pod, Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -33,6 +33,11 @@ internal sealed class AuthorityEndpoints(
         api.MapPost("/accounts/{name}/codes", CreateCodeAsync).For(new CallRule.Operators()).WithSummary("Makes a code that enrols one more computer.");
         api.MapPatch("/accounts/{name}", (string name, RenameAccount request, CancellationToken cancellation) => directory.RenameAsync(name, Named(request.Name), cancellation))
             .For(new CallRule.Operators()).WithSummary("Gives an account another name: after a rebuild, its id is its name.");
+        api.MapPost("/grant-keys/rotation", async (RotateGrantKey request, CancellationToken cancellation) =>
+        {
+            await rotateGrantKey(request.RevokeOld, cancellation);
+            return TypedResults.NoContent();
+        }).For(new CallRule.Operators()).WithSummary("Changes to a new key for grants, without a stop; grants under the old one stay good for their life unless it is revoked.");
         api.MapPost("/verifications", (StartVerification request) => TypedResults.Accepted("/v1/verifications/latest", verifications.Start(request.Account)))
             .For(new CallRule.Operators()).WithSummary("Starts reading everything that snapshots need, or joins the verification that runs.");
         api.MapGet("/verifications/latest", () => verifications.Status).For(new CallRule.Operators()).WithSummary("How far the latest verification is, and what it found.");

@@ -27,6 +27,7 @@ internal static class Commands
         root.Subcommands.Add(Run());
         root.Subcommands.Add(Operator());
         root.Subcommands.Add(Account());
+        root.Subcommands.Add(Keys());
         root.Subcommands.Add(PodCommands.Build(_data));
         root.Subcommands.Add(RebuildCommand.Build(_data));
         return root;
@@ -44,9 +45,14 @@ internal static class Commands
             Description = "Address under which clients reach this service, if it is not the one listened on (behind a proxy).",
             DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOLDFAST_URL"),
         };
-        var command = new Command("run", "Runs the service until SIGTERM or SIGINT.") { _data, listen, url };
-        command.SetAction((parsed, cancellation) =>
-            Service.RunAsync(parsed.GetRequiredValue(_data), parsed.GetRequiredValue(listen), parsed.GetValue(url), cancellation));
+        var roles = new Option<string>("--roles")
+        {
+            Description = "What this process is: authority, pod, or both. A pod of its own is joined to its authority with `holdfastd pod join`.",
+            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOLDFAST_ROLES") ?? "authority,pod",
+        };
+        var command = new Command("run", "Runs the service until SIGTERM or SIGINT.") { _data, listen, url, roles };
+        command.SetAction((parsed, cancellation) => Service.RunAsync(
+            parsed.GetRequiredValue(_data), Roles.Parse(parsed.GetRequiredValue(roles)), parsed.GetRequiredValue(listen), parsed.GetValue(url), cancellation));
         return command;
     }
 
@@ -56,6 +62,14 @@ internal static class Commands
         var create = new Command("create", "Makes an operator and keeps the token in the data folder.") { name, _data };
         create.SetAction((parsed, cancellation) => OperatorCommands.CreateOperatorAsync(parsed.GetRequiredValue(_data), parsed.GetRequiredValue(name), cancellation));
         return new Command("operator", "Operators of this service.") { create };
+    }
+
+    private static Command Keys()
+    {
+        var revokeOld = new Option<bool>("--revoke-old") { Description = "Makes what the old key signed worthless at once, as after a leak. Uploads and restores under way have to ask again." };
+        var rotate = new Command("rotate", "Changes to a new key for grants while the service runs. The pod honours the old one too until the next change; a grant lives six hours at most.") { revokeOld, _data };
+        rotate.SetAction((parsed, cancellation) => OperatorCommands.RotateGrantKeyAsync(parsed.GetRequiredValue(_data), parsed.GetValue(revokeOld), cancellation));
+        return new Command("keys", "Keys that sign the permissions to use the pod.") { rotate };
     }
 
     private static Command Account()

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Serving;
 using Holdfast.Posix;
@@ -10,20 +11,21 @@ namespace Holdfast.Server;
 /// <summary>The service's folder: databases, keys, embedded pod. A lock keeps a second process out; everything in it is private to its owner.</summary>
 internal sealed class DataFolder : IDisposable
 {
+    public const string AuthorityKeyFile = "authority.key";
+    public const string PodKeyFile = "pod.key";
+
+    private const string LinkFile = "pod-link.json";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly Microsoft.Win32.SafeHandles.SafeFileHandle _lock;
 
-    private DataFolder(string root, Microsoft.Win32.SafeHandles.SafeFileHandle @lock, bool isNew)
+    private DataFolder(string root, Microsoft.Win32.SafeHandles.SafeFileHandle @lock)
     {
         Root = root;
         _lock = @lock;
-        IsNew = isNew;
     }
 
     public string Root { get; }
-
-    public bool IsNew { get; }
 
     public string PodRoot => Path.Combine(Root, "pod");
 
@@ -34,8 +36,11 @@ internal sealed class DataFolder : IDisposable
 
     public static string BootstrapFile(string root) => Path.Combine(root, "bootstrap-secret");
 
-    /// <summary>Opens the folder, making it at the first start.</summary>
-    public static DataFolder Open(string root)
+    /// <summary>The secret of a pod that is a process of its own, kept on the authority's side.</summary>
+    public static string PodSecretFile(string root) => Path.Combine(root, "pod-secret");
+
+    /// <summary>Opens the folder, making it, and the keys of what it is for, at the first start.</summary>
+    public static DataFolder Open(string root, Roles roles)
     {
         root = Path.GetFullPath(root);
         Directory.CreateDirectory(root, Private | UnixFileMode.UserExecute);
@@ -47,22 +52,31 @@ internal sealed class DataFolder : IDisposable
             throw new HoldfastException(FailureTable.AlreadyRunning, $"Another holdfastd uses {root}.");
         }
 
-        File.Delete(ReadyFile(root));
-        var isNew = !File.Exists(Path.Combine(root, "authority.key"));
-        if (isNew && File.Exists(Path.Combine(root, "directory.db")))
+        var folder = new DataFolder(root, file);
+        try
+        {
+            File.Delete(ReadyFile(root));
+            folder.MakeKeys(roles);
+            return folder;
+        }
+        catch
         {
             file.Dispose();
-            throw new HoldfastException(FailureTable.LocalState, $"{root} has databases but no authority.key: restore the key from its copy; a new one would void every receipt.");
+            throw;
         }
-
-        var folder = new DataFolder(root, file, isNew);
-        if (isNew)
-        {
-            folder.Create();
-        }
-
-        return folder;
     }
+
+    /// <summary>The pod that is a process of its own, if the operator joined one.</summary>
+    public PodLink? TryReadLink() => TryReadLink(Root);
+
+    public static PodLink? TryReadLink(string root) => TryReadJson(Path.Combine(root, LinkFile), ServerJson.Default.PodLink);
+
+    public void WriteLink(PodLink link) => WritePrivate(Path.Combine(Root, LinkFile), JsonSerializer.Serialize(link, ServerJson.Default.PodLink) + "\n");
+
+    /// <summary>Public keys whose grants a pod that is a process of its own honours.</summary>
+    public IReadOnlyList<byte[]> ReadTrusted() => TryReadJson(TrustedFile, StatusJson.Default.GrantKeysTrusted)?.Keys ?? [];
+
+    public void WriteTrusted(IReadOnlyList<byte[]> keys) => WritePrivate(TrustedFile, JsonSerializer.Serialize(new GrantKeysTrusted(keys), StatusJson.Default.GrantKeysTrusted) + "\n");
 
     /// <summary>The pod's drives: those that the operator listed, one in this folder if nobody listed any, or the one of an older version.</summary>
     public DriveSetConfiguration Drives()
@@ -102,19 +116,11 @@ internal sealed class DataFolder : IDisposable
 
     private string RebuildingFile => Path.Combine(Root, "rebuilding");
 
-    public DriveSetConfiguration? TryReadDrives()
-    {
-        try
-        {
-            return File.Exists(DrivesFile) ? JsonSerializer.Deserialize(File.ReadAllBytes(DrivesFile), StatusJson.Default.DriveSetConfiguration) : null;
-        }
-        catch (JsonException exception)
-        {
-            throw new HoldfastException(FailureTable.LocalState, $"{DrivesFile} cannot be understood: {exception.Message}", exception);
-        }
-    }
+    public DriveSetConfiguration? TryReadDrives() => TryReadJson(DrivesFile, StatusJson.Default.DriveSetConfiguration);
 
     public void WriteDrives(DriveSetConfiguration drives) => WritePrivate(DrivesFile, JsonSerializer.Serialize(drives, StatusJson.Default.DriveSetConfiguration) + "\n");
+
+    private string TrustedFile => Path.Combine(Root, "trusted-keys.json");
 
     private string DrivesFile => Path.Combine(Root, "pod.json");
 
@@ -146,18 +152,51 @@ internal sealed class DataFolder : IDisposable
         _lock.Dispose();
     }
 
-    private void Create()
+    /// <summary>A pod that was joined keeps the key that its authority knows; an authority with databases keeps the key it signed with.</summary>
+    private void MakeKeys(Roles roles)
     {
-        WritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
-        WriteKey("pod.key");
+        var isNewPod = roles.Pod && new[] { Path.Combine(Root, PodKeyFile), Path.Combine(Root, AuthorityKeyFile), TrustedFile }.All(path => !File.Exists(path));
+        var isNewAuthority = roles.Authority && !File.Exists(Path.Combine(Root, AuthorityKeyFile));
+        if (isNewAuthority && File.Exists(Path.Combine(Root, "directory.db")))
+        {
+            throw new HoldfastException(FailureTable.LocalState, $"{Root} has databases but no {AuthorityKeyFile}: restore the key from its copy; a new one would void every receipt.");
+        }
 
-        // Last: its presence says that all of this is there.
-        WriteKey("authority.key");
+        if (!File.Exists(BootstrapFile(Root)))
+        {
+            WritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
+        }
+
+        if (isNewPod)
+        {
+            WriteKey(PodKeyFile);
+        }
+
+        if (isNewAuthority)
+        {
+            // Last: its presence says that all of this is there.
+            WriteKey(AuthorityKeyFile);
+        }
     }
 
     private void WriteKey(string name)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        WritePrivate(Path.Combine(Root, name), key.ExportPkcs8PrivateKeyPem() + "\n");
+        WriteKey(name, key);
+    }
+
+    public void WriteKey(string name, ECDsa key) => WritePrivate(Path.Combine(Root, name), key.ExportPkcs8PrivateKeyPem() + "\n");
+
+    private static T? TryReadJson<T>(string path, JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), type) : null;
+        }
+        catch (JsonException exception)
+        {
+            throw new HoldfastException(FailureTable.LocalState, $"{path} cannot be understood: {exception.Message}", exception);
+        }
     }
 }

@@ -56,6 +56,14 @@ internal static class OperatorCommands
         return ExitCode.Ok;
     }
 
+    public static async Task<int> RotateGrantKeyAsync(string root, bool revokeOld, CancellationToken cancellation)
+    {
+        await SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Post, "/v1/grant-keys/rotation",
+            JsonContent.Create(new RotateGrantKey(revokeOld), MessageJson.Default.RotateGrantKey), MessageJson.Default.RotateGrantKey, cancellation);
+        Console.WriteLine(revokeOld ? "A new key signs grants; those under the old one are worthless." : "A new key signs grants; those under the old one stay good for their life.");
+        return ExitCode.Ok;
+    }
+
     private static int PrintCode(string root, AccountCreated created, bool quiet, string sentence)
     {
         Console.WriteLine(quiet ? created.Code : $"{sentence}\nEnrol a computer with:\n  holdfast enrol {ReadUrl(root)} {created.Code}");
@@ -63,10 +71,19 @@ internal static class OperatorCommands
     }
 
     /// <summary>Asks the running service, with the token in <paramref name="tokenFile"/>.</summary>
-    internal static async Task<T> SendAsync<T>(
-        string root, string tokenFile, HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> answer, CancellationToken cancellation)
+    internal static Task<T> SendAsync<T>(
+        string root, string tokenFile, HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
+        SendAsync(root, ReadUrl(root), tokenFile, method, path, content, answer, cancellation);
+
+    /// <summary>Asks the service's pod, in this process or in one of its own.</summary>
+    internal static Task<T> SendToPodAsync<T>(string root, HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
+        DataFolder.TryReadLink(root) is { } link
+            ? SendAsync(root, link.Url, DataFolder.PodSecretFile(root), method, path, content, answer, cancellation)
+            : SendAsync(root, ReadUrl(root), DataFolder.BootstrapFile(root), method, path, content, answer, cancellation);
+
+    private static async Task<T> SendAsync<T>(
+        string root, string url, string tokenFile, HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> answer, CancellationToken cancellation)
     {
-        var url = ReadUrl(root);
         if (!File.Exists(tokenFile))
         {
             throw new HoldfastException(FailureTable.TokenInvalid, $"{tokenFile} is missing: run `holdfastd operator create NAME --data {root}` first.");
@@ -78,6 +95,11 @@ internal static class OperatorCommands
         try
         {
             using var response = await http.SendAsync(request, cancellation);
+            if (response.StatusCode == System.Net.HttpStatusCode.NoContent)
+            {
+                return default!;
+            }
+
             if (response.IsSuccessStatusCode)
             {
                 return (await response.Content.ReadFromJsonAsync(answer, cancellation))!;

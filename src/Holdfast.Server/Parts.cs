@@ -1,8 +1,11 @@
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Holdfast.Authority.Placing;
+using Holdfast.Format.Objects;
 using Holdfast.Pods;
 using Holdfast.Pods.Serving;
+using Holdfast.Protocol.Failures;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -11,8 +14,12 @@ namespace Holdfast.Server;
 /// <summary>What a process is made of: the web server, the pod and the authority, opened on a data folder and closed in the opposite order.</summary>
 internal sealed class Parts : IAsyncDisposable
 {
+    private const int AuthorityConnectionsMax = 10_000;
+    private const int PodConnectionsMax = 1_024;
+    private const int RequestBufferLength = 64 << 10;
+
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(10) };
-    private readonly List<ECDsa> _keys = [];
+    private readonly List<IDisposable> _kept = [];
 
     private Parts(WebApplication web)
     {
@@ -21,25 +28,35 @@ internal sealed class Parts : IAsyncDisposable
 
     public WebApplication Web { get; }
 
-    public Pod Pod { get; private set; } = null!;
+    /// <summary>The pod in this process, if it is one.</summary>
+    public Pod? Pod { get; private set; }
 
-    public Authority.Authority Authority { get; private set; } = null!;
+    /// <summary>The authority in this process, if it is one.</summary>
+    public Authority.Authority? Authority { get; private set; }
 
     /// <summary>The address that the server got; once it was started.</summary>
     public string BoundUrl() => Web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
-    public static async Task<Parts> OpenAsync(DataFolder data, string listen, string? publicUrl, CancellationToken cancellation)
+    public static async Task<Parts> OpenAsync(DataFolder data, Roles roles, string listen, string? publicUrl, CancellationToken cancellation)
     {
-        var parts = new Parts(BuildWeb(listen));
+        var parts = new Parts(BuildWeb(listen, roles));
         try
         {
-            var authorityKey = parts.Keep(data.ReadKey("authority.key"));
-            var podKey = parts.Keep(data.ReadKey("pod.key"));
-            var bootstrap = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
+            var secret = SecretOf(DataFolder.BootstrapFile(data.Root));
             var logging = parts.Web.Services.GetRequiredService<ILoggerFactory>();
-            parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(podKey, [authorityKey], bootstrap), TimeProvider.System, logging, cancellation);
-            parts.Authority = new Authority.Authority(data.Root,
-                new PodPlace(() => publicUrl?.TrimEnd('/') ?? parts.BoundUrl(), parts.BoundUrl, authorityKey, [podKey]), parts._http, bootstrap, TimeProvider.System, logging);
+            var grants = roles.Authority ? parts.Keep(GrantKeys.Open(data)) : null;
+            if (roles.Pod)
+            {
+                // Beside its authority a pod trusts that one's keys as they are; by itself, those it was told of last.
+                var trusted = grants is null ? new TrustedKeys(data.ReadTrusted(), data.WriteTrusted) : new TrustedKeys(grants.PublicKeys, _ => { });
+                parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(parts.Keep(data.ReadKey(DataFolder.PodKeyFile)), trusted, Hash(secret)), TimeProvider.System, logging, cancellation);
+            }
+
+            if (grants is not null)
+            {
+                parts.Authority = new Authority.Authority(data.Root, parts.PlaceOf(data, roles, grants, publicUrl, secret), parts._http, Hash(secret), TimeProvider.System, logging);
+            }
+
             return parts;
         }
         catch
@@ -63,16 +80,54 @@ internal sealed class Parts : IAsyncDisposable
 
         await Web.DisposeAsync();
         _http.Dispose();
-        _keys.ForEach(key => key.Dispose());
+        _kept.ForEach(kept => kept.Dispose());
     }
 
-    private ECDsa Keep(ECDsa key)
+    /// <summary>Where the pod is: in this process, or where the operator joined one.</summary>
+    private PodPlace PlaceOf(DataFolder data, Roles roles, GrantKeys grants, string? publicUrl, string secret)
     {
-        _keys.Add(key);
-        return key;
+        var authorityKey = Keep(data.ReadKey(DataFolder.AuthorityKeyFile));
+        if (roles.Pod)
+        {
+            return new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, () => grants.Current, [Keep(data.ReadKey(DataFolder.PodKeyFile))],
+                (revokeOld, cancellation) => grants.RotateAsync((keys, token) => TellAsync(BoundUrl(), secret, keys, token), revokeOld, cancellation));
+        }
+
+        var link = data.TryReadLink() is { ReceiptKeys.Count: > 0 } joined
+            ? joined : throw new HoldfastException(FailureTable.InvalidRequest, $"{data.Root} has no pod: join one with `holdfastd pod join URL --secret-file FILE --data {data.Root}`.");
+        var podSecret = SecretOf(DataFolder.PodSecretFile(data.Root));
+        return new PodPlace(() => link.Url, () => link.Url, authorityKey, () => grants.Current, [.. link.ReceiptKeys.Select(key => Keep(Signatures.TryImport(key)!))],
+            (revokeOld, cancellation) => grants.RotateAsync((keys, token) => TellAsync(link.Url, podSecret, keys, token), revokeOld, cancellation));
     }
 
-    private static WebApplication BuildWeb(string listen)
+    /// <summary>Makes the pod trust these keys for grants.</summary>
+    private async Task TellAsync(string url, string secret, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, url + "/pod/v1/grant-keys") { Content = JsonContent.Create(new GrantKeysTrusted(keys), StatusJson.Default.GrantKeysTrusted) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);
+        try
+        {
+            using var response = await _http.SendAsync(request, cancellation);
+            response.EnsureSuccessStatusCode();
+        }
+        catch (HttpRequestException exception)
+        {
+            throw new HoldfastException(FailureTable.PodUnavailable, $"The pod at {url} did not take the new key: {exception.Message}. The old one stays.", exception);
+        }
+    }
+
+    private T Keep<T>(T kept)
+        where T : IDisposable
+    {
+        _kept.Add(kept);
+        return kept;
+    }
+
+    private static string SecretOf(string file) => File.ReadAllText(file).Trim();
+
+    private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
+
+    private static WebApplication BuildWeb(string listen, Roles roles)
     {
         var builder = WebApplication.CreateSlimBuilder();
 
@@ -84,7 +139,10 @@ internal sealed class Parts : IAsyncDisposable
         {
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = 4 << 20;
-            options.Limits.MaxConcurrentConnections = 10_000;
+            options.Limits.MaxConcurrentConnections = roles.Authority ? AuthorityConnectionsMax : PodConnectionsMax;
+
+            // What a client may send ahead of its turn: bounds a pod's memory at so much for each connection.
+            options.Limits.MaxRequestBufferSize = RequestBufferLength;
             options.Limits.MinRequestBodyDataRate = new Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(30));
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);

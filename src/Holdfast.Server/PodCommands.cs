@@ -30,6 +30,7 @@ internal static class PodCommands
         command.Subcommands.Add(Rebuild(data));
         command.Subcommands.Add(ReplaceDrive(data));
         command.Subcommands.Add(Floor(data));
+        command.Subcommands.Add(JoinCommand.Build(data));
         command.Subcommands.Add(Dump());
         return command;
     }
@@ -40,7 +41,7 @@ internal static class PodCommands
         var command = new Command("create", "Makes empty directories the drives of a new pod, before the service first runs.") { drives, data };
         command.SetAction(parsed =>
         {
-            using var folder = DataFolder.Open(parsed.GetRequiredValue(data));
+            using var folder = DataFolder.Open(parsed.GetRequiredValue(data), Roles.PodAlone);
             if (folder.TryReadDrives() is { } existing)
             {
                 throw new HoldfastException(FailureTable.Conflict, $"{folder.Root} has a pod of {existing.Drives.Count} drives already.");
@@ -60,7 +61,7 @@ internal static class PodCommands
         var command = new Command("status", "Says which drives are up, what may be lost, and how far rebuilding and scrubbing are. Exit code 3 if anything is not as it should be.") { json, data };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var status = await OperatorCommands.SendAsync(parsed.GetRequiredValue(data), DataFolder.BootstrapFile(parsed.GetRequiredValue(data)), HttpMethod.Get, "/pod/v1/status", null,
+            var status = await OperatorCommands.SendToPodAsync(parsed.GetRequiredValue(data), HttpMethod.Get, "/pod/v1/status", null,
                 StatusJson.Default.PodStatus, cancellation);
             if (parsed.GetValue(json))
             {
@@ -82,7 +83,7 @@ internal static class PodCommands
         var command = new Command("scrub", "Reads everything on all drives now, repairs what is damaged, and rebuilds what is missing. Exit code 3 if anything was.") { data };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var result = await OperatorCommands.SendAsync(parsed.GetRequiredValue(data), DataFolder.BootstrapFile(parsed.GetRequiredValue(data)), HttpMethod.Post, "/pod/v1/scrub", null,
+            var result = await OperatorCommands.SendToPodAsync(parsed.GetRequiredValue(data), HttpMethod.Post, "/pod/v1/scrub", null,
                 StatusJson.Default.ScrubResult, cancellation);
             Console.WriteLine(result.RecordsBad == 0 ? "Everything is whole." : $"{result.RecordsBad} damaged; `holdfastd pod status` says what became of them.");
             return result.RecordsBad == 0 ? ExitCode.Ok : ExitCode.Partial;
@@ -95,7 +96,7 @@ internal static class PodCommands
         var command = new Command("rebuild", "Rebuilds now what drives miss, instead of in the background.") { data };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var result = await OperatorCommands.SendAsync(parsed.GetRequiredValue(data), DataFolder.BootstrapFile(parsed.GetRequiredValue(data)), HttpMethod.Post, "/pod/v1/rebuild", null,
+            var result = await OperatorCommands.SendToPodAsync(parsed.GetRequiredValue(data), HttpMethod.Post, "/pod/v1/rebuild", null,
                 StatusJson.Default.RebuildResult, cancellation);
             Console.WriteLine($"{result.ExtentsMade} extents were made.");
             return ExitCode.Ok;
@@ -110,7 +111,7 @@ internal static class PodCommands
         var command = new Command("replace-drive", "Puts an empty drive into the place of a lost one, while the service does not run; at its next start it is rebuilt in the background.") { slot, path, data };
         command.SetAction(parsed =>
         {
-            using var folder = DataFolder.Open(parsed.GetRequiredValue(data));
+            using var folder = DataFolder.Open(parsed.GetRequiredValue(data), Roles.PodAlone);
             var drives = folder.TryReadDrives() ?? throw new HoldfastException(FailureTable.NotFound, $"{folder.Root} has no pod yet.");
             folder.WriteDrives(drives.Replace(parsed.GetRequiredValue(slot), parsed.GetRequiredValue(path)));
             Console.WriteLine($"Drive {parsed.GetRequiredValue(slot)} is {Path.GetFullPath(parsed.GetRequiredValue(path))} now. Start the service: what it should hold is computed from the other drives.");
@@ -125,7 +126,7 @@ internal static class PodCommands
         var command = new Command("floor", "Declares a degraded state: writes go on with fewer drives than usual. It is recorded in pod.json until `normal` ends it.") { drives, data };
         command.SetAction(parsed =>
         {
-            using var folder = DataFolder.Open(parsed.GetRequiredValue(data));
+            using var folder = DataFolder.Open(parsed.GetRequiredValue(data), Roles.PodAlone);
             var listed = folder.TryReadDrives() ?? throw new HoldfastException(FailureTable.NotFound, $"{folder.Root} has no pod yet.");
             var code = ShardCode.For(listed.Drives.Count);
             var text = parsed.GetRequiredValue(drives);

@@ -33,15 +33,20 @@ internal static class RebuildCommand
 
     private static async Task<int> RunAsync(string root, string[] drives, CancellationToken cancellation)
     {
-        using var data = DataFolder.Open(root);
+        var isLinked = DataFolder.TryReadLink(root) is not null;
+        using var data = DataFolder.Open(root, isLinked ? Roles.AuthorityAlone : Roles.Both);
         var listed = drives.Length > 0 ? DriveSetConfiguration.Adopt(drives) : data.TryReadDrives();
-        if (listed is null)
+        if (listed is null == !isLinked)
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"{data.Root} has no pod.json: name the pod's drives with --drive.");
+            throw new HoldfastException(FailureTable.InvalidRequest, isLinked ? $"{data.Root} is joined to a pod of its own, which has its drives." : $"{data.Root} has no pod.json: name the pod's drives with --drive.");
         }
 
         data.BeginRebuild();
-        data.WriteDrives(listed);
+        if (listed is not null)
+        {
+            data.WriteDrives(listed);
+        }
+
         var shown = TimeProvider.System.GetTimestamp();
         var accounts = await Service.RebuildAsync(data, Print, objects =>
         {

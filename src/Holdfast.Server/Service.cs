@@ -4,13 +4,13 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
 
-/// <summary>One process with authority and pod: opens the data folder, serves both, says when it is ready, and drains on SIGTERM.</summary>
+/// <summary>One process with authority, pod or both: opens the data folder, serves, says when it is ready, and drains on SIGTERM.</summary>
 internal static class Service
 {
     /// <summary>What uploads in flight get to finish in after SIGTERM.</summary>
     public static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(30);
 
-    public static async Task<int> RunAsync(string dataRoot, string listen, string? publicUrl, CancellationToken cancellation)
+    public static async Task<int> RunAsync(string dataRoot, Roles roles, string listen, string? publicUrl, CancellationToken cancellation)
     {
         RefusePlaintextOffLoopback(listen);
         if (publicUrl is not null)
@@ -18,26 +18,30 @@ internal static class Service
             RefusePlaintextOffLoopback(publicUrl);
         }
 
-        using var data = DataFolder.Open(dataRoot);
+        using var data = DataFolder.Open(dataRoot, roles);
         if (data.IsRebuilding)
         {
             throw new HoldfastException(FailureTable.Conflict, $"{data.Root} is being rebuilt, and that has not ended: run `holdfastd rebuild --data {data.Root}` again.");
         }
 
-        await using var parts = await Parts.OpenAsync(data, listen, publicUrl, cancellation);
+        await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);
         var isReady = false;
         parts.Web.UseMiddleware<Problems>();
         parts.Web.MapOpenApi();
         parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
         parts.Web.MapGet("/readyz", () => CheckReady(isReady, parts.Authority)).ExcludeFromDescription();
-        parts.Pod.Map(parts.Web);
-        parts.Authority.Map(parts.Web);
+        parts.Pod?.Map(parts.Web);
+        parts.Authority?.Map(parts.Web);
 
         await parts.Web.StartAsync(cancellation);
-        await parts.Authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
+        if (parts.Authority is { } authority)
+        {
+            await authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
+        }
+
         isReady = true;
         DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), parts.BoundUrl() + "\n");
-        Console.WriteLine($"holdfastd {Product.Version} serves {parts.BoundUrl()} from {data.Root}; {parts.Pod.Code}.");
+        Console.WriteLine($"holdfastd {Product.Version} serves {parts.BoundUrl()} from {data.Root}; {parts.Pod?.Code ?? $"its pod is {data.TryReadLink()!.Url}"}.");
         try
         {
             await parts.Web.WaitForShutdownAsync(cancellation);
@@ -55,12 +59,12 @@ internal static class Service
     public static async Task<IReadOnlyList<RebuiltAccount>> RebuildAsync(DataFolder data, Action<RebuiltAccount> done, Action<long> progress, CancellationToken cancellation)
     {
         var accounts = new List<RebuiltAccount>();
-        await using (var parts = await Parts.OpenAsync(data, "http://127.0.0.1:0", null, cancellation))
+        await using (var parts = await Parts.OpenAsync(data, data.TryReadLink() is null ? Roles.Both : Roles.AuthorityAlone, "http://127.0.0.1:0", null, cancellation))
         {
             parts.Web.UseMiddleware<Problems>();
-            parts.Pod.Map(parts.Web);
+            parts.Pod?.Map(parts.Web);
             await parts.Web.StartAsync(cancellation);
-            await foreach (var account in parts.Authority.RebuildAsync(progress, cancellation))
+            await foreach (var account in parts.Authority!.RebuildAsync(progress, cancellation))
             {
                 accounts.Add(account);
                 done(account);
@@ -74,18 +78,18 @@ internal static class Service
     }
 
     /// <summary>Ready is who has recovered, can read its databases, and is not shutting down.</summary>
-    private static string CheckReady(bool isReady, Authority.Authority authority)
+    private static string CheckReady(bool isReady, Authority.Authority? authority)
     {
         if (!isReady)
         {
             throw new HoldfastException(FailureTable.ServiceUnavailable, "The service is starting or stopping.");
         }
 
-        authority.CheckReady();
+        authority?.CheckReady();
         return "ok";
     }
 
-    private static void RefusePlaintextOffLoopback(string listen)
+    public static void RefusePlaintextOffLoopback(string listen)
     {
         if (listen.Contains(';', StringComparison.Ordinal) || !Uri.TryCreate(listen, UriKind.Absolute, out var address))
         {

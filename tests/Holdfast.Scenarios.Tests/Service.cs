@@ -16,7 +16,9 @@ internal sealed class Service : IAsyncDisposable
 
     private Process? _process;
 
-    private Service(string data) => Data = data;
+    private readonly string _roles;
+
+    private Service(string data, string roles) => (Data, _roles) = (data, roles);
 
     public string Data { get; }
 
@@ -26,10 +28,15 @@ internal sealed class Service : IAsyncDisposable
 
     public static Task<Service> StartAsync(string data, CancellationToken cancellation) => StartAsync(data, "http://127.0.0.1:0", cancellation);
 
-    public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation)
+    public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation, string roles = "authority,pod")
     {
-        var service = new Service(data);
+        var service = new Service(data, roles);
         await service.RunAsync(listen, cancellation);
+        if (roles == "pod")
+        {
+            return service;
+        }
+
         var made = await service.OperateAsync(["operator", "create", "tester"], cancellation);
         Assert.Equal(0, made.ExitCode);
         return service;
@@ -155,7 +162,7 @@ internal sealed class Service : IAsyncDisposable
             File.Delete(ready);
         }
 
-        _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen], _noEnvironment))!;
+        _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen, "--roles", _roles], _noEnvironment))!;
         var log = new FileStream(Data + ".log", FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
         var error = _process.StandardError.ReadToEndAsync(cancellation);

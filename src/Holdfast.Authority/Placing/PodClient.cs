@@ -2,16 +2,12 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Placing;
-
-/// <summary>Where bulk data lies, as clients reach it and as this process does (addresses that are known once the port is bound), and the keys on both sides of a grant and a receipt.</summary>
-public sealed record PodPlace(Func<string> PublicUrl, Func<string> InternalUrl, ECDsa AuthorityKey, IReadOnlyList<ECDsa> PodKeys);
 
 /// <summary>The authority as a client of a pod: small objects only (map pages, snapshots, heads, the log, keyrings), under grants it signs for itself.</summary>
 internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider time)
@@ -26,7 +22,7 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
     public string Sign(GrantMethod method, ObjectName name, uint computer, long lengthMax, long firstByte, TimeSpan life) => new Grant
     {
         Method = method, Name = name, Computer = computer, LengthMax = lengthMax, FirstByte = firstByte, Expires = time.GetUtcNow() + life,
-    }.Sign(place.AuthorityKey);
+    }.Sign(place.GrantKey());
 
     /// <summary>Signs what a computer or a person is to answer after a rebuild.</summary>
     public byte[] SignChallenge(AttachmentChallenge challenge) => challenge.Sign(place.AuthorityKey);

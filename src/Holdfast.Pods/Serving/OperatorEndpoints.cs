@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Serialization;
+using Holdfast.Format.Objects;
 using Holdfast.Pods.Drives;
 using Holdfast.Protocol.Failures;
 using Microsoft.AspNetCore.Builder;
@@ -14,6 +15,7 @@ internal sealed class OperatorEndpoints(ShardStore store, PodKeys keys)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
+        MapKeys(routes);
         routes.MapGet("/pod/v1/status", async context =>
         {
             Authorize(context);
@@ -29,6 +31,24 @@ internal sealed class OperatorEndpoints(ShardStore store, PodKeys keys)
         {
             Authorize(context);
             await context.Response.WriteAsJsonAsync(new RebuildResult(await store.RebuildAsync(context.RequestAborted)), StatusJson.Default.RebuildResult, cancellationToken: context.RequestAborted);
+        }).ExcludeFromDescription();
+    }
+
+    /// <summary>Who signs this pod's receipts; and from whom it takes grants, which can be changed without a stop.</summary>
+    private void MapKeys(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/pod/v1/keys", async context =>
+        {
+            Authorize(context);
+            await context.Response.WriteAsJsonAsync(new ReceiptKeys([Signatures.ExportPublic(keys.Own)]), StatusJson.Default.ReceiptKeys, cancellationToken: context.RequestAborted);
+        }).ExcludeFromDescription();
+        routes.MapPut("/pod/v1/grant-keys", async context =>
+        {
+            Authorize(context);
+            var request = await context.Request.ReadFromJsonAsync(StatusJson.Default.GrantKeysTrusted, context.RequestAborted)
+                ?? throw new HoldfastException(FailureTable.InvalidRequest, "The request names no keys.");
+            keys.Trusted.Replace(request.Keys);
+            await context.Response.WriteAsJsonAsync(request, StatusJson.Default.GrantKeysTrusted, cancellationToken: context.RequestAborted);
         }).ExcludeFromDescription();
     }
 
@@ -48,10 +68,18 @@ public sealed record ScrubResult(long RecordsBad, long BytesRead);
 /// <summary>A rebuild that was asked for.</summary>
 public sealed record RebuildResult(int ExtentsMade);
 
+/// <summary>Public keys that sign a pod's receipts.</summary>
+public sealed record ReceiptKeys(IReadOnlyList<byte[]> Keys);
+
+/// <summary>Public keys whose grants a pod honours, the newest first.</summary>
+public sealed record GrantKeysTrusted(IReadOnlyList<byte[]> Keys);
+
 /// <summary>JSON of the operator's answers.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(PodStatus))]
 [JsonSerializable(typeof(ScrubResult))]
 [JsonSerializable(typeof(RebuildResult))]
 [JsonSerializable(typeof(DriveSetConfiguration))]
+[JsonSerializable(typeof(ReceiptKeys))]
+[JsonSerializable(typeof(GrantKeysTrusted))]
 public sealed partial class StatusJson : JsonSerializerContext;

@@ -197,7 +197,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private Grant Authorize(HttpContext context, GrantMethod method, string name)
     {
         var header = context.Request.Headers.Authorization.ToString();
-        var grant = header.StartsWith("Grant ", StringComparison.Ordinal) ? Grant.TryVerify(header.AsSpan(6), keys.Authority, time.GetUtcNow()) : null;
+        var grant = header.StartsWith("Grant ", StringComparison.Ordinal) ? Grant.TryVerify(header.AsSpan(6), keys.Trusted.Keys, time.GetUtcNow()) : null;
         return grant is not null && grant.Method == method && grant.Name.ToString() == name
             ? grant
             : throw new HoldfastException(FailureTable.GrantInvalid, "The request carries no valid grant for this object and method.");

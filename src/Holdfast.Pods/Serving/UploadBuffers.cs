@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Pods.Serving;
 
@@ -10,12 +11,29 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
     /// <summary>Holds every usual pack; what is longer gets memory of its own while it holds a turn.</summary>
     public const int UsualLength = 17 << 20;
 
+    /// <summary>Uploads that wait for a turn; more are told to come again.</summary>
+    private const int WaitingMax = 512;
+
     private readonly SemaphoreSlim _turns = new(count);
     private readonly SemaphoreSlim _smallTurns = new(smallCount);
     private readonly ConcurrentDictionary<AccountId, SemaphoreSlim> _accounts = new();
     private readonly Stack<byte[]> _free = new();
+    private int _waiting;
 
     public async Task<Lease> TakeAsync(AccountId account, int length, CancellationToken cancellation)
+    {
+        try
+        {
+            return Interlocked.Increment(ref _waiting) <= WaitingMax
+                ? await WaitAsync(account, length, cancellation) : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingMax} uploads wait already.");
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    private async Task<Lease> WaitAsync(AccountId account, int length, CancellationToken cancellation)
     {
         if (length <= smallLengthMax)
         {

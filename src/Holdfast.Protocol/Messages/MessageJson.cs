@@ -38,6 +38,7 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(RenameAccount))]
 [JsonSerializable(typeof(AccountSummary))]
 [JsonSerializable(typeof(PodListing))]
+[JsonSerializable(typeof(RotateGrantKey))]
 [JsonSerializable(typeof(StartVerification))]
 [JsonSerializable(typeof(VerificationStatus))]
 [JsonSerializable(typeof(ProofSummary))]

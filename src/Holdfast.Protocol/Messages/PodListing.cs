@@ -3,5 +3,8 @@ namespace Holdfast.Protocol.Messages;
 /// <summary>An object on a pod: its name (account/space/number), bytes, and since when it is there and condemned (seconds since 1970).</summary>
 public sealed record PodObject(string Name, long Length, long StoredAt, long? CondemnedAt);
 
+/// <summary>Changes to a new key for grants; with <paramref name="RevokeOld"/> those under the old one are worthless at once, as after a leak.</summary>
+public sealed record RotateGrantKey(bool RevokeOld);
+
 /// <summary>A page in order of names; <paramref name="Next"/> is the name to go on after, or null.</summary>
 public sealed record PodListing(IReadOnlyList<PodObject> Objects, string? Next);

@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using Holdfast.Format.Objects;
+
+namespace Holdfast.Server;
+
+/// <summary>The authority's keys for grants: the one that signs, and the one before it, under which grants may still be under way.</summary>
+/// <remarks>
+/// A rotation tells the pod first and signs with the new key afterwards; cut off anywhere, the key on disk is one that the pod trusts. Until the first rotation
+/// the authority's own key signs grants.
+/// </remarks>
+internal sealed class GrantKeys : IDisposable
+{
+    private const string CurrentFile = "grants.key";
+    private const string BeforeFile = "grants.key.before";
+
+    private readonly DataFolder _data;
+    private readonly List<ECDsa> _all = [];
+    private readonly SemaphoreSlim _rotating = new(1);
+    private ECDsa _current;
+    private ECDsa? _before;
+
+    private GrantKeys(DataFolder data)
+    {
+        _data = data;
+        _current = Read(Exists(CurrentFile) ? CurrentFile : DataFolder.AuthorityKeyFile);
+        _before = Exists(BeforeFile) ? Read(BeforeFile) : null;
+    }
+
+    /// <summary>The key that signs.</summary>
+    public ECDsa Current => Volatile.Read(ref _current);
+
+    /// <summary>What a pod is to trust, the newest first.</summary>
+    public IReadOnlyList<byte[]> PublicKeys => [Signatures.ExportPublic(_current), .. _before is null ? (byte[][])[] : [Signatures.ExportPublic(_before)]];
+
+    public static GrantKeys Open(DataFolder data) => new(data);
+
+    /// <summary>Changes to a new key.</summary>
+    /// <param name="tell">Makes the pod trust these keys and no others.</param>
+    /// <param name="revokeOld">Grants under the old key are worthless at once.</param>
+    /// <param name="cancellation">Ends it before the change; the old key stays.</param>
+    public async Task RotateAsync(Func<IReadOnlyList<byte[]>, CancellationToken, Task> tell, bool revokeOld, CancellationToken cancellation)
+    {
+        await _rotating.WaitAsync(cancellation);
+        try
+        {
+            var next = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            _all.Add(next);
+            await tell([Signatures.ExportPublic(next), Signatures.ExportPublic(_current)], cancellation);
+            _data.WriteKey(BeforeFile, _current);
+            _data.WriteKey(CurrentFile, next);
+            _before = _current;
+            Volatile.Write(ref _current, next);
+            if (revokeOld)
+            {
+                await tell([Signatures.ExportPublic(next)], CancellationToken.None);
+                File.Delete(Path.Combine(_data.Root, BeforeFile));
+                _before = null;
+            }
+        }
+        finally
+        {
+            _rotating.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _all.ForEach(key => key.Dispose());
+        _rotating.Dispose();
+    }
+
+    private bool Exists(string name) => File.Exists(Path.Combine(_data.Root, name));
+
+    private ECDsa Read(string name)
+    {
+        var key = _data.ReadKey(name);
+        _all.Add(key);
+        return key;
+    }
+}

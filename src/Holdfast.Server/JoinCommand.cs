@@ -1,0 +1,48 @@
+using System.CommandLine;
+using System.Net.Http.Json;
+using Holdfast.Pods.Serving;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Server;
+
+/// <summary><c>holdfastd pod join</c>: the authority and a pod that is a process of its own learn each other's keys.</summary>
+internal static class JoinCommand
+{
+    public static Command Build(Option<string> data)
+    {
+        var url = new Argument<string>("url") { Description = "The pod's address, as clients reach it too." };
+        var secret = new Option<string>("--secret-file") { Description = "A copy of the file `bootstrap-secret` in the pod's data folder.", Required = true };
+        var command = new Command("join", """
+            Joins a pod that runs as a process of its own to this authority, before the authority first runs. The pod must run.
+
+            Example:
+              holdfastd pod create --data /var/lib/pod --drive /mnt/d0 --drive /mnt/d1 --drive /mnt/d2
+              holdfastd run --roles pod --data /var/lib/pod --listen https://pod.example.org:8751
+              holdfastd pod join https://pod.example.org:8751 --secret-file /root/pod-secret --data /var/lib/holdfast
+              holdfastd run --roles authority --data /var/lib/holdfast --listen https://backup.example.org
+            """) { url, secret, data };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetRequiredValue(data), parsed.GetRequiredValue(url).TrimEnd('/'), parsed.GetRequiredValue(secret), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string root, string url, string secretFile, CancellationToken cancellation)
+    {
+        Service.RefusePlaintextOffLoopback(url);
+        using var data = DataFolder.Open(root, Roles.AuthorityAlone);
+        if (data.TryReadDrives() is not null)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} has a pod with drives of its own already.");
+        }
+
+        var secret = await File.ReadAllTextAsync(secretFile, cancellation);
+        DataFolder.WritePrivate(DataFolder.PodSecretFile(data.Root), secret);
+        data.WriteLink(new PodLink(url, []));
+        var receipts = await OperatorCommands.SendToPodAsync(data.Root, HttpMethod.Get, "/pod/v1/keys", null, StatusJson.Default.ReceiptKeys, cancellation);
+        data.WriteLink(new PodLink(url, receipts.Keys));
+        using var grants = GrantKeys.Open(data);
+        await OperatorCommands.SendToPodAsync(data.Root, HttpMethod.Put, "/pod/v1/grant-keys",
+            JsonContent.Create(new GrantKeysTrusted(grants.PublicKeys), StatusJson.Default.GrantKeysTrusted), StatusJson.Default.GrantKeysTrusted, cancellation);
+        Console.WriteLine($"The pod at {url} is joined. Run the authority with `holdfastd run --roles authority --data {data.Root}`.");
+        return ExitCode.Ok;
+    }
+}
