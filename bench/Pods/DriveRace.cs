@@ -42,6 +42,7 @@ internal sealed class DriveRace(string folder, int packs)
         await using (var store = await OpenAsync(configuration, root))
         {
             await ReadAsync(store);
+            DropCaches(configuration.Drives);
             healthy = await TimeAsync(() => ReadAsync(store));
             var read = ReadPlain(root, configuration.Drives);
             keep("scrub/read", read / await TimeAsync(() => store.ScrubAsync(CancellationToken.None)));
@@ -55,6 +56,7 @@ internal sealed class DriveRace(string folder, int packs)
         await using (var store = await OpenAsync(configuration, root))
         {
             await ReadAsync(store);
+            DropCaches(configuration.Drives.Where((_, slot) => slot is not (1 or 8 or 15)));
             keep("degraded/healthy", healthy / await TimeAsync(() => ReadAsync(store)));
         }
 
@@ -116,6 +118,16 @@ internal sealed class DriveRace(string folder, int packs)
         for (var number = 0; number < count; number++)
         {
             directory.Unlink(System.Text.Encoding.ASCII.GetBytes($"plain{number}"));
+        }
+    }
+
+    /// <summary>What is restored is long out of the page cache.</summary>
+    private static void DropCaches(IEnumerable<string> drives)
+    {
+        foreach (var path in drives.SelectMany(drive => Directory.EnumerateFiles(Path.Combine(drive, "ext"))))
+        {
+            using var file = File.OpenHandle(path);
+            PosixFile.DropCache(file, 0, 0);
         }
     }
 

@@ -9,6 +9,7 @@ public static unsafe class PosixFile
     private const int SeekHole = 4;
     private const int LockExclusiveNonBlocking = 2 | 4;
     private const int KeepSize = 1;
+    private const int WillNeed = 3;
     private const int DontNeed = 4;
 
     /// <summary>Makes content and metadata durable. After a failure the file's state is unknown: never sync it again, write it anew.</summary>
@@ -30,6 +31,9 @@ public static unsafe class PosixFile
 
     /// <summary>Lets the kernel forget its copy of durable pages: what is read next comes from the disk, and memory stays for others.</summary>
     public static void DropCache(SafeFileHandle file, long offset, long length) => _ = NativeMethods.posix_fadvise(file, offset, length, DontNeed);
+
+    /// <summary>Has the kernel begin to read a range, without waiting for it.</summary>
+    public static void Prefetch(SafeFileHandle file, long offset, long length) => _ = NativeMethods.posix_fadvise(file, offset, length, WillNeed);
 
     public static void ChangeOwner(SafeFileHandle file, uint owner, uint group, string path) => Check(NativeMethods.fchown(file, owner, group), "chown", path);
 

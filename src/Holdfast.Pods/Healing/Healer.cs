@@ -317,14 +317,16 @@ internal sealed class Healer : IAsyncDisposable
             foreach (var row in rows)
             {
                 await _traffic.GiveWayAsync(cancellation);
-                extent.DropCache(row.Offset, row.RecordLength);
-                if (extent.TryReadRecord(row.Offset) is not { } record || record.Sequence != row.Sequence || extent.TryReadShard(record, row.Offset) is null)
+                if (extent.TryReadRecord(row.Offset) is not { } record || record.Sequence != row.Sequence || !extent.IsWhole(record, row.Offset))
                 {
                     bad[row.Offset] = row.Sequence;
                 }
 
                 Interlocked.Add(ref _scrubbedBytes, row.RecordLength);
             }
+
+            // What customers had in the cache is worth more than what was just read.
+            extent.DropCache();
         }
 
         foreach (var (offset, sequence) in bad)

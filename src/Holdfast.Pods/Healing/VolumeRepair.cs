@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
-using Holdfast.Parity;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Volumes;
 using Holdfast.Posix;
@@ -16,8 +14,9 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
     /// <summary>The shards of one record that are not whole on drives that should hold them, as the disks have them.</summary>
     public List<int> FindBad(Volume volume, long offset, ulong sequence)
     {
-        using var shards = new ShardSet(set.Drives, volume, offset, sequence, fromDisk: true);
-        return [.. Enumerable.Range(0, volume.Code.Total).Where(shard => volume.ReadableDrive(shard, set.Drives) is not null && (shards.Record(shard) is null || shards.TryReadShard(shard) is null))];
+        using var extents = new VolumeExtents(set.Drives, volume, fromDisk: true);
+        var shards = new ShardSet(extents, offset, sequence);
+        return [.. Enumerable.Range(0, volume.Code.Total).Where(shard => !shards.IsAbsent(shard) && !shards.IsWhole(shard))];
     }
 
     /// <summary>How many shards of a record are whole.</summary>
@@ -33,7 +32,8 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
             return true;
         }
 
-        if (TryCompute(volume, offset, sequence, bad.ConvertAll(item => item.Shard)) is not { } records)
+        using var extents = new VolumeExtents(set.Drives, volume, fromDisk: true);
+        if (LostShards.TryCompute(extents, offset, sequence, bad.ConvertAll(item => item.Shard)) is not { } records)
         {
             if (_lost.TryAdd((volume.Id, offset), true))
             {
@@ -107,25 +107,9 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
         {
             await drive.RunWithinLimitAsync(() => file = drive.CreateExtent(volume.Id, end));
             await drive.RunWithinLimitAsync(() => PosixFile.Write(file!, volume.HeaderOf(shard, set.Id, time.GetUtcNow()).Encode(), 0, drive.Describe(volume.Id)));
-            foreach (var row in rows)
+            if (!await TryFillAsync(file!, volume, shard, drive, rows, progress, giveWay, cancellation))
             {
-                cancellation.ThrowIfCancellationRequested();
-                await giveWay(cancellation);
-                if (TryCompute(volume, row.Offset, row.Sequence, [shard]) is not [var bytes])
-                {
-                    if (set.Drives.All(other => other.CanRead))
-                    {
-                        // Lost, with every drive there: it must not keep the others of this volume from being whole. Scrub names it.
-                        continue;
-                    }
-
-                    set.Report("rebuild_deferred", $"volume {volume.Id:x8} at {row.Offset}: too few shards are whole now; the extent on drive {drive.Slot} is not made yet");
-                    await drive.RunWithinLimitAsync(() => drive.DropUnpublished(volume.Id));
-                    return false;
-                }
-
-                await drive.RunWithinLimitAsync(() => PosixFile.Write(file!, bytes, row.Offset, drive.Describe(volume.Id)));
-                progress(bytes.Length);
+                return false;
             }
 
             var contents = OpenVolume.ContentsRecord(volume, shard, rows, set.NextSequence(), time.GetUtcNow());
@@ -148,6 +132,46 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
         {
             file?.Dispose();
         }
+    }
+
+    /// <summary>Computes record after record; while one is written the next is computed.</summary>
+    private async Task<bool> TryFillAsync(
+        SafeFileHandle file, Volume volume, int shard, Drive drive, List<ContentsRow> rows, Action<long> progress, Func<CancellationToken, Task> giveWay, CancellationToken cancellation)
+    {
+        using var extents = new VolumeExtents(set.Drives, volume, fromDisk: true);
+        var writing = Task.CompletedTask;
+        try
+        {
+            foreach (var row in rows)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await giveWay(cancellation);
+                if (LostShards.TryCompute(extents, row.Offset, row.Sequence, [shard]) is not [var record])
+                {
+                    if (set.Drives.All(other => other.CanRead))
+                    {
+                        // Lost, with every drive there: it must not keep the others of this volume from being whole. Scrub names it.
+                        continue;
+                    }
+
+                    set.Report("rebuild_deferred", $"volume {volume.Id:x8} at {row.Offset}: too few shards are whole now; the extent on drive {drive.Slot} is not made yet");
+                    await writing;
+                    await drive.RunWithinLimitAsync(() => drive.DropUnpublished(volume.Id));
+                    return false;
+                }
+
+                await writing;
+                writing = drive.RunWithinLimitAsync(() => PosixFile.Write(file, record, row.Offset, drive.Describe(volume.Id)));
+                progress(record.Length);
+            }
+        }
+        finally
+        {
+            // Nothing writes to the file any more when it is closed; a write that failed ends the rebuild of this extent.
+            await writing;
+        }
+
+        return true;
     }
 
     /// <summary>Looks through an extent that may lack something, writes what is missing again, and seals it; false if that cannot be done now.</summary>
@@ -217,55 +241,5 @@ internal sealed class VolumeRepair(DriveSet set, TimeProvider time)
         }
 
         drive.Suspect(exception.Message);
-    }
-
-    /// <summary>Whole records (header and shard) of the wanted shards, computed from others; null if too few are whole.</summary>
-    private unsafe byte[][]? TryCompute(Volume volume, long offset, ulong sequence, IReadOnlyList<int> wanted)
-    {
-        using var shards = new ShardSet(set.Drives, volume, offset, sequence, fromDisk: true);
-        if (shards.AnyRecord() is not { } any)
-        {
-            return null;
-        }
-
-        var code = volume.Code;
-        var stride = ErasureCode.Stride(Math.Max(1, any.ShardLength));
-        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)((long)stride * (code.Data + wanted.Count)), 64);
-        try
-        {
-            var (sources, addresses) = (new List<int>(), new List<nint>());
-            for (var shard = 0; shard < code.Total && sources.Count < code.Data; shard++)
-            {
-                if (!wanted.Contains(shard) && shards.TryReadShard(shard) is { } bytes)
-                {
-                    var place = memory + ((long)sources.Count * stride);
-                    bytes.CopyTo(new Span<byte>(place, bytes.Length));
-                    sources.Add(shard);
-                    addresses.Add((nint)place);
-                }
-            }
-
-            if (sources.Count < code.Data)
-            {
-                return null;
-            }
-
-            var results = wanted.Select((_, i) => (nint)(memory + ((long)(code.Data + i) * stride))).ToArray();
-            code.Reconstruct(CollectionsMarshal.AsSpan(sources), CollectionsMarshal.AsSpan(addresses), [.. wanted], results, any.ShardLength);
-            return [.. wanted.Select((shard, i) => Record(any, shard, new ReadOnlySpan<byte>((byte*)results[i], any.ShardLength)))];
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(memory);
-        }
-    }
-
-    private static byte[] Record(RecordHeader any, int shard, ReadOnlySpan<byte> content)
-    {
-        var record = any with { Shard = shard, BlockHashes = RecordHeader.HashBlocks(content, any.Sequence, shard) };
-        var bytes = new byte[record.RecordLength];
-        record.Write(bytes);
-        content.CopyTo(bytes.AsSpan(record.DataOffset));
-        return bytes;
     }
 }

@@ -192,7 +192,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
                 }
 
                 var isKnown = at + any.RecordLength <= knownTo - VerifiedAgain;
-                var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.TryReadShard(records[shard]!, at) is not null)).ToHashSet();
+                var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.IsWhole(records[shard]!, at))).ToHashSet();
                 var isKept = whole.Count + absent >= volume.Code.Data || (index.Find(any.Name) is { } place && place.Volume == volume.Id && place.Offset == at);
                 isCertain &= whole.Count >= volume.Code.Data || whole.Count + absent < volume.Code.Data;
                 if (isKept)

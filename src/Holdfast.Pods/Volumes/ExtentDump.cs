@@ -20,7 +20,7 @@ public static class ExtentDump
                 continue;
             }
 
-            var isWhole = extent.TryReadShard(record, at) is not null;
+            var isWhole = extent.IsWhole(record, at);
             yield return $"{at,12}  {record.Type,-9}  {record.Name}  sequence {record.Sequence}  {record.Time:O}  {record.ObjectLength} bytes  shard {record.ShardLength} at {at + record.DataOffset}  {(isWhole ? "whole" : "DAMAGED")}";
             at += record.RecordLength;
         }

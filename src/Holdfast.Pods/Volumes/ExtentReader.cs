@@ -8,6 +8,9 @@ namespace Holdfast.Pods.Volumes;
 /// <summary>Reads one extent: header, records and blocks, each verified; what does not verify is as good as not there.</summary>
 internal sealed class ExtentReader : IDisposable
 {
+    /// <summary>A multiple of a block.</summary>
+    private const int VerifyLength = 1 << 20;
+
     private readonly SafeFileHandle _file;
     private readonly string _path;
 
@@ -132,12 +135,30 @@ internal sealed class ExtentReader : IDisposable
         return true;
     }
 
-    /// <summary>The whole shard of a record, verified, or null.</summary>
-    public byte[]? TryReadShard(RecordHeader record, long offset)
+    /// <summary>Reads all of a record's shard and says whether it is whole.</summary>
+    public bool IsWhole(RecordHeader record, long offset)
     {
-        var shard = new byte[record.ShardLength];
-        return TryReadBlocks(record, offset, 0, shard) ? shard : null;
+        var buffer = ArrayPool<byte>.Shared.Rent(VerifyLength);
+        try
+        {
+            for (var at = 0; at < record.ShardLength; at += VerifyLength)
+            {
+                if (!TryReadBlocks(record, offset, at / VolumeLayout.BlockLength, buffer.AsSpan(0, Math.Min(VerifyLength, record.ShardLength - at))))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
+
+    /// <summary>Has the drive begin to read what will be asked for.</summary>
+    public void Prefetch(long offset, long length) => PosixFile.Prefetch(_file, offset, length);
 
     /// <summary>The contents of a volume, from the first drive that has them; null if none has.</summary>
     public static List<ContentsRow>? TryReadContents(Volume volume, IReadOnlyList<Drive> drives)
@@ -169,18 +190,17 @@ internal sealed class ExtentReader : IDisposable
     {
         var block = new byte[VolumeLayout.Alignment];
         if (Length < 3 * VolumeLayout.Alignment || TryRead(block, Length - block.Length) != block.Length || Seal.TryParse(block, Header.Generation) is not { } offset
-            || TryReadRecord(offset) is not { Type: RecordType.Contents } record || TryReadShard(record, offset) is not { } contents)
+            || TryReadRecord(offset) is not { Type: RecordType.Contents } record)
         {
             return null;
         }
 
-        return ContentsRow.Parse(contents);
+        var contents = new byte[record.ShardLength];
+        return TryReadBlocks(record, offset, 0, contents) ? ContentsRow.Parse(contents) : null;
     }
 
     /// <summary>What is read next comes from the disk: after a failed sync the page cache holds bytes that the disk does not.</summary>
-    public void DropCache() => DropCache(0, 0);
-
-    public void DropCache(long offset, long length) => PosixFile.DropCache(_file, offset, length);
+    public void DropCache() => PosixFile.DropCache(_file, 0, 0);
 
     public void Dispose() => _file.Dispose();
 

@@ -7,7 +7,7 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Pods.Volumes;
 
 /// <summary>Reads objects out of volumes: straight from the drives that hold the bytes; what is lost or rotten is computed from the other shards.</summary>
-/// <remarks>A block that is bad is reported, to be repaired. Thread-safe.</remarks>
+/// <remarks>A block that is bad is reported, to be repaired; one whose drive is absent is not. Column by column, so that what was read is still in the cache when it is needed to compute the rest. Thread-safe.</remarks>
 internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap volumes, Action<ObjectPlace> reportBad)
 {
     /// <summary>Fills <paramref name="destination"/> with the object's bytes from <paramref name="offset"/>, verified; what cannot be given back is the failure damaged_object.</summary>
@@ -19,32 +19,22 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         }
 
         var volume = volumes.Find(place.Volume) ?? throw Damaged(place, $"volume {place.Volume:x8} is on no drive");
-        using var shards = new ShardSet(drives, volume, place.Offset, place.Sequence);
-        var code = volume.Code;
-        var shardLength = code.ShardLength(place.Length);
-        var isBad = false;
+        using var extents = new VolumeExtents(drives, volume);
+        var shards = new ShardSet(extents, place.Offset, place.Sequence);
         fixed (byte* target = destination)
         {
-            var read = new Reading(place, offset, (nint)target, destination.Length, shardLength);
-            var missing = new List<Piece>();
-            foreach (var piece in read.Pieces())
+            var range = new ObjectRange(offset, (nint)target, destination.Length, volume.Code.ShardLength(place.Length));
+            Prefetch(shards, volume.Code, range);
+            var isBad = false;
+            foreach (var column in range.Columns())
             {
-                if (!TryReadPiece(shards, read, piece))
-                {
-                    missing.Add(piece);
-                }
+                isBad |= !ReadColumn(place, shards, volume.Code, range, column);
             }
 
-            foreach (var column in missing.GroupBy(piece => piece.Block))
+            if (isBad)
             {
-                isBad = true;
-                Reconstruct(shards, code, read, column.Key, [.. column], missing);
+                reportBad(place);
             }
-        }
-
-        if (isBad)
-        {
-            reportBad(place);
         }
     }
 
@@ -56,106 +46,103 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
             return null;
         }
 
-        using var shards = new ShardSet(drives, volume, place.Offset, place.Sequence);
-        return shards.AnyRecord()?.ObjectHash;
+        using var extents = new VolumeExtents(drives, volume);
+        return new ShardSet(extents, place.Offset, place.Sequence).AnyRecord()?.ObjectHash;
     }
 
-    /// <summary>A block of a shard, and which of its bytes are wanted.</summary>
-    private readonly record struct Piece(int Shard, int Block);
-
-    /// <summary>Which blocks of which shards a range touches, and where their bytes go.</summary>
-    private readonly record struct Reading(ObjectPlace Place, long Offset, nint Target, int Length, int ShardLength)
+    /// <summary>Drives read at the same time what lies on several of them; and if one is absent, what it is computed from.</summary>
+    private static void Prefetch(ShardSet shards, ErasureCode code, ObjectRange range)
     {
-        public IEnumerable<Piece> Pieces()
+        var (first, last) = range.Shards;
+        if (first == last)
         {
-            var end = Offset + Length;
-            for (var at = Offset; at < end;)
-            {
-                var (shard, inShard) = ((int)(at / ShardLength), (int)(at % ShardLength));
-                var block = inShard / VolumeLayout.BlockLength;
-                yield return new Piece(shard, block);
-                at = Math.Min(((long)shard * ShardLength) + Math.Min((block + 1) * VolumeLayout.BlockLength, ShardLength), end);
-            }
+            return;
         }
 
-        public int BlockLengthOf(int block) => Math.Min(VolumeLayout.BlockLength, ShardLength - (block * VolumeLayout.BlockLength));
-
-        /// <summary>Where a block begins, counted from the target; it may begin before it or end behind it.</summary>
-        public long PositionOf(Piece piece) => ((long)piece.Shard * ShardLength) + (piece.Block * VolumeLayout.BlockLength) - Offset;
-
-        /// <summary>The block's place in the target, if all of it is wanted.</summary>
-        public nint? WholePlaceOf(Piece piece) => PositionOf(piece) is >= 0 and var position && position + BlockLengthOf(piece.Block) <= Length ? Target + (nint)position : null;
-
-        /// <summary>Copies what is wanted of a block.</summary>
-        public void Take(Piece piece, ReadOnlySpan<byte> block)
+        var absent = 0;
+        for (var shard = first; shard <= last; shard++)
         {
-            var position = PositionOf(piece);
-            var skip = (int)Math.Max(0, -position);
-            var count = (int)Math.Min(block.Length - skip, Length - (position + skip));
-            block.Slice(skip, count).CopyTo(new Span<byte>((byte*)Target + position + skip, count));
+            absent += shards.IsAbsent(shard) ? 1 : 0;
+            shards.Prefetch(shard, 0, range.ShardLength);
+        }
+
+        for (var shard = code.Data; shard < code.Total && absent > 0; shard++)
+        {
+            absent -= shards.IsAbsent(shard) ? 0 : 1;
+            shards.Prefetch(shard, 0, range.ShardLength);
         }
     }
 
-    private static bool TryReadPiece(ShardSet shards, Reading read, Piece piece)
+    /// <summary>Reads the wanted blocks of one column; false if one of them was bad and had to be computed.</summary>
+    private static bool ReadColumn(ObjectPlace place, ShardSet shards, ErasureCode code, ObjectRange range, IReadOnlyList<BlockPiece> wanted)
     {
-        var length = read.BlockLengthOf(piece.Block);
-        if (read.WholePlaceOf(piece) is { } place)
+        var missing = wanted.Where(piece => !TryReadPiece(shards, range, piece)).ToList();
+        if (missing.Count > 0)
         {
-            return shards.TryReadBlock(piece.Shard, piece.Block, new Span<byte>((byte*)place, length));
+            Reconstruct(place, shards, code, range, wanted, missing);
         }
 
-        Span<byte> block = stackalloc byte[VolumeLayout.BlockLength];
-        if (!shards.TryReadBlock(piece.Shard, piece.Block, block[..length]))
+        return missing.TrueForAll(piece => shards.IsAbsent(piece.Shard));
+    }
+
+    private static bool TryReadPiece(ShardSet shards, ObjectRange range, BlockPiece piece)
+    {
+        var length = range.BlockLengthOf(piece.Block);
+        if (range.WholePlaceOf(piece) is { } whole)
+        {
+            return shards.TryReadBlock(piece.Shard, piece.Block, new Span<byte>((byte*)whole, length));
+        }
+
+        using var memory = new ColumnMemory();
+        if (!shards.TryReadBlock(piece.Shard, piece.Block, memory.Span(0, length)))
         {
             return false;
         }
 
-        read.Take(piece, block[..length]);
+        range.Take(piece, memory.Span(0, length));
         return true;
     }
 
-    /// <summary>Computes the missing pieces of one column of blocks from enough others; those that the range holds already are not read again.</summary>
-    private static void Reconstruct(ShardSet shards, ErasureCode code, Reading read, int block, List<Piece> wanted, List<Piece> allMissing)
+    /// <summary>Computes missing blocks of one column from enough others; those that the range holds already are not read again.</summary>
+    private static void Reconstruct(ObjectPlace place, ShardSet shards, ErasureCode code, ObjectRange range, IReadOnlyList<BlockPiece> wanted, List<BlockPiece> missing)
     {
-        var length = read.BlockLengthOf(block);
-        var stride = ErasureCode.Stride(length);
-        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)(stride * (code.Data + wanted.Count)), 64);
-        try
+        var block = missing[0].Block;
+        var length = range.BlockLengthOf(block);
+        using var memory = new ColumnMemory();
+        var (sources, addresses) = (new List<int>(code.Data), new List<nint>(code.Data));
+        for (var shard = 0; shard < code.Total && sources.Count < code.Data; shard++)
         {
-            var (sources, addresses) = (new List<int>(), new List<nint>());
-            for (var shard = 0; shard < code.Total && sources.Count < code.Data; shard++)
+            var piece = new BlockPiece(shard, block);
+            if (missing.Contains(piece))
             {
-                var piece = new Piece(shard, block);
-                if (shard < code.Data && !allMissing.Contains(piece) && read.WholePlaceOf(piece) is { } place)
-                {
-                    sources.Add(shard);
-                    addresses.Add(place);
-                    continue;
-                }
-
-                var buffer = memory + (sources.Count * stride);
-                if (!wanted.Contains(piece) && shards.TryReadBlock(shard, block, new Span<byte>(buffer, length)))
-                {
-                    sources.Add(shard);
-                    addresses.Add((nint)buffer);
-                }
+                continue;
             }
 
-            if (sources.Count < code.Data)
+            if (wanted.Contains(piece) && range.WholePlaceOf(piece) is { } whole)
             {
-                throw Damaged(read.Place, $"of its {code.Total} shards only {sources.Count} are whole, {code.Data} are needed");
+                sources.Add(shard);
+                addresses.Add(whole);
             }
-
-            var results = wanted.Select((_, index) => (nint)(memory + ((code.Data + index) * stride))).ToArray();
-            code.Reconstruct(CollectionsMarshal.AsSpan(sources), CollectionsMarshal.AsSpan(addresses), [.. wanted.Select(piece => piece.Shard)], results, length);
-            for (var i = 0; i < wanted.Count; i++)
+            else if (shards.TryReadBlock(shard, block, memory.Span(sources.Count, length)))
             {
-                read.Take(wanted[i], new ReadOnlySpan<byte>((byte*)results[i], length));
+                addresses.Add(memory.Block(sources.Count));
+                sources.Add(shard);
             }
         }
-        finally
+
+        if (sources.Count < code.Data)
         {
-            NativeMemory.AlignedFree(memory);
+            throw Damaged(place, $"of its {code.Total} shards only {sources.Count} are whole, {code.Data} are needed");
+        }
+
+        var results = missing.Select((piece, index) => range.WholePlaceOf(piece) ?? memory.Block(code.Data + index)).ToArray();
+        code.Reconstruct(CollectionsMarshal.AsSpan(sources), CollectionsMarshal.AsSpan(addresses), [.. missing.Select(piece => piece.Shard)], results, length);
+        for (var i = 0; i < missing.Count; i++)
+        {
+            if (range.WholePlaceOf(missing[i]) is null)
+            {
+                range.Take(missing[i], new ReadOnlySpan<byte>((byte*)results[i], length));
+            }
         }
     }
 

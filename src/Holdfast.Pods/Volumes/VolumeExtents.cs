@@ -1,0 +1,47 @@
+using Holdfast.Pods.Drives;
+
+namespace Holdfast.Pods.Volumes;
+
+/// <summary>The extents of one volume, each opened when it is first needed and kept open. Not thread-safe.</summary>
+/// <param name="drives">The set's drives.</param>
+/// <param name="volume">The volume.</param>
+/// <param name="fromDisk">Reads past the page cache, and leaves nothing in it: for who decides whether a drive has something, and for who reads everything.</param>
+internal sealed class VolumeExtents(IReadOnlyList<Drive> drives, Volume volume, bool fromDisk = false) : IDisposable
+{
+    private readonly (ExtentReader? Extent, bool IsOpened)[] _extents = new (ExtentReader?, bool)[volume.Code.Total];
+
+    public Volume Volume => volume;
+
+    /// <summary>The extent of a shard, or null if no drive that can be read has it.</summary>
+    public ExtentReader? Of(int shard)
+    {
+        if (!_extents[shard].IsOpened)
+        {
+            var extent = volume.ReadableDrive(shard, drives) is { } drive ? ExtentReader.TryOpen(drive, volume, shard) : null;
+            if (fromDisk)
+            {
+                extent?.DropCache();
+            }
+
+            _extents[shard] = (extent, true);
+        }
+
+        return _extents[shard].Extent;
+    }
+
+    /// <summary>True if no drive that can be read holds the shard: it is absent, not bad.</summary>
+    public bool IsAbsent(int shard) => volume.ReadableDrive(shard, drives) is null;
+
+    public void Dispose()
+    {
+        foreach (var (extent, _) in _extents)
+        {
+            if (fromDisk)
+            {
+                extent?.DropCache();
+            }
+
+            extent?.Dispose();
+        }
+    }
+}
