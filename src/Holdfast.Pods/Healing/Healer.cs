@@ -27,6 +27,9 @@ internal sealed class Healer : IAsyncDisposable
 {
     private const int RepairsWaitingMax = 10_000;
 
+    /// <summary>Each is another disk; more would take the processor from customers.</summary>
+    private const int DrivesScrubbedAtOnce = 2;
+
     /// <summary>A bit that rots is found within this.</summary>
     private static readonly TimeSpan _passLength = TimeSpan.FromDays(14);
 
@@ -278,62 +281,65 @@ internal sealed class Healer : IAsyncDisposable
 
     private async Task ScrubVolumeAloneAsync(Volume volume, CancellationToken cancellation)
     {
-        var bad = new SortedDictionary<long, ulong>();
-        for (var shard = 0; shard < volume.Code.Total; shard++)
+        var bad = new ConcurrentDictionary<long, ulong>();
+        await Parallel.ForAsync(0, volume.Code.Total, new ParallelOptions { MaxDegreeOfParallelism = DrivesScrubbedAtOnce, CancellationToken = cancellation }, async (shard, token) =>
         {
-            if (volume.ReadableDrive(shard, _set.Drives) is not { } drive)
+            if (volume.ReadableDrive(shard, _set.Drives) is { } drive)
             {
-                continue;
+                await ScrubExtentAsync(volume, shard, drive, bad, token);
             }
-
-            using var extent = ExtentReader.TryOpen(drive, volume.Id, out var isGone);
-            if (extent is null)
-            {
-                Interlocked.Increment(ref _recordsBad);
-                if (isGone)
-                {
-                    // No reader uses it, and it is made again as a whole.
-                    _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable header; it is rebuilt");
-                    volume.Place(shard, -1);
-                }
-                else
-                {
-                    drive.Suspect($"{drive.Describe(volume.Id)} cannot be read");
-                }
-
-                continue;
-            }
-
-            extent.DropCache();
-
-            if (extent.TryReadContents() is not { } rows)
-            {
-                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable contents; it is looked through and sealed again");
-                Interlocked.Increment(ref _recordsBad);
-                _index.Doubt(volume.Id, shard);
-                continue;
-            }
-
-            foreach (var row in rows)
-            {
-                await _traffic.GiveWayAsync(cancellation);
-                if (extent.TryReadRecord(row.Offset) is not { } record || record.Sequence != row.Sequence || !extent.IsWhole(record, row.Offset))
-                {
-                    bad[row.Offset] = row.Sequence;
-                }
-
-                Interlocked.Add(ref _scrubbedBytes, row.RecordLength);
-            }
-
-            // What customers had in the cache is worth more than what was just read.
-            extent.DropCache();
-        }
-
-        foreach (var (offset, sequence) in bad)
+        });
+        foreach (var (offset, sequence) in bad.OrderBy(record => record.Key))
         {
             Interlocked.Increment(ref _recordsBad);
             await _repair.TryRepairRecordAsync(volume, offset, sequence);
         }
+    }
+
+    /// <summary>Reads one drive's part of a volume in order, past the page cache.</summary>
+    private async Task ScrubExtentAsync(Volume volume, int shard, Drive drive, ConcurrentDictionary<long, ulong> bad, CancellationToken cancellation)
+    {
+        using var extent = ExtentReader.TryOpen(drive, volume.Id, out var isGone);
+        if (extent is null)
+        {
+            Interlocked.Increment(ref _recordsBad);
+            if (isGone)
+            {
+                // No reader uses it, and it is made again as a whole.
+                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable header; it is rebuilt");
+                volume.Place(shard, -1);
+            }
+            else
+            {
+                drive.Suspect($"{drive.Describe(volume.Id)} cannot be read");
+            }
+
+            return;
+        }
+
+        extent.DropCache();
+        if (extent.TryReadContents() is not { } rows)
+        {
+            _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable contents; it is looked through and sealed again");
+            Interlocked.Increment(ref _recordsBad);
+            _index.Doubt(volume.Id, shard);
+            return;
+        }
+
+        using var scan = new ExtentScan(extent);
+        foreach (var row in rows)
+        {
+            await _traffic.GiveWayAsync(cancellation);
+            if (!scan.IsWhole(row))
+            {
+                bad[row.Offset] = row.Sequence;
+            }
+
+            Interlocked.Add(ref _scrubbedBytes, row.RecordLength);
+        }
+
+        // What customers had in the cache is worth more than what was just read.
+        extent.DropCache();
     }
 
     private DateTimeOffset? At(string setting) => _index.Setting(setting) is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;

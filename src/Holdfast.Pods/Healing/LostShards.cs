@@ -16,11 +16,6 @@ internal static class LostShards
         }
 
         var records = wanted.Select(_ => GC.AllocateUninitializedArray<byte>(any.RecordLength)).ToArray();
-        for (var shard = 0; shard < extents.Volume.Code.Total; shard++)
-        {
-            shards.Prefetch(shard, 0, any.ShardLength);
-        }
-
         for (var start = 0; start < any.ShardLength; start += VolumeLayout.BlockLength)
         {
             if (!TryComputeColumn(extents, shards, start / VolumeLayout.BlockLength, Math.Min(VolumeLayout.BlockLength, any.ShardLength - start), wanted, records, any.DataOffset + start))
@@ -37,6 +32,15 @@ internal static class LostShards
         }
 
         return records;
+    }
+
+    /// <summary>Has the drives begin to read a record that is computed next.</summary>
+    public static void Prefetch(VolumeExtents extents, ContentsRow row)
+    {
+        for (var shard = 0; shard < extents.Volume.Code.Total; shard++)
+        {
+            extents.Of(shard)?.Prefetch(row.Offset, row.RecordLength);
+        }
     }
 
     private static unsafe bool TryComputeColumn(VolumeExtents extents, ShardSet shards, int block, int length, IReadOnlyList<int> wanted, byte[][] records, int position)

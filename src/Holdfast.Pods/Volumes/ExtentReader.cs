@@ -100,14 +100,14 @@ internal sealed class ExtentReader : IDisposable
         try
         {
             // Most headers are short; few need more than the first block.
-            var first = TryRead(buffer.AsSpan(0, VolumeLayout.Alignment), offset);
+            var first = ReadUpTo(buffer.AsSpan(0, VolumeLayout.Alignment), offset);
             if (first < RecordHeader.FixedLength)
             {
                 return null;
             }
 
             return RecordHeader.TryParse(buffer.AsSpan(0, first), Header)
-                ?? (first == VolumeLayout.Alignment ? RecordHeader.TryParse(buffer.AsSpan(0, TryRead(buffer.AsSpan(0, RecordHeader.LengthMax), offset)), Header) : null);
+                ?? (first == VolumeLayout.Alignment ? RecordHeader.TryParse(buffer.AsSpan(0, ReadUpTo(buffer.AsSpan(0, RecordHeader.LengthMax), offset)), Header) : null);
         }
         finally
         {
@@ -119,7 +119,7 @@ internal sealed class ExtentReader : IDisposable
     public bool TryReadBlocks(RecordHeader record, long offset, int firstBlock, Span<byte> destination)
     {
         var start = firstBlock * VolumeLayout.BlockLength;
-        if (TryRead(destination, offset + record.DataOffset + start) != destination.Length)
+        if (ReadUpTo(destination, offset + record.DataOffset + start) != destination.Length)
         {
             return false;
         }
@@ -182,14 +182,14 @@ internal sealed class ExtentReader : IDisposable
     public bool HasSeal()
     {
         var block = new byte[VolumeLayout.Alignment];
-        return Length >= 3 * VolumeLayout.Alignment && TryRead(block, Length - block.Length) == block.Length && Seal.TryParse(block, Header.Generation) is not null;
+        return Length >= 3 * VolumeLayout.Alignment && ReadUpTo(block, Length - block.Length) == block.Length && Seal.TryParse(block, Header.Generation) is not null;
     }
 
     /// <summary>The contents of a sealed extent, or null if it is not sealed or they are not whole.</summary>
     public List<ContentsRow>? TryReadContents()
     {
         var block = new byte[VolumeLayout.Alignment];
-        if (Length < 3 * VolumeLayout.Alignment || TryRead(block, Length - block.Length) != block.Length || Seal.TryParse(block, Header.Generation) is not { } offset
+        if (Length < 3 * VolumeLayout.Alignment || ReadUpTo(block, Length - block.Length) != block.Length || Seal.TryParse(block, Header.Generation) is not { } offset
             || TryReadRecord(offset) is not { Type: RecordType.Contents } record)
         {
             return null;
@@ -202,10 +202,8 @@ internal sealed class ExtentReader : IDisposable
     /// <summary>What is read next comes from the disk: after a failed sync the page cache holds bytes that the disk does not.</summary>
     public void DropCache() => PosixFile.DropCache(_file, 0, 0);
 
-    public void Dispose() => _file.Dispose();
-
     /// <summary>Bytes read; fewer at the end of the file, none if the drive cannot read them.</summary>
-    private int TryRead(Span<byte> destination, long offset)
+    public int ReadUpTo(Span<byte> destination, long offset)
     {
         try
         {
@@ -216,4 +214,6 @@ internal sealed class ExtentReader : IDisposable
             return 0;
         }
     }
+
+    public void Dispose() => _file.Dispose();
 }

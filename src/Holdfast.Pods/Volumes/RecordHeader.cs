@@ -143,12 +143,21 @@ internal sealed record RecordHeader
             Type = type, Shard = shard, Name = name, Volume = volume, Generation = generation, Sequence = reader.UInt64(),
             Time = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.Int64(), 0, 253402300799)), ObjectLength = reader.Int64(), ShardLength = reader.Count(Limits.SegmentLengthMax),
             ObjectHash = BinaryPrimitives.ReadUInt128LittleEndian(bytes[96..]),
-            BlockHashes = [.. Enumerable.Range(0, (int)blocks).Select(Hash(bytes[FixedLength..(FixedLength + (8 * (int)blocks))].ToArray()))],
+            BlockHashes = ReadHashes(bytes.Slice(FixedLength, 8 * (int)blocks)),
         };
         return generation == extent.Generation && volume == extent.Volume && shard == extent.Shard && VolumeLayout.Blocks(header.ShardLength) == (int)blocks ? header : null;
     }
 
-    private static Func<int, ulong> Hash(byte[] bytes) => block => BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(block * 8));
+    private static ulong[] ReadHashes(ReadOnlySpan<byte> bytes)
+    {
+        var hashes = new ulong[bytes.Length / 8];
+        for (var block = 0; block < hashes.Length; block++)
+        {
+            hashes[block] = BinaryPrimitives.ReadUInt64LittleEndian(bytes[(block * 8)..]);
+        }
+
+        return hashes;
+    }
 
     private static byte[] HashOf(ReadOnlySpan<byte> bytes, int blocks)
     {
