@@ -14,7 +14,7 @@ internal sealed class DriveRace(string folder, int packs)
     private const int Drives = 20;
     private const int PackLength = 16 << 20;
     private const int SmallLength = 4096;
-    private const int SmallObjects = 640;
+    private const int SmallObjects = 3200;
     private const int AtOnce = 32;
 
     private static readonly AccountId _account = new(new byte[AccountId.Length]);
@@ -26,7 +26,7 @@ internal sealed class DriveRace(string folder, int packs)
         var root = Path.Combine(folder, $"round{_round++}");
         Directory.CreateDirectory(root);
         var plain = Time(() => WritePlain(root, packs, PackLength));
-        var plainSmall = Time(() => WritePlain(root, SmallObjects / 4, SmallLength)) * 4;
+        var plainSmall = Time(() => WritePlain(root, SmallObjects / 20, SmallLength)) * 20;
         var configuration = DriveSetConfiguration.Create([.. Enumerable.Range(0, Drives).Select(slot => Path.Combine(root, $"drive{slot:00}"))]);
         await using (var store = await OpenAsync(configuration, root))
         {

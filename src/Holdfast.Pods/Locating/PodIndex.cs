@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Holdfast.Format.Objects;
 using Holdfast.Pods.Volumes;
 using Holdfast.Protocol.Grants;
@@ -15,14 +16,17 @@ internal sealed class PodIndex : IDisposable
     private const int SchemaVersion = 2;
     private const int ListPage = 1000;
 
-    private readonly SqliteConnection _writer;
-    private readonly string _connection;
-    private readonly Lock _lock = new();
+    private const int ReadersKeptMax = 16;
 
-    private PodIndex(string connection, SqliteConnection writer)
+    private readonly IndexConnection _writer;
+    private readonly ConcurrentBag<IndexConnection> _readers = [];
+    private readonly string _path;
+    private readonly Lock _lock = new();
+    private bool _isClosed;
+
+    private PodIndex(string path, IndexConnection writer)
     {
-        _connection = connection;
-        _writer = writer;
+        (_path, _writer) = (path, writer);
     }
 
     /// <summary>Opens the index of a set; one that is of another set, damaged or of another version is thrown away and begins empty.</summary>
@@ -46,15 +50,19 @@ internal sealed class PodIndex : IDisposable
     {
         lock (_lock)
         {
-            using var transaction = _writer.BeginTransaction();
-            foreach (var row in rows)
+            _writer.InTransaction(() =>
             {
-                Apply(transaction, volume, row);
-            }
+                var last = 0UL;
+                foreach (var row in rows)
+                {
+                    Apply(volume, row);
+                    last = Math.Max(last, row.Sequence);
+                }
 
-            Execute(_writer, transaction, "INSERT INTO volumes (volume, known_to, sealed) VALUES (@volume, @knownTo, @sealed) ON CONFLICT (volume) DO UPDATE SET known_to = @knownTo, sealed = @sealed",
-                ("@volume", (long)volume), ("@knownTo", knownTo), ("@sealed", isSealed ? 1L : 0L));
-            transaction.Commit();
+                _writer.Execute("UPDATE meta SET value = max(value, @sequence) WHERE name = 'sequence'", ("@sequence", (long)last));
+                _writer.Execute("INSERT INTO volumes (volume, known_to, sealed) VALUES (@volume, @knownTo, @sealed) ON CONFLICT (volume) DO UPDATE SET known_to = @knownTo, sealed = @sealed",
+                    ("@volume", (long)volume), ("@knownTo", knownTo), ("@sealed", isSealed ? 1L : 0L));
+            });
         }
     }
 
@@ -63,7 +71,7 @@ internal sealed class PodIndex : IDisposable
     {
         lock (_lock)
         {
-            Execute(_writer, null, "INSERT INTO volumes (volume, known_to, sealed, generation) VALUES (@volume, 0, 0, @generation) ON CONFLICT (volume) DO UPDATE SET known_to = 0, sealed = 0, doubtful = 0, generation = @generation",
+            _writer.Execute("INSERT INTO volumes (volume, known_to, sealed, generation) VALUES (@volume, 0, 0, @generation) ON CONFLICT (volume) DO UPDATE SET known_to = 0, sealed = 0, doubtful = 0, generation = @generation",
                 ("@volume", (long)volume), ("@generation", generation.ToByteArray()));
         }
     }
@@ -94,7 +102,7 @@ internal sealed class PodIndex : IDisposable
     {
         lock (_lock)
         {
-            Execute(_writer, null, $"UPDATE volumes SET doubtful = {value} WHERE volume = @volume", ("@volume", (long)volume), ("@bit", 1L << shard));
+            _writer.Execute($"UPDATE volumes SET doubtful = {value} WHERE volume = @volume", ("@volume", (long)volume), ("@bit", 1L << shard));
         }
     }
 
@@ -133,7 +141,7 @@ internal sealed class PodIndex : IDisposable
     {
         lock (_lock)
         {
-            Execute(_writer, null, "INSERT INTO meta VALUES (@name, @value) ON CONFLICT DO UPDATE SET value = @value", ("@name", name), ("@value", value));
+            _writer.Execute("INSERT INTO meta VALUES (@name, @value) ON CONFLICT DO UPDATE SET value = @value", ("@name", name), ("@value", value));
         }
     }
 
@@ -142,25 +150,27 @@ internal sealed class PodIndex : IDisposable
 
     public void Dispose()
     {
+        _isClosed = true;
         _writer.Dispose();
-        using var pool = new SqliteConnection(_connection);
-        SqliteConnection.ClearPool(pool);
+        while (_readers.TryTake(out var reader))
+        {
+            reader.Dispose();
+        }
     }
 
     private const string Columns = "account, space, name, volume, offset, length, sequence, stored_at, condemned_at";
 
     private static PodIndex? TryOpen(string path, Guid set)
     {
-        var connection = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }.ToString();
-        var writer = new SqliteConnection(connection);
+        IndexConnection? writer = null;
         try
         {
-            writer.Open();
-            Execute(writer, null, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-            var version = (long)Scalar(writer, "PRAGMA user_version")!;
-            if (version == 0)
+            writer = new IndexConnection(path);
+            writer.Scalar("PRAGMA journal_mode = WAL");
+            writer.Execute("PRAGMA synchronous = NORMAL");
+            if ((long)writer.Scalar("PRAGMA user_version")! == 0)
             {
-                Execute(writer, null, $"""
+                writer.Execute($"""
                     BEGIN;
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
                     CREATE TABLE objects (account BLOB, space INTEGER, name INTEGER, volume INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, sequence INTEGER NOT NULL,
@@ -172,57 +182,73 @@ internal sealed class PodIndex : IDisposable
                     """);
             }
 
-            if ((long)Scalar(writer, "PRAGMA user_version")! == SchemaVersion && (string)Scalar(writer, "SELECT value FROM meta WHERE name = 'set'")! == set.ToString()
-                && (string)Scalar(writer, "PRAGMA quick_check(1)")! == "ok")
+            if ((long)writer.Scalar("PRAGMA user_version")! == SchemaVersion && (string)writer.Scalar("SELECT value FROM meta WHERE name = 'set'")! == set.ToString()
+                && (string)writer.Scalar("PRAGMA quick_check(1)")! == "ok")
             {
-                return new PodIndex(connection, writer);
+                var index = new PodIndex(path, writer);
+                writer = null;
+                return index;
             }
         }
         catch (SqliteException exception) when (exception.SqliteErrorCode is 11 or 26 or 1)
         {
             // Damaged, or no database: it is made again.
         }
+        finally
+        {
+            writer?.Dispose();
+        }
 
-        SqliteConnection.ClearPool(writer);
-        writer.Dispose();
         return null;
     }
 
-    private void Apply(SqliteTransaction transaction, uint volume, ContentsRow row)
+    private void Apply(uint volume, ContentsRow row)
     {
-        var parameters = new (string, object)[]
-        {
-            ("@account", row.Name.Account.ToArray()), ("@space", (long)row.Name.Space), ("@name", (long)row.Name.Number), ("@volume", (long)volume), ("@offset", row.Offset),
-            ("@length", row.ObjectLength), ("@sequence", (long)row.Sequence), ("@time", row.Time.ToUnixTimeSeconds()),
-        };
+        (string, object)[] key =
+        [
+            ("@account", row.Name.Account.ToArray()), ("@space", (long)row.Name.Space), ("@name", (long)row.Name.Number), ("@sequence", (long)row.Sequence), ("@time", row.Time.ToUnixTimeSeconds()),
+        ];
         const string Key = "account = @account AND space = @space AND name = @name AND sequence < @sequence";
-        Execute(_writer, transaction, row.Type switch
+        switch (row.Type)
         {
-            RecordType.Object => """
-                INSERT INTO objects VALUES (@account, @space, @name, @volume, @offset, @length, @sequence, @time, NULL)
-                ON CONFLICT DO UPDATE SET volume = @volume, offset = @offset, length = @length, sequence = @sequence, stored_at = @time, condemned_at = NULL WHERE sequence < @sequence
-                """,
-            RecordType.Condemned => $"UPDATE objects SET condemned_at = @time WHERE {Key}",
-            RecordType.Revived => $"UPDATE objects SET condemned_at = NULL WHERE {Key}",
-            RecordType.Deleted => $"DELETE FROM objects WHERE {Key}",
-            _ => "SELECT 1",
-        }, parameters);
-        Execute(_writer, transaction, "UPDATE meta SET value = max(value, @sequence) WHERE name = 'sequence'", ("@sequence", (long)row.Sequence));
+            case RecordType.Object:
+                _writer.Execute("""
+                    INSERT INTO objects VALUES (@account, @space, @name, @volume, @offset, @length, @sequence, @time, NULL)
+                    ON CONFLICT DO UPDATE SET volume = @volume, offset = @offset, length = @length, sequence = @sequence, stored_at = @time, condemned_at = NULL WHERE sequence < @sequence
+                    """, [.. key, ("@volume", (long)volume), ("@offset", row.Offset), ("@length", row.ObjectLength)]);
+                break;
+            case RecordType.Condemned:
+                _writer.Execute($"UPDATE objects SET condemned_at = @time WHERE {Key}", key);
+                break;
+            case RecordType.Revived:
+                _writer.Execute($"UPDATE objects SET condemned_at = NULL WHERE {Key}", key.AsSpan(0, 4));
+                break;
+            case RecordType.Deleted:
+                _writer.Execute($"DELETE FROM objects WHERE {Key}", key.AsSpan(0, 4));
+                break;
+            default:
+                break;
+        }
     }
 
     private List<T> Read<T>(string sql, Func<SqliteDataReader, T> read, params (string Name, object Value)[] parameters)
     {
-        using var connection = new SqliteConnection(_connection);
-        connection.Open();
-        using var command = Command(connection, null, sql, parameters);
-        using var reader = command.ExecuteReader();
-        var rows = new List<T>();
-        while (reader.Read())
+        var connection = _readers.TryTake(out var free) ? free : new IndexConnection(_path);
+        try
         {
-            rows.Add(read(reader));
+            return connection.Read(sql, read, parameters);
         }
-
-        return rows;
+        finally
+        {
+            if (_isClosed || _readers.Count >= ReadersKeptMax)
+            {
+                connection.Dispose();
+            }
+            else
+            {
+                _readers.Add(connection);
+            }
+        }
     }
 
     private static ObjectPlace ReadPlace(SqliteDataReader reader) => new(
@@ -230,28 +256,4 @@ internal sealed class PodIndex : IDisposable
         (ulong)reader.GetInt64(6), DateTimeOffset.FromUnixTimeSeconds(reader.GetInt64(7)), reader.IsDBNull(8) ? null : DateTimeOffset.FromUnixTimeSeconds(reader.GetInt64(8)));
 
     private static (string, object)[] KeyOf(ObjectName name) => [("@account", name.Account.ToArray()), ("@space", (long)name.Space), ("@name", (long)name.Number)];
-
-    private static void Execute(SqliteConnection connection, SqliteTransaction? transaction, string sql, params (string Name, object Value)[] parameters)
-    {
-        using var command = Command(connection, transaction, sql, parameters);
-        command.ExecuteNonQuery();
-    }
-
-    private static object? Scalar(SqliteConnection connection, string sql)
-    {
-        using var command = Command(connection, null, sql, []);
-        return command.ExecuteScalar();
-    }
-
-    private static SqliteCommand Command(SqliteConnection connection, SqliteTransaction? transaction, string sql, (string Name, object Value)[] parameters)
-    {
-        var command = connection.CreateCommand();
-        (command.CommandText, command.Transaction) = (sql, transaction);
-        foreach (var (name, value) in parameters)
-        {
-            command.Parameters.AddWithValue(name, value);
-        }
-
-        return command;
-    }
 }

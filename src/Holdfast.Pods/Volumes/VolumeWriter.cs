@@ -25,6 +25,9 @@ internal sealed class VolumeWriter : IAsyncDisposable
     private const int RecordsPerBatchMax = 512;
     private const int StaggeringMax = 128 * ErasureCode.ShardsMax;
 
+    /// <summary>Less than a sync takes, on a spinning disk by far.</summary>
+    private static readonly TimeSpan _gatherLimit = TimeSpan.FromMilliseconds(1);
+
     private readonly DriveSet _set;
     private readonly WriterOptions _options;
     private readonly PodIndex _index;
@@ -65,9 +68,12 @@ internal sealed class VolumeWriter : IAsyncDisposable
 
     private async Task RunAsync()
     {
+        var expected = 0;
         while (await _queue.Reader.WaitToReadAsync())
         {
+            await GatherAsync(expected);
             var batch = TakeBatch();
+            var acknowledged = batch.Count;
             try
             {
                 await CommitAsync(batch);
@@ -78,6 +84,17 @@ internal sealed class VolumeWriter : IAsyncDisposable
             {
                 batch.ForEach(append => append.Fail(exception));
             }
+
+            expected = Math.Min(RecordsPerBatchMax, acknowledged + _queue.Reader.Count);
+        }
+    }
+
+    /// <summary>Whoever was acknowledged a moment ago comes with the next record in a moment: one sync for all of them instead of two for a half each.</summary>
+    private async Task GatherAsync(int expected)
+    {
+        for (var began = _time.GetTimestamp(); _queue.Reader.Count < expected && _time.GetElapsedTime(began) < _gatherLimit;)
+        {
+            await Task.Yield();
         }
     }
 
