@@ -38,7 +38,7 @@ public sealed class Authority : IAsyncDisposable
         var maps = new SnapshotMaps(pod);
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, maps, _objects, time);
-        var proofs = new ProofTable(store, _accountsDatabase, directory, log);
+        var proofs = new ProofTable(store, _accountsDatabase, directory, log, time);
         _verifications = new Verifications(directory, store, pod, proofs, time, logging.CreateLogger<Verifications>());
         _endpoints = new AuthorityEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, _verifications, proofs, pod, place.RotateGrantKey);

@@ -52,9 +52,11 @@ internal sealed class AuthorityEndpoints(
         account.MapPost("/enrolments/{computer}/approval", ApproveAsync).For(DeviceRights.Read).WithSummary("Certifies a waiting computer and leaves the sealed keys for it.");
         account.MapPost("/attachments", (string account, AskAttachment request) => attachments.Ask(account, request.Computer))
             .For(new CallRule.Anybody()).WithSummary("Something to sign, for a computer whose token is not known any more, or for a person who confirms the account.");
-        account.MapPut("/attachments/{computer}", (string account, uint computer, AttachComputer request, CancellationToken cancellation) => attachments.AttachAsync(account, computer, request, cancellation))
+        account.MapPut("/attachments/{computer}", (HttpContext context, string account, uint computer, AttachComputer request, CancellationToken cancellation) =>
+                attachments.AttachAsync(account, computer, context.Request.Host.Value ?? "", request, cancellation))
             .For(new CallRule.Anybody()).WithSummary("Takes the new token of a computer that proves itself by the key that the account log certifies.");
-        account.MapPost("/confirmation", (HttpContext context, ConfirmAccount request, CancellationToken cancellation) => attachments.ConfirmAsync(CallerCheck.DeviceOf(context), request, cancellation))
+        account.MapPost("/confirmation", (HttpContext context, ConfirmAccount request, CancellationToken cancellation) => 
+                attachments.ConfirmAsync(CallerCheck.DeviceOf(context), context.Request.Host.Value ?? "", request, cancellation))
             .For(DeviceRights.Add).WithSummary("A person who opened the account confirms what came back: what is old may be collected again.");
         account.MapPost("/sessions", OpenSessionAsync).For(DeviceRights.Add).WithSummary("Opens a backup session.");
         account.MapPost("/sessions/{session}/grants", ExtendAsync).For(DeviceRights.Add).WithSummary("More numbers to upload under.");
@@ -113,6 +115,11 @@ internal sealed class AuthorityEndpoints(
         var code = Tokens.HashOfCode(request.Code);
         var (place, known) = await directory.UseCodeAsync(code, Tokens.HashOfAttempt(request.Attempt), cancellation)
             ?? throw new HoldfastException(FailureTable.CodeInvalid, "The enrolment code is unknown, used or expired.");
+        if (place.State == AccountState.LogDamaged)
+        {
+            throw new HoldfastException(FailureTable.DamagedObject, "The account's log came back with a hole: nobody can be let in until the operator has found the missing statements.");
+        }
+
         var (computer, token) = known is { } earlier
             ? (earlier, await devices.ReissueAsync(place, earlier, cancellation))
             : await devices.AddAsync(place, name, request.Request, cancellation);

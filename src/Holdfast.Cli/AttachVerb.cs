@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Holdfast.Client.Computers;
+using Holdfast.Client.Connecting;
 using Holdfast.Client.Enrolling;
 using Holdfast.Protocol.Failures;
 
@@ -32,7 +33,7 @@ internal static class AttachVerb
 
             // A service that hides or rolls back something is not confirmed.
             account.View.VerifyChains((await session.Service.GetSnapshotsAsync(cancellation)).Select(snapshot => snapshot.Head));
-            await Attachment.ConfirmAsync(session.Service, session.Computer.Number, account.Keyring, cancellation);
+            await Attachment.ConfirmAsync(session.Service, session.Computer, account.Keyring, cancellation);
             var snapshots = await account.SnapshotsAsync(cancellation);
             output.Say($"Account {session.Computer.AccountName} is confirmed: {snapshots.Count} snapshots.");
             foreach (var newest in snapshots.GroupBy(snapshot => snapshot.Computer).Select(group => group.MaxBy(snapshot => snapshot.ClientTime)!))
@@ -51,12 +52,17 @@ internal static class AttachVerb
         return command;
     }
 
-    /// <summary>Keeps the new address only if the service there lets this computer in: an address mistyped changes nothing.</summary>
+    /// <summary>Keeps the new address only if the service there lets this computer in and shows the account that the root it pinned has signed: an address mistyped changes nothing.</summary>
     private static async Task MoveAsync(string address, CancellationToken cancellation)
     {
         var folders = ComputerFolders.FromEnvironment();
-        var computer = ComputerFile.Load(folders) with { ServiceUrl = address };
-        ComputerFile.Save(folders, await Attachment.AttachAsync(computer, TimeProvider.System, Session.Random, cancellation));
+        var computer = await Attachment.AttachAsync(ComputerFile.Load(folders) with { ServiceUrl = address }, TimeProvider.System, Session.Random, cancellation);
+        using (var service = new ServiceClient(address, computer.Account, computer.Token, TimeProvider.System))
+        {
+            await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
+        }
+
+        ComputerFile.Save(folders, computer);
         computer.SigningKey.Dispose();
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Holdfast.Client;
+using Holdfast.Client.Computers;
 using Holdfast.Client.Drilling;
 using Holdfast.Protocol.Failures;
 
@@ -36,7 +37,11 @@ internal static class DrillVerb
             using var session = Session.Open();
             using var account = await session.OpenAccountAsync(cancellation);
             var drill = new Drill(account, session.Computer, session.Folders, session.Service, TimeProvider.System);
-            var scratch = Path.Combine(session.Folders.Cache, $"drill-{Environment.ProcessId}");
+            using var only = LocalLock.Take(session.Folders, "drill.lock", "Another drill of this computer is running.");
+
+            // What one that was killed left behind goes first.
+            var scratch = Path.Combine(session.Folders.Cache, "drill");
+            Remove(scratch);
             DrillEvidence evidence;
             try
             {
@@ -47,24 +52,29 @@ internal static class DrillVerb
             }
             finally
             {
-                if (Directory.Exists(scratch))
-                {
-                    Directory.Delete(scratch, recursive: true);
-                }
+                Remove(scratch);
             }
 
             output.Troubles(drill.Progress.Troubles);
             Report(output, evidence);
-            return evidence.Files.Count == 0 ? ExitCode.NoRepository : evidence.Failures == 0 ? ExitCode.Ok : ExitCode.Failed;
+            return evidence.Failures == 0 ? ExitCode.Ok : ExitCode.Failed;
         });
         return command;
+    }
+
+    private static void Remove(string scratch)
+    {
+        if (Directory.Exists(scratch))
+        {
+            Directory.Delete(scratch, recursive: true);
+        }
     }
 
     private static void Report(Output output, DrillEvidence evidence)
     {
         foreach (var file in evidence.Files.Where(file => file.Result is DrillResult.Lost or DrillResult.Different))
         {
-            output.Print($"{file.Snapshot} {file.Path}: {(file.Result == DrillResult.Lost ? "could not be restored" : "differs from the file on this computer, which says it is unchanged")}");
+            output.Print($"{file.Snapshot} {file.Path}: {(file.Result == DrillResult.Lost ? $"could not be restored: {file.Reason}" : "differs from the file on this computer, which says it is unchanged")}");
         }
 
         var identical = evidence.Files.Count(file => file.Result == DrillResult.Identical);

@@ -60,6 +60,11 @@ internal static class EnrolVerb
             output.Say("Its enrolment had been cut off behind its last step, and is complete now. If this is the account's first computer, make a recovery key: holdfast key recovery");
         }
 
+        if (enrolled.IsRebuilt)
+        {
+            output.Say("The service lost its databases and was rebuilt: look at what came back, and confirm it, with `holdfast attach`.");
+        }
+
         if (enrolled.RecoveryKey is { } key)
         {
             // Even --quiet: it is shown nowhere else, ever.

@@ -3,7 +3,9 @@ using System.Text;
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
 using Holdfast.Client.Drilling;
+using Holdfast.Client.Restoring;
 using Holdfast.Format.Trees;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
@@ -21,7 +23,7 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
 {
     private const int SnapshotsMax = 5;
 
-    /// <summary>Files that a drill restores together have at most so many bytes; longer ones are left out when others are there.</summary>
+    /// <summary>Files that a drill restores together have at most so many bytes; longer ones are left out while others are there.</summary>
     private const long BytesMax = 1L << 30;
 
     public RestoreProgress Progress { get; } = new();
@@ -30,19 +32,37 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
     {
         var random = new Random(unchecked((int)(options.Seed ^ (options.Seed >> 32))));
         var startedAt = time.GetUtcNow().ToUnixTimeSeconds();
-        var snapshots = Choose(await account.SnapshotsAsync(cancellation), random);
-        var files = new List<DrilledFile>();
+        var all = await account.SnapshotsAsync(cancellation);
+        var snapshots = Choose(all, random);
+        if (snapshots.Count + account.Unreadable.Count == 0)
+        {
+            throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet that a drill could restore from.");
+        }
+
+        // A snapshot that cannot be opened is a failure, however well the others can be restored.
+        var files = account.Unreadable.Select(unreadable => DrilledFile.LostSnapshot(Convert.ToHexStringLower(unreadable.Head.Id.AsSpan(0, 4)), unreadable.Failure.Message)).ToList();
         for (var i = 0; i < snapshots.Count; i++)
         {
             var share = (options.Files / snapshots.Count) + (i < options.Files % snapshots.Count ? 1 : 0);
-            files.AddRange(await DrillAsync(snapshots[i], share, options.Scratch, random, cancellation));
+            try
+            {
+                files.AddRange(await DrillAsync(snapshots[i], share, options.Scratch, random, cancellation));
+            }
+            catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
+            {
+                files.Add(DrilledFile.LostSnapshot(snapshots[i].ShortId, exception.Message));
+            }
         }
 
         var evidence = new DrillEvidence(startedAt, time.GetUtcNow().ToUnixTimeSeconds(), options.Seed, [.. snapshots.Select(snapshot => Convert.ToHexStringLower(snapshot.Head.Id))], files);
         var kept = EvidenceFile.Write(folders, evidence);
-        await service.HandInAsync(DrillSignature.Sign(
-            new HandInDrill(evidence.StartedAt, evidence.EndedAt, evidence.Seed, evidence.Snapshots, files.Count, files.Sum(file => file.Size), evidence.Failures, SHA256.HashData(kept.Content), []),
-            computer.Account, computer.Number, computer.SigningKey), cancellation);
+        if (files.Count > 0)
+        {
+            await service.HandInAsync(DrillSignature.Sign(
+                new HandInDrill(evidence.StartedAt, evidence.EndedAt, evidence.Seed, evidence.Snapshots, files.Count, files.Sum(file => file.Size), evidence.Failures, SHA256.HashData(kept.Content), []),
+                computer.Account, computer.Number, computer.SigningKey), cancellation);
+        }
+
         return evidence with { File = kept.Path };
     }
 
@@ -77,14 +97,21 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
         }
     }
 
-    /// <summary>Each file of the snapshot is as likely as any other (reservoir sampling, Vitter's algorithm R), whatever their number.</summary>
+    /// <summary>Each file of the snapshot is as likely as any other (reservoir sampling, Vitter's algorithm R), whatever their number; if all are too long, the shortest.</summary>
     private async Task<List<(string Path, TreeEntry Entry)>> ChooseFilesAsync(OpenedSnapshot snapshot, int count, Random random, CancellationToken cancellation)
     {
         var (chosen, seen) = (new List<(string Path, TreeEntry Entry)>(count), 0L);
+        (string Path, TreeEntry Entry)? shortest = null;
         await foreach (var (directory, entry) in new SnapshotListing(account).EntriesAsync(snapshot, null, cancellation))
         {
-            if (entry.Type != EntryType.File || (long)entry.Size > BytesMax / Math.Max(1, count) || !TryDecode([.. directory, (byte)'/', .. entry.Name], out var path))
+            if (count == 0 || entry.Type != EntryType.File || !TryDecode([.. directory, (byte)'/', .. entry.Name], out var path))
             {
+                continue;
+            }
+
+            if ((long)entry.Size > BytesMax / count)
+            {
+                shortest = shortest is { } other && other.Entry.Size <= entry.Size ? shortest : (path, entry);
                 continue;
             }
 
@@ -99,7 +126,7 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
             }
         }
 
-        return chosen;
+        return chosen.Count == 0 && shortest is { } only ? [only] : chosen;
     }
 
     private static bool TryDecode(byte[] path, out string text)

@@ -14,6 +14,8 @@ internal sealed class DataFolder : IDisposable
     public const string AuthorityKeyFile = "authority.key";
     public const string PodKeyFile = "pod.key";
 
+    private static readonly string[] _databases = ["directory.db", "accounts.db"];
+
     private const string LinkFile = "pod-link.json";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -91,22 +93,28 @@ internal sealed class DataFolder : IDisposable
         return first;
     }
 
-    /// <summary>Begins a rebuild: from here on the databases count for nothing, until <see cref="EndRebuild"/>. Databases that no rebuild left half done are not touched.</summary>
+    /// <summary>
+    /// Begins a rebuild: from here on the databases count for nothing, until <see cref="EndRebuild"/>. Those that are there are not touched, unless a rebuild was begun and did
+    /// not end: then they are put aside, for they may be half made.
+    /// </summary>
     public void BeginRebuild()
     {
-        var databases = Directory.EnumerateFiles(Root, "directory.db*").Concat(Directory.EnumerateFiles(Root, "accounts.db*")).ToList();
+        var databases = _databases.SelectMany(name => new[] { name, name + "-wal", name + "-shm" }).Select(name => Path.Combine(Root, name)).Where(File.Exists).ToList();
         if (databases.Count > 0 && !IsRebuilding)
         {
             throw new HoldfastException(FailureTable.Conflict, $"{Root} has databases: {string.Join(", ", databases.Select(Path.GetFileName))}. If they are to be given up for what lies on the pod, move them away first. Nothing was changed.");
         }
 
-        WritePrivate(RebuildingFile, "The databases in this folder are being rebuilt from the pod.\n");
-        databases.ForEach(File.Delete);
+        WritePrivate(RebuildingFile, "The databases in this folder are being rebuilt from the pod. Remove this file only if you put other databases here.\n");
+        databases.ForEach(path => File.Move(path, path + ".aside", overwrite: true));
     }
 
-    public void EndRebuild()
+    public void EndRebuild() => Remove("rebuilding");
+
+    /// <summary>Deletes a file, durably.</summary>
+    public void Remove(string name)
     {
-        File.Delete(RebuildingFile);
+        File.Delete(Path.Combine(Root, name));
         using var directory = DirectoryHandle.Open(Root);
         directory.Sync();
     }

@@ -52,9 +52,10 @@ internal sealed class GrantKeys : IDisposable
             Volatile.Write(ref _current, next);
             if (revokeOld)
             {
-                await tell([Signatures.ExportPublic(next)], CancellationToken.None);
-                File.Delete(Path.Combine(_data.Root, BeforeFile));
+                // Forgotten here first: after a crash nobody tells the pod to trust it again.
+                _data.Remove(BeforeFile);
                 _before = null;
+                await tell([Signatures.ExportPublic(next)], CancellationToken.None);
             }
         }
         finally

@@ -34,14 +34,18 @@ internal static class JoinCommand
             throw new HoldfastException(FailureTable.Conflict, $"{data.Root} has a pod with drives of its own already.");
         }
 
-        var secret = await File.ReadAllTextAsync(secretFile, cancellation);
-        DataFolder.WritePrivate(DataFolder.PodSecretFile(data.Root), secret);
-        data.WriteLink(new PodLink(url, []));
-        var receipts = await OperatorCommands.SendToPodAsync(data.Root, HttpMethod.Get, "/pod/v1/keys", null, StatusJson.Default.ReceiptKeys, cancellation);
-        data.WriteLink(new PodLink(url, receipts.Keys));
+        if (data.TryReadLink() is { } other && other.Url != url && File.Exists(Path.Combine(data.Root, "directory.db")))
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} has databases, and what they know of lies on the pod at {other.Url}.");
+        }
+
+        // Kept only once both know each other.
+        var receipts = await OperatorCommands.SendAsync(data.Root, url, secretFile, HttpMethod.Get, "/pod/v1/keys", null, StatusJson.Default.ReceiptKeys, cancellation);
         using var grants = GrantKeys.Open(data);
-        await OperatorCommands.SendToPodAsync(data.Root, HttpMethod.Put, "/pod/v1/grant-keys",
+        await OperatorCommands.SendAsync(data.Root, url, secretFile, HttpMethod.Put, "/pod/v1/grant-keys",
             JsonContent.Create(new GrantKeysTrusted(grants.PublicKeys), StatusJson.Default.GrantKeysTrusted), StatusJson.Default.GrantKeysTrusted, cancellation);
+        DataFolder.WritePrivate(DataFolder.PodSecretFile(data.Root), await File.ReadAllTextAsync(secretFile, cancellation));
+        data.WriteLink(new PodLink(url, receipts.Keys));
         Console.WriteLine($"The pod at {url} is joined. Run the authority with `holdfastd run --roles authority --data {data.Root}`.");
         return ExitCode.Ok;
     }

@@ -81,7 +81,8 @@ internal static class OperatorCommands
             ? SendAsync(root, link.Url, DataFolder.PodSecretFile(root), method, path, content, answer, cancellation)
             : SendAsync(root, ReadUrl(root), DataFolder.BootstrapFile(root), method, path, content, answer, cancellation);
 
-    private static async Task<T> SendAsync<T>(
+    /// <summary>Asks the service or pod at <paramref name="url"/>.</summary>
+    internal static async Task<T> SendAsync<T>(
         string root, string url, string tokenFile, HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> answer, CancellationToken cancellation)
     {
         if (!File.Exists(tokenFile))

@@ -15,7 +15,7 @@ namespace Holdfast.Server;
 internal sealed class Parts : IAsyncDisposable
 {
     private const int AuthorityConnectionsMax = 10_000;
-    private const int PodConnectionsMax = 1_024;
+    private const int PodConnectionsMax = 4_096;
     private const int RequestBufferLength = 64 << 10;
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(10) };
@@ -47,6 +47,11 @@ internal sealed class Parts : IAsyncDisposable
             var grants = roles.Authority ? parts.Keep(GrantKeys.Open(data)) : null;
             if (roles.Pod)
             {
+                if (roles.Authority && data.TryReadLink() is { } link)
+                {
+                    throw new HoldfastException(FailureTable.InvalidRequest, $"{data.Root} is joined to the pod at {link.Url}: run it with --roles authority.");
+                }
+
                 // Beside its authority a pod trusts that one's keys as they are; by itself, those it was told of last.
                 var trusted = grants is null ? new TrustedKeys(data.ReadTrusted(), data.WriteTrusted) : new TrustedKeys(grants.PublicKeys, _ => { });
                 parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(parts.Keep(data.ReadKey(DataFolder.PodKeyFile)), trusted, Hash(secret)), TimeProvider.System, logging, cancellation);
@@ -87,16 +92,17 @@ internal sealed class Parts : IAsyncDisposable
     private PodPlace PlaceOf(DataFolder data, Roles roles, GrantKeys grants, string? publicUrl, string secret)
     {
         var authorityKey = Keep(data.ReadKey(DataFolder.AuthorityKeyFile));
+        var host = publicUrl is null ? null : new Uri(publicUrl).Authority;
         if (roles.Pod)
         {
-            return new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, authorityKey, () => grants.Current, [Keep(data.ReadKey(DataFolder.PodKeyFile))],
+            return new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, host, authorityKey, () => grants.Current, [Keep(data.ReadKey(DataFolder.PodKeyFile))],
                 (revokeOld, cancellation) => grants.RotateAsync((keys, token) => TellAsync(BoundUrl(), secret, keys, token), revokeOld, cancellation));
         }
 
         var link = data.TryReadLink() is { ReceiptKeys.Count: > 0 } joined
             ? joined : throw new HoldfastException(FailureTable.InvalidRequest, $"{data.Root} has no pod: join one with `holdfastd pod join URL --secret-file FILE --data {data.Root}`.");
         var podSecret = SecretOf(DataFolder.PodSecretFile(data.Root));
-        return new PodPlace(() => link.Url, () => link.Url, authorityKey, () => grants.Current, [.. link.ReceiptKeys.Select(key => Keep(Signatures.TryImport(key)!))],
+        return new PodPlace(() => link.Url, () => link.Url, host, authorityKey, () => grants.Current, [.. link.ReceiptKeys.Select(key => Keep(Signatures.TryImport(key)!))],
             (revokeOld, cancellation) => grants.RotateAsync((keys, token) => TellAsync(link.Url, podSecret, keys, token), revokeOld, cancellation));
     }
 
@@ -112,7 +118,7 @@ internal sealed class Parts : IAsyncDisposable
         }
         catch (HttpRequestException exception)
         {
-            throw new HoldfastException(FailureTable.PodUnavailable, $"The pod at {url} did not take the new key: {exception.Message}. The old one stays.", exception);
+            throw new HoldfastException(FailureTable.PodUnavailable, $"The pod at {url} did not take the keys: {exception.Message}. It honours those it was told of before; run the rotation again.", exception);
         }
     }
 

@@ -35,7 +35,8 @@ internal static class RebuildCommand
     {
         var isLinked = DataFolder.TryReadLink(root) is not null;
         using var data = DataFolder.Open(root, isLinked ? Roles.AuthorityAlone : Roles.Both);
-        var listed = drives.Length > 0 ? DriveSetConfiguration.Adopt(drives) : data.TryReadDrives();
+        var known = data.TryReadDrives();
+        var listed = drives.Length > 0 ? DriveSetConfiguration.Adopt(drives).With(known) : known;
         if (listed is null == !isLinked)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, isLinked ? $"{data.Root} is joined to a pod of its own, which has its drives." : $"{data.Root} has no pod.json: name the pod's drives with --drive.");

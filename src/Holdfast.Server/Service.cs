@@ -21,7 +21,7 @@ internal static class Service
         using var data = DataFolder.Open(dataRoot, roles);
         if (data.IsRebuilding)
         {
-            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} is being rebuilt, and that has not ended: run `holdfastd rebuild --data {data.Root}` again.");
+            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} is being rebuilt, and that has not ended: run `holdfastd rebuild --data {data.Root}` again (or, if you have put databases of your own here, remove the file `rebuilding`).");
         }
 
         await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);

@@ -50,7 +50,17 @@ internal static class VerifyCommand
             return;
         }
 
-        var summary = await OperatorCommands.SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Get, "/v1/proofs", null, MessageJson.Default.ProofSummary, cancellation);
+        ProofSummary summary;
+        try
+        {
+            summary = await OperatorCommands.SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Get, "/v1/proofs", null, MessageJson.Default.ProofSummary, cancellation);
+        }
+        catch (HoldfastException exception)
+        {
+            Console.WriteLine($"What is verified is not known: {exception.Message}");
+            return;
+        }
+
         Console.WriteLine($"Verified: {summary.Verified} of {summary.Accounts} accounts{Since(summary.OldestVerification)}{(summary.Damaged > 0 ? $"; {summary.Damaged} have damage: holdfastd pod verify" : "")}.");
         Console.WriteLine($"Restore drills: {summary.Drilled} of {summary.Accounts} accounts{Since(summary.OldestDrill)}{(summary.FailedDrills > 0 ? $"; the latest of {summary.FailedDrills} failed" : "")}.");
     }
@@ -85,12 +95,12 @@ internal static class VerifyCommand
                 Console.WriteLine($"account {damage.Account}: {damage.Object}: {damage.What}{(damage.Snapshots.Count == 0 ? "" : $" ({string.Join(", ", damage.Snapshots)})")}");
             }
 
-            Console.WriteLine(status.DamageCount == 0
+            Console.WriteLine(status.State != "ended" ? "It did not end." : status.DamageCount == 0
                 ? $"{status.Accounts} accounts, {status.Snapshots} snapshots: {status.Objects:n0} objects, {status.Bytes:n0} bytes were read, and every frame is what its computer signed."
                 : $"{status.DamageCount} objects that snapshots need cannot be read, of {status.Objects:n0}. Run `holdfastd pod scrub` and verify again; if it stays so, tell the accounts which snapshots are damaged: their other files can be restored.");
         }
 
-        return status.State == "failed" ? throw new HoldfastException(FailureTable.ServiceUnavailable, status.Failure ?? "The verification failed.")
+        return status.State != "ended" ? throw new HoldfastException(FailureTable.ServiceUnavailable, status.Failure ?? "The service was started anew, and the verification with it was ended.")
             : status.DamageCount == 0 ? ExitCode.Ok : ExitCode.Partial;
     }
 

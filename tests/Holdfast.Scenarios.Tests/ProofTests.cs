@@ -70,7 +70,7 @@ public sealed class ProofTests : Scenario
             Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(file.GetProperty("path").GetString()!, Cancellation))), file.GetProperty("sha256").GetString());
         }
 
-        Assert.Empty(Directory.EnumerateDirectories(computer.Cache, "drill-*", SearchOption.AllDirectories));
+        Assert.Empty(Directory.EnumerateDirectories(computer.Cache, "drill*", SearchOption.AllDirectories));
         var kept = JsonDocument.Parse(Service.Ask<string>("SELECT evidence FROM proofs WHERE kind = 'drill'")).RootElement;
         Assert.Equal(12, kept.GetProperty("files").GetInt32());
         Assert.Equal(SHA256.HashData(await File.ReadAllBytesAsync(first.GetProperty("evidence").GetString()!, Cancellation)), kept.GetProperty("evidence_hash").GetBytesFromBase64());
@@ -105,6 +105,23 @@ public sealed class ProofTests : Scenario
         var signed = DrillSignature.Sign(forged, own.Account, own.Number, own.SigningKey);
         Assert.Equal(FailureTable.Forbidden, (await Assert.ThrowsAsync<HoldfastException>(() => service.HandInAsync(signed with { Failures = 1 }, Cancellation))).Kind);
         await service.HandInAsync(signed, Cancellation);
+        await service.HandInAsync(signed, Cancellation);
+        Assert.Equal(3, Service.Ask<long>("SELECT count(*) FROM proofs WHERE kind = 'drill'"));
+
+        // Rot in a pack: what cannot be restored is named, and the drill fails.
+        var pack = Service.Ask<long>("SELECT max(number) FROM objects WHERE type = 1 AND state = 'live'");
+        await Service.KillAsync(Cancellation);
+        var (extent, offset) = Service.PlaceOnDrive(pack);
+        using (var drive = File.OpenHandle(extent, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.Write(drive, new byte[1 << 20], offset + 30_000);
+        }
+
+        await Service.RestartAsync(Cancellation);
+        var damaged = await computer.RunAsync(Cancellation, "drill", "--files", "60", "--json");
+        Assert.Equal(1, damaged.ExitCode);
+        Assert.True(JsonDocument.Parse(damaged.LastLine).RootElement.GetProperty("failures").GetInt32() > 6);
+        Assert.True(Service.Ask<long>("SELECT damages FROM proofs WHERE kind = 'drill' ORDER BY number DESC LIMIT 1") > 6);
     }
 
     private static async Task<JsonElement> DrillAsync(ClientComputer computer, params string[] arguments) =>

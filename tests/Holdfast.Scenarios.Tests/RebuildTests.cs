@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Holdfast.Client.Computers;
@@ -63,7 +64,7 @@ public sealed class RebuildTests : Scenario
         Assert.InRange(JsonDocument.Parse(backup.LastLine).RootElement.GetProperty("bytes_new").GetInt64(), 0, 4000);
         var account = ComputerFile.Load(one.Folders).Account.ToString();
         Assert.Contains($"{account}  rebuilt", (await second.OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
-        Assert.Equal(1, (await lost.RunAsync(Cancellation, "backup", more)).ExitCode);
+        Assert.Contains("[token_invalid]", (await lost.RunAsync(Cancellation, "backup", more)).Error, StringComparison.Ordinal);
 
         // Until somebody confirms the account it reads only what is its own; with another one's passphrase nobody does.
         Assert.Contains("holdfast attach", (await one.RunAsync(Cancellation, "snapshots")).Error, StringComparison.Ordinal);
@@ -80,6 +81,8 @@ public sealed class RebuildTests : Scenario
         var fresh = new ClientComputer(Path.Combine(Root, "fresh"));
         fresh.Environment["HOLDFAST_PASSPHRASE"] = other.RecoveryKey!;
         await fresh.MustAsync(Cancellation, "enrol", second.Url, await second.NewCodeAsync("somebody-else", Cancellation));
+        Assert.Contains("rebuilt", (await second.OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
+        await fresh.MustAsync(Cancellation, "attach");
         await fresh.RestoresIdenticallyAsync(more, Cancellation);
         Assert.DoesNotContain("rebuilt", (await second.OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
     }
@@ -98,9 +101,31 @@ public sealed class RebuildTests : Scenario
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         await Service.KillAsync(Cancellation);
 
-        // Half done: the service does not run on it, and the next rebuild makes it whole.
-        Service.Sql("DELETE FROM snapshots");
-        await File.WriteAllTextAsync(Path.Combine(Service.Data, "rebuilding"), "", Cancellation);
+        // Killed as soon as it has begun, a few times: the service does not run on what it left, and the next rebuild makes it whole.
+        foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
+        {
+            File.Delete(database);
+        }
+
+        for (var kills = 0; kills < 5; kills++)
+        {
+            using var rebuilding = Process.Start(Programs.Start(Programs.Holdfastd, ["rebuild", "--data", Service.Data], new Dictionary<string, string>()))!;
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+            while (!File.Exists(Path.Combine(Service.Data, kills % 2 == 0 ? "rebuilding" : "accounts.db")))
+            {
+                Assert.False(rebuilding.HasExited);
+                await timer.WaitForNextTickAsync(Cancellation);
+            }
+
+            rebuilding.Kill();
+            await rebuilding.WaitForExitAsync(Cancellation);
+            if (!File.Exists(Path.Combine(Service.Data, "rebuilding")))
+            {
+                break;
+            }
+        }
+
+        Assert.True(File.Exists(Path.Combine(Service.Data, "rebuilding")));
         var run = await Service.OperateAsync(["run"], Cancellation);
         Assert.Equal(11, run.ExitCode);
         Assert.Contains("holdfastd rebuild", run.Error, StringComparison.Ordinal);
@@ -129,10 +154,13 @@ public sealed class RebuildTests : Scenario
             var needed = Service.Ask<long>("SELECT min(number) FROM objects WHERE type = 1 AND state = 'live'");
             await pod.CondemnAsync(new ObjectName(account, ObjectSpace.Numbered, (ulong)needed), Cancellation);
 
-            // A log statement whose account says otherwise, and a head that nobody signed.
+            // A head that nobody signed, and a segment that its computer did sign, and that is rubbish.
             var head = new byte[272];
             new ObjectHeader { Type = ObjectType.Head, Account = account, Computer = 7, Sequence = 1 }.Write(head);
             await pod.PutAsync(ObjectName.Of(ObjectHeader.Read(head)), head, Cancellation);
+            using var signingKey = ComputerFile.Load(computer.Folders).SigningKey;
+            var rubbish = new ObjectHeader { Type = ObjectType.IndexSegment, Number = 60_000, Account = account, Computer = 1, Group = 1 };
+            await pod.PutAsync(ObjectName.Of(rubbish), SignedObject.Build(rubbish, [.. Enumerable.Repeat((byte)0xFF, 5000)], signingKey), Cancellation);
         }
 
         foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
@@ -145,6 +173,15 @@ public sealed class RebuildTests : Scenario
         Assert.Contains("snapshot 2 of computer 1 lacks", rebuilt.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("snapshot 1 of computer 1 lacks", rebuilt.Output, StringComparison.Ordinal);
         Assert.Contains("head 1 of computer 7", rebuilt.Output, StringComparison.Ordinal);
+        Assert.Contains("index segment 60000", rebuilt.Output, StringComparison.Ordinal);
+        await using (var pod = await Service.OpenPodAsync(Cancellation))
+        {
+            await foreach (var item in pod.ListAsync(null, Cancellation))
+            {
+                Assert.Null(item.CondemnedAt);
+            }
+        }
+
         await Service.RestartAsync(Cancellation);
         Assert.Equal(0, Service.Ask<long>("SELECT count(*) FROM objects WHERE state = 'condemned' AND type = 1"));
         await computer.MustAsync(Cancellation, "attach");
@@ -159,6 +196,47 @@ public sealed class RebuildTests : Scenario
     }
 
     [Fact]
+    public async Task A_hole_in_the_log_lets_nobody_in_and_what_was_revoked_behind_it_stays_revoked()
+    {
+        var one = await EnrolAsync("one", "account");
+        var lost = await EnrolAsync("lost", "account", await Service.NewCodeAsync("account", Cancellation));
+        var tree = MakeTree("tree", files: 5);
+        await one.MustAsync(Cancellation, "backup", tree);
+        using (var opened = await OpenedComputer.OpenAsync(one, Cancellation))
+        {
+            await opened.SayAsync(StatementKind.MinimumAge, 0, 40, Cancellation);
+        }
+
+        using (var opened = await OpenedComputer.OpenAsync(one, Cancellation))
+        {
+            await opened.SayAsync(StatementKind.ComputerRevoked, ComputerFile.Load(lost.Folders).Number, 0, Cancellation);
+        }
+
+        var account = ComputerFile.Load(one.Folders).Account;
+        var hole = Service.Ask<long>("SELECT max(sequence) - 1 FROM log");
+        await Service.KillAsync(Cancellation);
+        await using (var pod = await Service.OpenPodAsync(Cancellation))
+        {
+            await Service.DeleteAsync(pod, new ObjectName(account, ObjectSpace.Log, (ulong)hole), Cancellation);
+        }
+
+        foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
+        {
+            File.Delete(database);
+        }
+
+        Assert.Equal(3, (await Service.OperateAsync(["rebuild"], Cancellation)).ExitCode);
+        await Service.RestartAsync(Cancellation);
+        Assert.Equal(1, Service.Ask<long>("SELECT sum(revoked) FROM devices"));
+        Assert.Contains("[token_invalid]", (await lost.RunAsync(Cancellation, "backup", tree)).Error, StringComparison.Ordinal);
+        await Service.OperateAsync(["operator", "create", "again"], Cancellation);
+        Assert.Contains("log_damaged", (await Service.OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
+        var stranger = new ClientComputer(Path.Combine(Root, "stranger"));
+        var refused = await stranger.RunAsync(Cancellation, "enrol", Service.Url, await Service.NewCodeAsync(account.ToString(), Cancellation));
+        Assert.Contains("[damaged_object]", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Only_a_certified_key_lets_a_computer_in_and_only_the_root_confirms()
     {
         var client = await EnrolAsync("one", "account");
@@ -167,6 +245,9 @@ public sealed class RebuildTests : Scenario
         using var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var challenge = (await service.AskAttachmentAsync(computer.Number, Cancellation)).Challenge;
         var hash = DeviceToken.HashOf(DeviceToken.Draw(computer.Account, computer.Number, RandomNumberGenerator.GetBytes));
+        var host = new Uri(computer.ServiceUrl).Authority;
+        Assert.Equal(FailureTable.TokenInvalid, (await Assert.ThrowsAsync<HoldfastException>(() => service.AttachAsync(computer.Number,
+            new AttachComputer(challenge, hash, AttachmentChallenge.Prove(computer.SigningKey, challenge, "evil.example.org", hash)), Cancellation))).Kind);
         byte[] forged = [.. challenge[..^1], (byte)(challenge[^1] ^ 1)];
         foreach (var (number, answered, key, proved) in new[]
         {
@@ -178,16 +259,16 @@ public sealed class RebuildTests : Scenario
         })
         {
             var refused = await Assert.ThrowsAsync<HoldfastException>(() =>
-                service.AttachAsync(number, new AttachComputer(answered, hash, AttachmentChallenge.Prove(key, answered, proved)), Cancellation));
+                service.AttachAsync(number, new AttachComputer(answered, hash, AttachmentChallenge.Prove(key, answered, host, proved)), Cancellation));
             Assert.Equal(FailureTable.TokenInvalid, refused.Kind);
         }
 
         Assert.Equal(FailureTable.Forbidden, (await Assert.ThrowsAsync<HoldfastException>(() =>
-            service.ConfirmAsync(new ConfirmAccount(challenge, AttachmentChallenge.Confirm(computer.SigningKey, challenge)), Cancellation))).Kind);
+            service.ConfirmAsync(new ConfirmAccount(challenge, AttachmentChallenge.Confirm(computer.SigningKey, challenge, host)), Cancellation))).Kind);
         await service.GetLogAsync(Cancellation);
 
         // The same answer twice: one token, and the old one is no longer good.
-        var attach = new AttachComputer(challenge, hash, AttachmentChallenge.Prove(computer.SigningKey, challenge, hash));
+        var attach = new AttachComputer(challenge, hash, AttachmentChallenge.Prove(computer.SigningKey, challenge, host, hash));
         await service.AttachAsync(computer.Number, attach, Cancellation);
         await service.AttachAsync(computer.Number, attach, Cancellation);
         Assert.Equal(FailureTable.TokenInvalid, (await Assert.ThrowsAsync<HoldfastException>(() => service.GetLogAsync(Cancellation))).Kind);

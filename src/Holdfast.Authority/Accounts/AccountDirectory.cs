@@ -48,9 +48,9 @@ internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider tim
     }
 
     /// <summary>An account that was found on a pod. Its name is not there: its id stands in until the operator names it again.</summary>
-    public async Task<AccountPlace> AddRebuiltAsync(AccountId account, CancellationToken cancellation)
+    public async Task<AccountPlace> AddRebuiltAsync(AccountId account, string state, CancellationToken cancellation)
     {
-        var place = new AccountPlace(account, account.ToString(), EmbeddedHome, 1, AccountState.Rebuilt);
+        var place = new AccountPlace(account, account.ToString(), EmbeddedHome, 1, state);
         await database.WriteAsync((connection, transaction) => connection.Execute(
             "INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @Name, @Home, @Epoch, @State, @Now)",
             new { id = account.ToArray(), place.Name, place.Home, place.Epoch, place.State, Now }, transaction), cancellation);

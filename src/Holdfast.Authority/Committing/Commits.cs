@@ -154,7 +154,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         {
             return await maps.ReadPageAsync(account, reference, cancellation);
         }
-        catch (HoldfastException exception) when (exception.Kind != FailureTable.PodUnavailable)
+        catch (HoldfastException exception) when (exception.IsOfOneObject())
         {
             return null;
         }

@@ -16,12 +16,12 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
         : throw new HoldfastException(FailureTable.InvalidRequest, "That is no account's id.");
 
     /// <summary>Takes the token that a certified computer drew. The same answer again changes nothing.</summary>
-    public async Task<ComputerAttached> AttachAsync(string account, uint computer, AttachComputer request, CancellationToken cancellation)
+    public async Task<ComputerAttached> AttachAsync(string account, uint computer, string host, AttachComputer request, CancellationToken cancellation)
     {
         if (Answered(request.Challenge) is not { } challenge || challenge.Account.ToString() != account || challenge.Computer != computer || request.TokenHash.Length != SHA256.HashSizeInBytes
             || directory.Find(challenge.Account) is not { } place
             || !log.Verified(place).Computers.TryGetValue(computer, out var certified) || certified.IsRevoked
-            || !AttachmentChallenge.IsProved(certified.SigningKey.Span, request.Challenge, request.TokenHash, request.Proof)
+            || !Hosts(host).Any(named => AttachmentChallenge.IsProved(certified.SigningKey.Span, request.Challenge, named, request.TokenHash, request.Proof))
             || !await devices.AttachAsync(place, computer, request.TokenHash, cancellation))
         {
             throw new HoldfastException(FailureTable.TokenInvalid, "The account log certifies no such computer and key, the computer was revoked, or the challenge has expired.");
@@ -31,10 +31,10 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
     }
 
     /// <summary>A person opened the account: its old data may be collected again, and this computer reads everything.</summary>
-    public async Task<AccountConfirmed> ConfirmAsync(Device device, ConfirmAccount request, CancellationToken cancellation)
+    public async Task<AccountConfirmed> ConfirmAsync(Device device, string host, ConfirmAccount request, CancellationToken cancellation)
     {
         if (Answered(request.Challenge) is not { } challenge || challenge.Account != device.Place.Account || challenge.Computer != device.Computer
-            || !AttachmentChallenge.IsConfirmed(log.Verified(device.Place).RootKey.Span, request.Challenge, request.Confirmation))
+            || !Hosts(host).Any(named => AttachmentChallenge.IsConfirmed(log.Verified(device.Place).RootKey.Span, request.Challenge, named, request.Confirmation)))
         {
             throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
         }
@@ -43,6 +43,9 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
         await directory.OpenAsync(device.Place.Account, cancellation);
         return new AccountConfirmed(AccountState.Open);
     }
+
+    /// <summary>What clients may call this service: the host of the request, or behind a proxy that of the address it is known by.</summary>
+    private IEnumerable<string> Hosts(string host) => pod.ServiceHost is { } own && own != host ? [host, own] : [host];
 
     private AttachmentChallenge? Answered(byte[] challenge) => pod.VerifyChallenge(challenge);
 }

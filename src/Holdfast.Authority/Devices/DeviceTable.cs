@@ -14,7 +14,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public Task<(uint Computer, string Token)> AddAsync(AccountPlace place, string name, byte[]? request, CancellationToken cancellation) =>
         store.WriteAsync(place, transaction =>
         {
-            var computer = (uint)transaction.Find<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1");
+            var computer = checked((uint)transaction.Find<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1"));
             var token = DeviceToken.Draw(place.Account, computer, RandomNumberGenerator.GetBytes);
             transaction.Execute(
                 "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, request, created_at, version) VALUES (@account, @computer, @name, @hash, @rights, 0, @request, @now, @version)",
@@ -58,6 +58,10 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public static bool Approve(AccountTransaction transaction, uint computer, byte[] approval) => transaction.Execute(
         "UPDATE devices SET approval = @approval, rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting",
         new { computer, approval, rights = nameof(DeviceRights.Add), waiting = nameof(DeviceRights.Waiting) }) == 1;
+
+    /// <summary>True if the service gave this number to a computer.</summary>
+    public static bool IsKnown(AccountTransaction transaction, uint computer) =>
+        transaction.Find<long>("SELECT count(*) FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }) == 1;
 
     /// <summary>A root-signed statement certifies the computer: whoever enrolled it knows the passphrase. One that asked to be approved waits for that.</summary>
     public static void Certify(AccountTransaction transaction, uint computer) => transaction.Execute(

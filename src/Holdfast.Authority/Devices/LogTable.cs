@@ -4,6 +4,7 @@ using Holdfast.Format;
 using Holdfast.Format.Accounts;
 using Holdfast.Format.Keyrings;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Devices;
 
@@ -31,7 +32,9 @@ internal sealed class LogTable(AccountStore store)
     /// conflict; what stands there already, to the byte, changes nothing, so that a caller whose answer was lost may ask again.
     /// </summary>
     public Task<long> AppendAsync(AccountPlace place, IReadOnlyList<byte[]> statements, byte[]? keyring, Action<long> checkCurrent, CancellationToken cancellation) =>
-        store.WriteAsync(place, transaction => Append(transaction, statements, keyring, checkCurrent), cancellation);
+        place.State == AccountState.LogDamaged
+            ? throw new HoldfastException(FailureTable.DamagedObject, "The account's log came back with a hole: nothing can be added to it, and nobody let in, until the operator has found the missing statements.")
+            : store.WriteAsync(place, transaction => Append(transaction, statements, keyring, checkCurrent), cancellation);
 
     public static long Append(AccountTransaction transaction, IReadOnlyList<byte[]> statements, byte[]? keyring, Action<long> checkCurrent)
     {
@@ -63,6 +66,8 @@ internal sealed class LogTable(AccountStore store)
                     new { sequence = (long)statement.Sequence, bytes });
                 switch (statement.Kind)
                 {
+                    case StatementKind.Computer when !DeviceTable.IsKnown(transaction, statement.Number):
+                        throw new HoldfastException(FailureTable.InvalidRequest, $"Computer {statement.Number} did not ask to be let in: numbers are the service's to give.");
                     case StatementKind.Computer: DeviceTable.Certify(transaction, statement.Number); break;
                     case StatementKind.ComputerRevoked: DeviceTable.Revoke(transaction, statement.Number); break;
                     default: break;

@@ -96,7 +96,12 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     private static List<uint> GiveNumbers(AccountTransaction transaction, Device device, long session)
     {
         var end = transaction.Find<long>("UPDATE fence SET next_number = next_number + @count WHERE account_id = @account RETURNING next_number", new { count = NumbersAtOnce });
-        var numbers = Enumerable.Range((int)(end - NumbersAtOnce), NumbersAtOnce).Select(number => (uint)number).ToList();
+        if (end > uint.MaxValue)
+        {
+            throw new HoldfastException(FailureTable.Internal, "The account has used up its four thousand million numbers.");
+        }
+
+        var numbers = Enumerable.Range(0, NumbersAtOnce).Select(i => (uint)(end - NumbersAtOnce + i)).ToList();
         foreach (var number in numbers)
         {
             transaction.Execute("INSERT INTO objects (account_id, number, session, computer, state, touched, version) VALUES (@account, @number, @session, @computer, 'granted', @version, @version)",

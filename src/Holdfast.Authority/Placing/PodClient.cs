@@ -18,6 +18,9 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
 
     public string Url => place.PublicUrl();
 
+    /// <summary>Host and port of the authority as clients know it, if the operator said so.</summary>
+    public string? ServiceHost => place.ServiceHost;
+
     /// <summary>Signs a grant for a client.</summary>
     public string Sign(GrantMethod method, ObjectName name, uint computer, long lengthMax, long firstByte, TimeSpan life) => new Grant
     {
@@ -131,6 +134,11 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
         try
         {
             response = await http.SendAsync(request, cancellation);
+        }
+        catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.ResponseEnded)
+        {
+            // The pod began to answer and came upon a block that it cannot give back.
+            throw new HoldfastException(FailureTable.DamagedObject, $"The pod's answer for {name} broke off.", exception);
         }
         catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException { InnerException: TimeoutException })
         {

@@ -1,5 +1,6 @@
 using Holdfast.Format.Accounts;
 using Holdfast.Format.Objects;
+using Holdfast.Format.Snapshots;
 
 namespace Holdfast.Authority.Rebuilding;
 
@@ -9,10 +10,15 @@ internal sealed class AccountDraft(AccountId account)
     private const int TroublesMax = 1000;
 
     private readonly List<string> _troubles = [];
+    private readonly HashSet<uint> _revoked = [];
+    private readonly HashSet<(uint Computer, ulong Sequence)> _deleted = [];
 
     public AccountId Account { get; } = account;
 
     public AccountLog Log { get; set; } = AccountLog.Verify([]);
+
+    /// <summary>True if statements are missing: nothing can be added to the log, and so nobody can be let in anew.</summary>
+    public bool IsLogDamaged { get; set; }
 
     public List<byte[]> Keyrings { get; } = [];
 
@@ -32,6 +38,21 @@ internal sealed class AccountDraft(AccountId account)
     public void SawNumber(uint number) => HighestNumber = Math.Max(HighestNumber, number);
 
     public void SawComputer(uint computer) => HighestComputer = Math.Max(HighestComputer, computer);
+
+    /// <summary>A revocation or a deletion that the root signed, behind a hole in the log.</summary>
+    public void TakeAway(Statement statement)
+    {
+        switch (statement.Kind)
+        {
+            case StatementKind.ComputerRevoked: _revoked.Add(statement.Number); break;
+            case StatementKind.SnapshotDeleted: _deleted.Add((statement.Number, statement.Value)); break;
+            default: break;
+        }
+    }
+
+    public bool IsRevoked(CertifiedComputer computer) => computer.IsRevoked || _revoked.Contains(computer.Number);
+
+    public bool IsDeleted(Head head) => Log.DeletedSnapshots.Contains((head.Computer, head.Sequence)) || _deleted.Contains((head.Computer, head.Sequence));
 
     public void Trouble(string what)
     {

@@ -28,7 +28,7 @@ internal sealed class AccountRows(AccountStore store, AccountPlace place, Accoun
                 new { number = (long)KeyringObject.Parse(bytes).Version, bytes });
         }
 
-        foreach (var computer in draft.Log.Computers.Values)
+        foreach (var computer in draft.Log.Computers.Values.Where(computer => computer.Number > 0))
         {
             InsertComputer(transaction, computer);
         }
@@ -46,5 +46,5 @@ internal sealed class AccountRows(AccountStore store, AccountPlace place, Accoun
         INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version)
         VALUES (@account, @number, @name, @noToken, @rights, @revoked, @now, (SELECT max(received_at) FROM snapshots WHERE account_id = @account AND computer = @number), @version)
         """,
-        new { computer.Number, computer.Name, noToken = _noToken, rights = nameof(DeviceRights.Add), revoked = computer.IsRevoked ? 1 : 0, now = time.GetUtcNow().ToUnixTimeSeconds() });
+        new { computer.Number, computer.Name, noToken = _noToken, rights = nameof(DeviceRights.Add), revoked = draft.IsRevoked(computer) ? 1 : 0, now = time.GetUtcNow().ToUnixTimeSeconds() });
 }

@@ -7,22 +7,23 @@ using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Authority.Rebuilding;
 
-/// <summary>The account log and the keyrings, as far as the root signed them one after the other.</summary>
+/// <summary>The account log, as far as the root signed one statement after the other, and the keyrings.</summary>
 internal sealed class LogReading(PodClient pod, AccountDraft draft)
 {
     public async Task RunAsync(CancellationToken cancellation)
     {
         await foreach (var bytes in ReadAsync(ObjectSpace.Log, "statement", cancellation))
         {
-            if (!TryTake($"account log statement {draft.Log.Sequence + 1}", () => draft.Log.Append(Statement.Parse(bytes))))
+            if (!TryTake($"account log statement behind {draft.Log.Sequence}", () => draft.Log.Append(OfThisAccount(Statement.Parse(bytes)))))
             {
-                // What follows cannot be proved any more.
-                break;
+                draft.IsLogDamaged = true;
+                TakeByItself(bytes);
             }
         }
 
         if (draft.Log.Sequence == 0)
         {
+            draft.IsLogDamaged = true;
             draft.Trouble("its log does not begin: no computer is certified, and nothing that lies there can be proved");
         }
 
@@ -38,6 +39,19 @@ internal sealed class LogReading(PodClient pod, AccountDraft draft)
         }
     }
 
+    /// <summary>Behind a hole the log proves nothing any more, but what the root took away stays away: a revoked computer, a deleted snapshot.</summary>
+    private void TakeByItself(byte[] bytes) => TryTake("a statement behind it", () =>
+    {
+        var statement = OfThisAccount(Statement.Parse(bytes));
+        if (draft.Log.Sequence > 0 && statement.IsSignedBy(draft.Log.RootKey.Span))
+        {
+            draft.TakeAway(statement);
+        }
+    });
+
+    private Statement OfThisAccount(Statement statement) =>
+        statement.Account == draft.Account ? statement : throw new MalformedObjectException("account log", "a statement is of another account");
+
     private async IAsyncEnumerable<byte[]> ReadAsync(ObjectSpace space, string what, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var (name, item) in pod.ListAsync(draft.Account, space, cancellation))
@@ -47,7 +61,7 @@ internal sealed class LogReading(PodClient pod, AccountDraft draft)
             {
                 bytes = item.Length is > 0 and <= Limits.SmallObjectLengthMax ? await pod.GetAsync(name, 0, item.Length, cancellation) : null;
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.DamagedObject)
+            catch (HoldfastException exception) when (exception.IsOfOneObject())
             {
                 // Told below.
             }
@@ -58,6 +72,7 @@ internal sealed class LogReading(PodClient pod, AccountDraft draft)
             }
             else
             {
+                draft.IsLogDamaged |= space == ObjectSpace.Log;
                 draft.Trouble($"{what} {name.Number} cannot be read");
             }
         }

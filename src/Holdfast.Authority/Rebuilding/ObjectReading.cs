@@ -6,7 +6,6 @@ using Holdfast.Format;
 using Holdfast.Format.Indexes;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
-using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
@@ -40,7 +39,14 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
         await TakeAsync(batch, taken, cancellation);
         foreach (var (number, length) in _segments)
         {
-            await CoverAsync(number, length, cancellation);
+            try
+            {
+                await CoverAsync(number, length, cancellation);
+            }
+            catch (Exception exception) when (exception.IsOfOneObject())
+            {
+                draft.Trouble($"index segment {number}: {exception.Message}");
+            }
         }
     }
 
@@ -99,7 +105,7 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
                 ? new Found(name, bytes, receipt, item.CondemnedAt, [], null)
                 : new Found(name, null, null, item.CondemnedAt, [], $"object {name.Number} is not signed by a computer of the account");
         }
-        catch (Exception exception) when (exception is MalformedObjectException || (exception is HoldfastException { Kind: var kind } && kind != FailureTable.PodUnavailable))
+        catch (Exception exception) when (exception.IsOfOneObject())
         {
             return new Found(name, null, null, item.CondemnedAt, [], $"object {name.Number}: {exception.Message}");
         }
@@ -161,7 +167,6 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
         {
             foreach (var pack in covered)
             {
-                draft.SawNumber(pack);
                 transaction.Execute(
                     "UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @pack AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)",
                     new { pack, number });
@@ -169,7 +174,6 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
 
             foreach (var segment in replaced)
             {
-                draft.SawNumber(segment);
                 transaction.Execute(
                     """
                     UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @segment AND type = 2 AND state = 'live'

@@ -2,12 +2,14 @@ using System.Runtime.CompilerServices;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Placing;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Rebuilding;
 
 /// <summary>
-/// Every database is gone: finds the accounts on the pod, and for each, log → keyrings → objects → snapshots → are all frames there. Nothing on the pod is changed.
+/// Every database is gone: finds the accounts on the pod, and for each, log → keyrings → objects → snapshots → are all frames there. On the pod nothing changes but marks of deletion that were wrong.
 /// Names, operators, tokens and codes are not on pods: operators are made anew, and computers attach themselves by their keys.
 /// </summary>
 internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, TimeProvider time)
@@ -20,25 +22,30 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
         {
             var draft = new AccountDraft(account);
             await new LogReading(pod, draft).RunAsync(cancellation);
-            var place = await directory.AddRebuiltAsync(account, cancellation);
+            var place = await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, cancellation);
             await store.AdmitAsync(account, place.Epoch, cancellation);
             var objects = new ObjectReading(store, pod, place, draft, time);
             await objects.RunAsync(() => progress(++taken), cancellation);
             await new SnapshotReading(store, pod, place, draft).RunAsync(cancellation);
-            await ReviveAsync(account, objects.Condemned, cancellation);
+            await ReviveAsync(draft, objects.Condemned, cancellation);
             await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
         }
     }
 
     /// <summary>What a snapshot needs and the pod was told to delete: the old mark's grace must not count any more.</summary>
-    private async Task ReviveAsync(AccountId account, List<ObjectName> condemned, CancellationToken cancellation)
+    private async Task ReviveAsync(AccountDraft draft, List<ObjectName> condemned, CancellationToken cancellation)
     {
-        foreach (var name in condemned)
+        foreach (var name in condemned.Where(name => store.Read(draft.Account, transaction =>
+            transaction.Find<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { number = (long)name.Number })) == "live"))
         {
-            if (store.Read(account, transaction => transaction.Find<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { number = (long)name.Number })) == "live")
+            try
             {
                 await pod.ReviveAsync(name, cancellation);
+            }
+            catch (HoldfastException exception)
+            {
+                draft.Trouble($"object {name.Number} is needed, and the pod still has it marked for deletion: {exception.Message}");
             }
         }
     }

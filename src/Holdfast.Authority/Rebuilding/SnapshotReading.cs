@@ -4,14 +4,14 @@ using Holdfast.Authority.Placing;
 using Holdfast.Format;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
-using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Authority.Rebuilding;
 
 /// <summary>The chains of heads, and behind each head its snapshot, its map and a look whether every frame of it is stored.</summary>
 /// <remarks>
-/// A head whose snapshot is gone stays: clients judge by the account log whether it may be (format rule 14). A snapshot was received
+/// A head whose snapshot a person deleted stays without it. One whose snapshot cannot be read now is live all the same, without pages: it may be readable again, and as long
+/// as its pages are unknown nothing of the account may be collected. A snapshot was received
 /// when its head was put: that counts for retention, not its computer's clock.
 /// </remarks>
 internal sealed class SnapshotReading(AccountStore store, PodClient pod, AccountPlace place, AccountDraft draft)
@@ -50,7 +50,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
             return head.Account == draft.Account && draft.Log.Computers.TryGetValue(head.Computer, out var computer) && head.IsSignedBy(computer.SigningKey.Span)
                 ? head : throw new MalformedObjectException("head", "it is not signed by a computer of the account");
         }
-        catch (Exception exception) when (IsOfOneObject(exception))
+        catch (Exception exception) when (exception.IsOfOneObject())
         {
             draft.Trouble($"head {name.Number & uint.MaxValue} of computer {name.Number >> 32}: {exception.Message}");
             return null;
@@ -62,6 +62,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         draft.SawNumber(head.SnapshotNumber);
         var pages = new List<(MapPageReference Page, long Lacking)>();
         var isThere = false;
+        var isDeleted = draft.IsDeleted(head);
         try
         {
             var references = await _maps.ReadPagesAsync(head, cancellation);
@@ -72,9 +73,9 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
                 pages.Add((page, await LackingAsync(head, page, cancellation)));
             }
         }
-        catch (Exception exception) when (IsOfOneObject(exception))
+        catch (Exception exception) when (exception.IsOfOneObject())
         {
-            if (!draft.Log.DeletedSnapshots.Contains((head.Computer, head.Sequence)))
+            if (!isDeleted)
             {
                 draft.Trouble($"snapshot {head.Sequence} of computer {head.Computer}: {exception.Message}");
             }
@@ -88,7 +89,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         draft.Snapshots += isThere ? 1 : 0;
         await store.WriteAsync(place, transaction =>
         {
-            SnapshotRows.Insert(transaction, head, pages, isThere ? "live" : "purged", receivedAt, isOnPod: true);
+            SnapshotRows.Insert(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt, isOnPod: true);
             transaction.Execute("UPDATE objects SET state = 'live', condemned_at = NULL WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
             return 0;
         }, cancellation);
@@ -113,13 +114,10 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
 
             return _lacking[reference.Number] = await store.WriteAsync(place, transaction => map.Packs.Sum(pack => (long)FramesStored.Lacking(transaction, map, pack).Count()), cancellation);
         }
-        catch (Exception exception) when (IsOfOneObject(exception))
+        catch (Exception exception) when (exception.IsOfOneObject())
         {
             draft.Trouble($"page {reference.Index} of the map of snapshot {head.Sequence} of computer {head.Computer}: {exception.Message}");
             return _lacking[reference.Number] = 1;
         }
     }
-
-    private static bool IsOfOneObject(Exception exception) =>
-        exception is MalformedObjectException || (exception is HoldfastException { Kind: var kind } && kind != FailureTable.PodUnavailable);
 }

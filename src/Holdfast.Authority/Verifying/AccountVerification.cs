@@ -19,6 +19,7 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
 {
     private const int ReadsAtOnce = 2;
     private const int SnapshotsNamedMax = 10;
+    private const int RowsAtOnce = 1000;
 
     private readonly SnapshotMaps _maps = new(pod);
 
@@ -35,40 +36,40 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
     /// <summary>Statements, keyrings and heads, by their own bytes; snapshots by the checksum they carry.</summary>
     private async Task CheckSmallObjectsAsync(CancellationToken cancellation)
     {
-        foreach (var (space, rows) in store.Read(place.Account, transaction => new[]
+        foreach (var (what, query) in new[]
         {
-            (ObjectSpace.Log, transaction.Query<byte[]>("SELECT statement FROM log WHERE account_id = @account AND on_pod = 1")),
-            (ObjectSpace.Keyrings, transaction.Query<byte[]>("SELECT keyring FROM keyrings WHERE account_id = @account AND on_pod = 1")),
-            (ObjectSpace.Heads, transaction.Query<byte[]>("SELECT head FROM snapshots WHERE account_id = @account AND on_pod = 1")),
-        }))
+            ("statement", "SELECT sequence AS Key, statement AS Bytes FROM log WHERE account_id = @account AND on_pod = 1 AND sequence > @after ORDER BY sequence LIMIT @rows"),
+            ("keyring", "SELECT keyring_version AS Key, keyring AS Bytes FROM keyrings WHERE account_id = @account AND on_pod = 1 AND keyring_version > @after ORDER BY keyring_version LIMIT @rows"),
+            ("head", "SELECT (computer << 32) + sequence AS Key, head AS Bytes FROM snapshots WHERE account_id = @account AND on_pod = 1 AND (computer << 32) + sequence > @after ORDER BY computer, sequence LIMIT @rows"),
+        })
         {
-            foreach (var bytes in rows)
+            foreach (var row in Pages<KeptRow>(query, row => row.Key))
             {
-                await CheckAsync(ObjectName.Of(ObjectHeader.Read(bytes)), SHA256.HashData(bytes), $"{space.ToString().ToLowerInvariant()}", [], cancellation);
+                await CheckAsync(ObjectName.Of(ObjectHeader.Read(row.Bytes)), SHA256.HashData(row.Bytes), what, () => [], cancellation);
             }
         }
 
-        foreach (var snapshot in store.Read(place.Account, transaction => transaction.Query<SnapshotRow>(
+        foreach (var snapshot in Pages<SnapshotRow>(
             """
-            SELECT s.computer, s.sequence, s.number, o.checksum FROM snapshots s LEFT JOIN objects o ON o.account_id = s.account_id AND o.number = s.number
-            WHERE s.account_id = @account AND s.state = 'live' ORDER BY s.computer, s.sequence
-            """)))
+            SELECT (s.computer << 32) + s.sequence AS Key, s.number, o.checksum FROM snapshots s LEFT JOIN objects o ON o.account_id = s.account_id AND o.number = s.number
+            WHERE s.account_id = @account AND s.state = 'live' AND (s.computer << 32) + s.sequence > @after ORDER BY s.computer, s.sequence LIMIT @rows
+            """, row => row.Key))
         {
-            await CheckAsync(Numbered(snapshot.Number), snapshot.Checksum, "snapshot", [Describe(snapshot.Computer, snapshot.Sequence)], cancellation);
+            await CheckAsync(Numbered(snapshot.Number), snapshot.Checksum, "snapshot", () => [Describe(snapshot.Key >> 32, snapshot.Key & uint.MaxValue)], cancellation);
             run.Snapshot();
         }
     }
 
-    /// <summary>All pages of one index, then the packs they need.</summary>
+    /// <summary>All pages of one index, then the packs they need. For each pack a few of the pages that need it are remembered, to say later which snapshots they are of.</summary>
     private async Task CheckIndexAsync(long index, CancellationToken cancellation)
     {
-        var pages = store.Read(place.Account, transaction => transaction.Query<PageRow>(
+        var frames = new ReferenceMap();
+        var pagesOf = new Dictionary<uint, List<long>>();
+        foreach (var page in Pages<PageRow>(
             """
-            SELECT DISTINCT page_index AS PageIndex, page_number AS PageNumber, page_hash AS PageHash FROM snapshot_pages JOIN snapshots USING (account_id, head_id)
-            WHERE account_id = @account AND state = 'live' AND page_index = @index
-            """, new { index }));
-        var needs = new SortedDictionary<long, HashSet<long>>();
-        foreach (var page in pages)
+            SELECT page_number AS Key, page_index AS PageIndex, page_hash AS PageHash FROM snapshot_pages JOIN snapshots USING (account_id, head_id)
+            WHERE account_id = @account AND state = 'live' AND page_index = @index AND page_number > @after GROUP BY page_number ORDER BY page_number LIMIT @rows
+            """, row => row.Key, index))
         {
             if (await TryReadPageAsync(page, cancellation) is not { } map)
             {
@@ -77,15 +78,54 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
 
             foreach (var pack in map.Packs)
             {
-                foreach (var holder in HoldersOf(map, pack, page.PageNumber))
+                foreach (var frame in map.FramesOf(pack))
                 {
-                    (needs.TryGetValue(holder, out var by) ? by : needs[holder] = []).Add(page.PageNumber);
+                    frames.Add(frame);
+                }
+
+                if (!pagesOf.TryGetValue(pack, out var pages))
+                {
+                    pagesOf[pack] = pages = [];
+                }
+
+                if (pages.Count < SnapshotsNamedMax)
+                {
+                    pages.Add(page.Key);
                 }
             }
         }
 
+        var needs = new SortedDictionary<long, List<long>>();
+        foreach (var pack in frames.Packs)
+        {
+            foreach (var holder in HoldersOf(frames, pack, pagesOf[pack]))
+            {
+                needs.TryAdd(holder, pagesOf[pack]);
+            }
+        }
+
         await Parallel.ForEachAsync(needs, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellation }, async (need, token) =>
-            await CheckAsync(Numbered(need.Key), ChecksumOf(need.Key), "pack", SnapshotsWith(need.Value), token));
+            await CheckAsync(Numbered(need.Key), ChecksumOf(need.Key), "pack", () => SnapshotsWith(need.Value), token));
+    }
+
+    /// <summary>Rows a page at a time, by a key that rises.</summary>
+    private IEnumerable<T> Pages<T>(string query, Func<T, long> key, long index = 0)
+    {
+        for (var after = -1L; ;)
+        {
+            var rows = store.Read(place.Account, transaction => transaction.Query<T>(query, new { after, rows = RowsAtOnce, index }));
+            foreach (var row in rows)
+            {
+                yield return row;
+            }
+
+            if (rows.Count < RowsAtOnce)
+            {
+                yield break;
+            }
+
+            after = key(rows[^1]);
+        }
     }
 
     private async Task<ReferenceMap?> TryReadPageAsync(PageRow page, CancellationToken cancellation)
@@ -93,19 +133,19 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
         try
         {
             var map = new ReferenceMap();
-            map.Add(await _maps.ReadPageAsync(place.Account, new MapPageReference((uint)page.PageIndex, (uint)page.PageNumber, page.PageHash), cancellation));
+            map.Add(await _maps.ReadPageAsync(place.Account, new MapPageReference((uint)page.PageIndex, (uint)page.Key, page.PageHash), cancellation));
             run.Read(0);
             return map;
         }
-        catch (HoldfastException exception) when (exception.Kind != FailureTable.PodUnavailable)
+        catch (HoldfastException exception) when (exception.IsOfOneObject())
         {
-            run.Damage(new VerificationDamage(place.Name, $"map page {page.PageNumber}", exception.Message, SnapshotsWith([page.PageNumber])));
+            run.Damage(new VerificationDamage(place.Name, $"map page {page.Key}", exception.Message, SnapshotsWith([page.Key])));
             return null;
         }
     }
 
     /// <summary>The packs that hold a pack's frames now; frames that no pack holds are damage.</summary>
-    private IEnumerable<long> HoldersOf(ReferenceMap map, uint pack, long page)
+    private IEnumerable<long> HoldersOf(ReferenceMap map, uint pack, IReadOnlyList<long> pages)
     {
         var (held, forwards) = store.Read(place.Account, transaction => (
             transaction.Find<long?>("SELECT frames FROM objects WHERE account_id = @account AND number = @pack AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')", new { pack }),
@@ -115,13 +155,13 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
         var lacking = own.Count(frame => held is null || frame.Slot >= held);
         if (lacking > 0)
         {
-            run.Damage(new VerificationDamage(place.Name, $"pack {pack}", $"{lacking} frames are stored nowhere", SnapshotsWith([page])));
+            run.Damage(new VerificationDamage(place.Name, $"pack {pack}", $"{lacking} frames are stored nowhere", SnapshotsWith(pages)));
         }
 
         return forwards.Where(moved => map.Contains(new Address(pack, moved.Key))).Select(moved => moved.Value).Distinct().Concat(own.Count > lacking ? [(long)pack] : []);
     }
 
-    private async Task CheckAsync(ObjectName name, byte[]? checksum, string what, IReadOnlyList<string> snapshots, CancellationToken cancellation)
+    private async Task CheckAsync(ObjectName name, byte[]? checksum, string what, Func<IReadOnlyList<string>> snapshots, CancellationToken cancellation)
     {
         var trouble = "it is not there";
         try
@@ -133,14 +173,14 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
                 trouble = checksum is not null && receipt.Checksum.Span.SequenceEqual(checksum) ? null : "it is another object than the one that was stored";
             }
         }
-        catch (HoldfastException exception) when (exception.Kind != FailureTable.PodUnavailable)
+        catch (HoldfastException exception) when (exception.IsOfOneObject())
         {
             trouble = exception.Message;
         }
 
         if (trouble is not null)
         {
-            run.Damage(new VerificationDamage(place.Name, $"{what} {name.Number}", trouble, snapshots));
+            run.Damage(new VerificationDamage(place.Name, $"{what} {name.Number}", trouble, snapshots()));
         }
     }
 
@@ -155,7 +195,28 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
 
     private ObjectName Numbered(long number) => new(place.Account, ObjectSpace.Numbered, (ulong)number);
 
-    private sealed record SnapshotRow(long Computer, long Sequence, long Number, byte[]? Checksum);
+    private sealed record KeptRow
+    {
+        public long Key { get; init; }
 
-    private sealed record PageRow(long PageIndex, long PageNumber, byte[] PageHash);
+        public byte[] Bytes { get; init; } = [];
+    }
+
+    private sealed record SnapshotRow
+    {
+        public long Key { get; init; }
+
+        public long Number { get; init; }
+
+        public byte[]? Checksum { get; init; }
+    }
+
+    private sealed record PageRow
+    {
+        public long Key { get; init; }
+
+        public long PageIndex { get; init; }
+
+        public byte[] PageHash { get; init; } = [];
+    }
 }

@@ -23,7 +23,7 @@ internal enum ProofKind
 internal sealed record Proof(ProofKind Kind, uint? Computer, long StartedAt, long EndedAt, long Snapshots, long Objects, long Bytes, long Damages, string Evidence);
 
 /// <summary>Verifications and drills of each account, kept as evidence.</summary>
-internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, AccountDirectory directory, LogTable log)
+internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, AccountDirectory directory, LogTable log, TimeProvider time)
 {
     public Task<long> KeepAsync(AccountPlace place, Proof proof, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Find<long>(
         """
@@ -40,9 +40,9 @@ internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, Ac
     /// <summary>Keeps a drill whose computer signed it.</summary>
     public async Task<DrillKept> HandInAsync(Device device, HandInDrill drill, CancellationToken cancellation)
     {
-        if (drill.Snapshots.Count > HandInDrill.SnapshotsMax || drill.Snapshots.Any(id => id.Length != 64) || drill.EvidenceHash.Length != 32)
+        if (drill.Snapshots.Count > HandInDrill.SnapshotsMax || drill.Files <= 0 || drill.Snapshots.Any(id => id is not { Length: 64 }) || drill.EvidenceHash.Length != 32)
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"A drill is of at most {HandInDrill.SnapshotsMax} snapshots, named by their heads, and its evidence by a SHA-256.");
+            throw new HoldfastException(FailureTable.InvalidRequest, $"A drill is of some files of at most {HandInDrill.SnapshotsMax} snapshots, named by their heads, and its evidence by a SHA-256.");
         }
 
         if (!log.Verified(device.Place).Computers.TryGetValue(device.Computer, out var computer) || computer.IsRevoked
@@ -51,8 +51,15 @@ internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, Ac
             throw new HoldfastException(FailureTable.Forbidden, "The drill is not signed by this computer as the account log certifies it.");
         }
 
-        return new DrillKept(await KeepAsync(device.Place, new Proof(ProofKind.Drill, device.Computer, drill.StartedAt, drill.EndedAt, drill.Snapshots.Count, drill.Files, drill.Bytes, drill.Failures,
-            System.Text.Json.JsonSerializer.Serialize(drill, MessageJson.Default.HandInDrill)), cancellation));
+        var evidence = System.Text.Json.JsonSerializer.Serialize(drill, MessageJson.Default.HandInDrill);
+        if (store.Read(device.Place.Account, transaction => transaction.Find<long?>("SELECT max(number) FROM proofs WHERE account_id = @account AND kind = 'drill' AND evidence = @evidence", new { evidence })) is { } known)
+        {
+            // Handed in before: an old drill does not take the place of a newer one.
+            return new DrillKept(known);
+        }
+
+        // It counts from when it was handed in, whatever the computer's clock says.
+        return new DrillKept(await KeepAsync(device.Place, new Proof(ProofKind.Drill, device.Computer, drill.StartedAt, time.GetUtcNow().ToUnixTimeSeconds(), drill.Snapshots.Count, drill.Files, drill.Bytes, drill.Failures, evidence), cancellation));
     }
 
     /// <summary>How well it is proved that accounts can be restored.</summary>

@@ -3,7 +3,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Verifying;
 
 /// <summary>Live numbers of a verification. Thread-safe.</summary>
-internal sealed class VerificationRun(long startedAt, long bytesTotal)
+internal sealed class VerificationRun(string? account, long startedAt, long bytesTotal)
 {
     private const int DamagesMax = 1000;
 
@@ -16,6 +16,8 @@ internal sealed class VerificationRun(long startedAt, long bytesTotal)
     private int _accounts;
     private long? _endedAt;
     private string? _failure;
+
+    public string? OnlyAccount => account;
 
     public long StartedAt { get; } = startedAt;
 
@@ -37,7 +39,7 @@ internal sealed class VerificationRun(long startedAt, long bytesTotal)
         {
             lock (_lock)
             {
-                return new VerificationStatus(_endedAt is null ? "running" : _failure is null ? "ended" : "failed", StartedAt, _endedAt, _accounts, _snapshots, _objects, _bytes, bytesTotal,
+                return new VerificationStatus(_endedAt is null ? "running" : _failure is null ? "ended" : "failed", account, StartedAt, _endedAt, _accounts, _snapshots, _objects, _bytes, bytesTotal,
                     [.. _damages], _damageCount, _failure);
             }
         }

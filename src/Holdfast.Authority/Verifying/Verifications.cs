@@ -10,12 +10,14 @@ namespace Holdfast.Authority.Verifying;
 /// <summary>Verifications that the operator asks for: one at a time, in the background, account after account; each account's result is kept.</summary>
 internal sealed partial class Verifications(AccountDirectory directory, AccountStore store, PodClient pod, ProofTable proofs, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
+    private static readonly TimeSpan[] _pauses = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1)];
+
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stopping = new();
     private VerificationRun? _run;
     private Task _running = Task.CompletedTask;
 
-    public VerificationStatus Status => _run?.Status ?? new VerificationStatus("none", 0, null, 0, 0, 0, 0, 0, [], 0);
+    public VerificationStatus Status => _run?.Status ?? new VerificationStatus("none", null, 0, null, 0, 0, 0, 0, 0, [], 0);
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -27,8 +29,13 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         {
             if (_running.IsCompleted)
             {
-                _run = new VerificationRun(Now, store.StoredBytes(only?.Account));
+                _run = new VerificationRun(account, Now, store.StoredBytes(only?.Account));
                 _running = Task.Run(() => RunAsync(_run, only, _stopping.Token));
+            }
+
+            else if (_run!.OnlyAccount != account)
+            {
+                throw new HoldfastException(FailureTable.Conflict, $"A verification of {_run.OnlyAccount ?? "all accounts"} runs: wait until it has ended.");
             }
 
             return Status;
@@ -49,17 +56,12 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         {
             foreach (var place in only is null ? All() : [only])
             {
-                await VerifyAsync(run, place, cancellation);
+                failure = await TryVerifyAsync(run, place, cancellation) ?? failure;
             }
         }
         catch (OperationCanceledException)
         {
             failure = "The service was stopped.";
-        }
-        catch (HoldfastException exception)
-        {
-            LogFailed(exception);
-            failure = exception.Message;
         }
 #pragma warning disable CA1031 // The end of a background task: whatever it is, the log and the status say it.
         catch (Exception exception)
@@ -70,6 +72,29 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         }
 
         run.End(Now, failure);
+    }
+
+    /// <summary>Tries again for a while if the pod does not answer; what it says is why this account was given up, so that the others are verified all the same.</summary>
+    private async Task<string?> TryVerifyAsync(VerificationRun run, AccountPlace place, CancellationToken cancellation)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await VerifyAsync(run, place, cancellation);
+                return null;
+            }
+            catch (HoldfastException exception) when (attempt < _pauses.Length)
+            {
+                LogFailed(exception);
+                await Task.Delay(_pauses[attempt], time, cancellation);
+            }
+            catch (HoldfastException exception)
+            {
+                LogFailed(exception);
+                return $"account {place.Name}: {exception.Message}";
+            }
+        }
     }
 
     private async Task VerifyAsync(VerificationRun run, AccountPlace place, CancellationToken cancellation)

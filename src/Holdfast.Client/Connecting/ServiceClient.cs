@@ -16,6 +16,7 @@ namespace Holdfast.Client.Connecting;
 public sealed class ServiceClient : IDisposable
 {
     private const int AttemptsMax = 5;
+    private const int RenewalsMax = 3;
 
     /// <summary>Answers of the API are short; only reads of objects are long, and go into buffers of their own.</summary>
     private const int AnswerLengthMax = 64 << 20;
@@ -26,12 +27,15 @@ public sealed class ServiceClient : IDisposable
     /// <summary>An answer must begin, and each piece of it arrive, within this time.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
+    private static readonly TimeSpan _retryAfterMax = TimeSpan.FromMinutes(1);
+
     /// <summary>The slowest uplink that a 16 MiB pack still gets through on.</summary>
     private static readonly TimeSpan _uploadPatience = TimeSpan.FromHours(1);
 
     private readonly HttpClient _http;
     private readonly SemaphoreSlim _renewing = new(1);
     private string? _token;
+    private int _renewals;
     private readonly string _account;
     private readonly ResiliencePipeline<HttpResponseMessage> _retries;
 
@@ -61,10 +65,13 @@ public sealed class ServiceClient : IDisposable
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
             Delay = TimeSpan.FromMilliseconds(400),
+
+            // A pod with too much to do says when to come again.
+            DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result is { StatusCode: HttpStatusCode.TooManyRequests, Headers.RetryAfter.Delta: { } wait } && wait < _retryAfterMax ? wait : (TimeSpan?)null),
         }).Build();
     }
 
-    /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried once.</summary>
+    /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried a few times.</summary>
     public Func<CancellationToken, Task<string>>? RenewToken { get; set; }
 
     public Task<AttachmentAsked> AskAttachmentAsync(uint computer, CancellationToken cancellation) =>
@@ -286,12 +293,11 @@ public sealed class ServiceClient : IDisposable
                 return true;
             }
 
-            if (RenewToken is not { } renew)
+            if (RenewToken is not { } renew || _renewals++ == RenewalsMax)
             {
                 return false;
             }
 
-            RenewToken = null;
             _token = await renew(cancellation);
             return true;
         }

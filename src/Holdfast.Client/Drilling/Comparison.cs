@@ -11,7 +11,7 @@ internal static class Comparison
         var found = TryHash(restored);
         if (found is null || new FileInfo(restored).Length != (long)entry.Size)
         {
-            return new DrilledFile(snapshot.ShortId, path, (long)entry.Size, "", DrillResult.Lost);
+            return new DrilledFile(snapshot.ShortId, path, (long)entry.Size, "", DrillResult.Lost, "it was not restored, or not to its length");
         }
 
         var result = DrillResult.Restored;

@@ -19,7 +19,11 @@ public enum DrillResult
 }
 
 /// <summary>A file of a drill: its snapshot, path, bytes and SHA-256 (hexadecimal; empty if it was not restored).</summary>
-public sealed record DrilledFile(string Snapshot, string Path, long Size, string Sha256, DrillResult Result);
+public sealed record DrilledFile(string Snapshot, string Path, long Size, string Sha256, DrillResult Result, string? Reason = null)
+{
+    /// <summary>A snapshot of which nothing could be restored.</summary>
+    public static DrilledFile LostSnapshot(string snapshot, string reason) => new(snapshot, "/", 0, "", DrillResult.Lost, reason);
+}
 
 /// <summary>What a drill restored. Times are seconds since 1970.</summary>
 public sealed record DrillEvidence(long StartedAt, long EndedAt, long Seed, IReadOnlyList<string> Snapshots, IReadOnlyList<DrilledFile> Files)

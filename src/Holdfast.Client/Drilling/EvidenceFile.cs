@@ -11,7 +11,7 @@ internal static class EvidenceFile
         var folder = Path.Combine(folders.State, "drills");
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var name = DateTimeOffset.FromUnixTimeSeconds(evidence.StartedAt).ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        var path = Path.Combine(folder, name + ".json");
+        var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{name}-{evidence.Seed:x}.json"));
         PrivateFile.Write(path, evidence, EvidenceJson.Default.DrillEvidence);
         return (path, File.ReadAllBytes(path));
     }

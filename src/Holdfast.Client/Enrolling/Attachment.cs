@@ -22,8 +22,16 @@ public static class Attachment
         {
             RenewToken = async cancellation =>
             {
+                if (ComputerFile.Load(folders) is var now && now.Token != computer.Token)
+                {
+                    // Another command was faster.
+                    computer = now;
+                    return now.Token;
+                }
+
                 var known = await AttachAsync(computer, time, random, cancellation);
                 ComputerFile.Save(folders, known);
+                computer = known;
                 attached();
                 return known.Token;
             },
@@ -33,20 +41,22 @@ public static class Attachment
     public static async Task<Computer> AttachAsync(Computer computer, TimeProvider time, RandomSource random, CancellationToken cancellation)
     {
         using var service = new ServiceClient(computer.ServiceUrl, computer.Account, null, time);
-        var challenge = Checked(await service.AskAttachmentAsync(computer.Number, cancellation));
+        var challenge = Checked(await service.AskAttachmentAsync(computer.Number, cancellation), computer);
         var token = DeviceToken.Draw(computer.Account, computer.Number, length => random(length));
         var hash = DeviceToken.HashOf(token);
-        await service.AttachAsync(computer.Number, new AttachComputer(challenge, hash, AttachmentChallenge.Prove(computer.SigningKey, challenge, hash)), cancellation);
+        await service.AttachAsync(computer.Number, new AttachComputer(challenge, hash, AttachmentChallenge.Prove(computer.SigningKey, challenge, HostOf(computer), hash)), cancellation);
         return computer with { Token = token };
     }
 
     /// <summary>Says with the root key that a person who can open the account has seen it: what is old may be collected again, and this computer reads everything.</summary>
-    public static async Task ConfirmAsync(ServiceClient service, uint computer, Keyring keyring, CancellationToken cancellation)
+    public static async Task ConfirmAsync(ServiceClient service, Computer computer, Keyring keyring, CancellationToken cancellation)
     {
-        var challenge = Checked(await service.AskAttachmentAsync(computer, cancellation));
-        await service.ConfirmAsync(new ConfirmAccount(challenge, AttachmentChallenge.Confirm(keyring.Root, challenge)), cancellation);
+        var challenge = Checked(await service.AskAttachmentAsync(computer.Number, cancellation), computer);
+        await service.ConfirmAsync(new ConfirmAccount(challenge, AttachmentChallenge.Confirm(keyring.Root, challenge, HostOf(computer))), cancellation);
     }
 
-    private static byte[] Checked(AttachmentAsked asked) => asked.Challenge.Length == AttachmentChallenge.Length
-        ? asked.Challenge : throw new HoldfastException(FailureTable.Tampered, "What the service asks to have signed is no challenge.");
+    private static string HostOf(Computer computer) => new Uri(computer.ServiceUrl).Authority;
+
+    private static byte[] Checked(AttachmentAsked asked, Computer computer) => AttachmentChallenge.IsFor(asked.Challenge, computer.Account, computer.Number)
+        ? asked.Challenge : throw new HoldfastException(FailureTable.Tampered, "What the service asks to have signed is no challenge for this computer.");
 }

@@ -12,7 +12,11 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Client.Enrolling;
 
 /// <summary>What a computer is after enrolment; a recovery key only for the account's first. One that was cut off before and is whole now has shown its recovery key to nobody.</summary>
-public sealed record Enrolled(Computer Computer, string? RecoveryKey, bool WasCutOff = false);
+public sealed record Enrolled(Computer Computer, string? RecoveryKey, bool WasCutOff = false)
+{
+    /// <summary>The account came back from pods alone, and waits for somebody to look at it and confirm it.</summary>
+    public bool IsRebuilt { get; init; }
+}
 
 /// <summary>Makes this computer one of an account: the first creates the account's keys, others prove that somebody knows the passphrase. The root is pinned.</summary>
 public sealed class Enrolment(ComputerFolders folders, TimeProvider time, RandomSource random)
@@ -62,12 +66,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
 
             ComputerFile.Finish(folders);
             EnrolmentAttempt.Drop(folders);
-            if (begun.State == AccountState.Rebuilt)
-            {
-                await Attachment.ConfirmAsync(service, begun.Computer, keyring, cancellation);
-            }
-
-            return new Enrolled(computer, recoveryKey);
+            return new Enrolled(computer, recoveryKey) { IsRebuilt = begun.State == AccountState.Rebuilt };
         }
     }
 

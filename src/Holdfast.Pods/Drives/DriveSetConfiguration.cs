@@ -58,8 +58,14 @@ public sealed record DriveSetConfiguration(Guid Set, IReadOnlyList<string> Drive
         }
 
         var bySlot = marks.ToDictionary(drive => drive.Mark.Slot, drive => drive.Path);
-        return new DriveSetConfiguration(first.Mark.Set, [.. Enumerable.Range(0, first.Mark.Drives).Select(slot => bySlot.GetValueOrDefault(slot, $"/drive-{slot}-is-missing"))]);
+        return new DriveSetConfiguration(first.Mark.Set, [.. Enumerable.Range(0, first.Mark.Drives).Select(slot => bySlot.GetValueOrDefault(slot, MissingPath(slot)))]);
     }
+
+    /// <summary>What was listed before of the same set fills in what is not known here: paths of drives that were not named, and a declared write floor.</summary>
+    public DriveSetConfiguration With(DriveSetConfiguration? known) => known is null || known.Set != Set || known.Drives.Count != Drives.Count
+        ? this : this with { Drives = [.. Drives.Select((path, slot) => path == MissingPath(slot) ? known.Drives[slot] : path)], WriteFloor = known.WriteFloor };
+
+    private static string MissingPath(int slot) => $"/drive-{slot}-is-missing";
 
     /// <summary>Puts an empty directory into the place of a drive that is lost; what it should hold is computed from the others once the pod runs.</summary>
     public DriveSetConfiguration Replace(int slot, string path)

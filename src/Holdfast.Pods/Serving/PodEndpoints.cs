@@ -176,9 +176,9 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
         var trailer = new byte[PackTrailer.Length];
         await store.ReadAsync(grant.Name, item.Length - trailer.Length, trailer, cancellation);
-        var tail = new byte[Checked(() => PackTrailer.Parse(trailer, item.Length)).TailLength];
-        await store.ReadAsync(grant.Name, item.Length - tail.Length, tail, cancellation);
-        return Checked(() => RequireNamed(ObjectInspection.OfPack(PackTables.Parse(tail, item.Length), item.Length), ObjectHeader.Read(header), grant));
+        using var tail = await _buffers.TakeAsync(grant.Name.Account, Checked(() => PackTrailer.Parse(trailer, item.Length)).TailLength, cancellation);
+        await store.ReadAsync(grant.Name, item.Length - tail.Memory.Length, tail.Memory, cancellation);
+        return Checked(() => RequireNamed(ObjectInspection.OfPack(PackTables.Parse(tail.Memory, item.Length), item.Length), ObjectHeader.Read(header), grant));
     }
 
     private async Task ActAsync(HttpContext context, GrantMethod method, Func<ObjectName, CancellationToken, Task> action)

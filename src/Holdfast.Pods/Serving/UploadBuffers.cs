@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 
@@ -11,29 +12,16 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
     /// <summary>Holds every usual pack; what is longer gets memory of its own while it holds a turn.</summary>
     public const int UsualLength = 17 << 20;
 
-    /// <summary>Uploads that wait for a turn; more are told to come again.</summary>
-    private const int WaitingMax = 512;
+    /// <summary>Uploads of one account that wait for a turn; more are told to come again. Others do not notice.</summary>
+    private const int WaitingOfAccountMax = 64;
 
     private readonly SemaphoreSlim _turns = new(count);
     private readonly SemaphoreSlim _smallTurns = new(smallCount);
     private readonly ConcurrentDictionary<AccountId, SemaphoreSlim> _accounts = new();
     private readonly Stack<byte[]> _free = new();
-    private int _waiting;
+    private readonly ConcurrentDictionary<AccountId, StrongBox<int>> _waiting = new();
 
     public async Task<Lease> TakeAsync(AccountId account, int length, CancellationToken cancellation)
-    {
-        try
-        {
-            return Interlocked.Increment(ref _waiting) <= WaitingMax
-                ? await WaitAsync(account, length, cancellation) : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingMax} uploads wait already.");
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
-        }
-    }
-
-    private async Task<Lease> WaitAsync(AccountId account, int length, CancellationToken cancellation)
     {
         if (length <= smallLengthMax)
         {
@@ -41,6 +29,20 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
             return new Lease(new byte[length], length, () => _smallTurns.Release());
         }
 
+        var waiting = _waiting.GetOrAdd(account, _ => new StrongBox<int>());
+        try
+        {
+            return Interlocked.Increment(ref waiting.Value) <= WaitingOfAccountMax
+                ? await WaitAsync(account, length, cancellation) : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingOfAccountMax} uploads of this account wait already.");
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting.Value);
+        }
+    }
+
+    private async Task<Lease> WaitAsync(AccountId account, int length, CancellationToken cancellation)
+    {
         var ofAccount = _accounts.GetOrAdd(account, _ => new SemaphoreSlim(ofAccountMax));
         await ofAccount.WaitAsync(cancellation);
         try

@@ -39,7 +39,7 @@ public static class FailureTable
 
     public static FailureKind PodUnavailable { get; } = new("pod_unavailable", 503, Failed, Retry.Later, "The service's storage cannot be reached or written: try again later, and tell your operator if it lasts.");
 
-    public static FailureKind PodBusy { get; } = new("pod_busy", 503, NotAdmitted, Retry.Later, "The service's storage has as many uploads as it takes: try again in a moment.");
+    public static FailureKind PodBusy { get; } = new("pod_busy", 429, NotAdmitted, Retry.Later, "The service's storage has as many uploads as it takes: try again in a moment.");
 
     public static FailureKind ForeignDrive { get; } = new("foreign_drive", 500, Failed, Retry.Never, "A drive of another pod, or of another place in this one, is listed: correct the list of drives.");
 

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 using Holdfast.Format;
 using Holdfast.Format.Objects;
 
@@ -7,7 +9,8 @@ namespace Holdfast.Protocol.Grants;
 /// <summary>What a service that has lost its databases asks a computer, or a person who holds the root key, to sign: it was drawn for this moment, so an old answer is worth nothing.</summary>
 /// <remarks>
 /// The service signs it and keeps nothing. 56 bytes and a signature of 64: 0 version u8 · 1 zeros 3 · 4 computer u32 · 8 account 16 · 24 nonce 16 · 40 expiry i64 (seconds since 1970) · 48 zeros 8.
-/// A computer proves itself by signing the challenge and the SHA-256 of the token that it drew: whoever repeats the answer gains nothing. A person signs the challenge alone (format rule 18).
+/// A computer proves itself by signing challenge ‖ SHA-256 of the token that it drew ‖ the service's host as it knows it: whoever repeats the answer, here or elsewhere, gains nothing.
+/// A person signs challenge ‖ host (format rule 18).
 /// </remarks>
 public sealed record AttachmentChallenge(AccountId Account, uint Computer, ReadOnlyMemory<byte> Nonce, DateTimeOffset Expires)
 {
@@ -57,15 +60,19 @@ public sealed record AttachmentChallenge(AccountId Account, uint Computer, ReadO
         return challenge.Expires > now ? challenge : null;
     }
 
-    /// <summary>The computer's answer.</summary>
-    public static byte[] Prove(ECDsa signingKey, ReadOnlySpan<byte> challenge, ReadOnlySpan<byte> tokenHash) => Signatures.Sign(signingKey, ComputerLabel, [.. challenge, .. tokenHash]);
+    /// <summary>Reads a challenge without checking who signed it: who answers must at least see that it is meant.</summary>
+    public static bool IsFor(ReadOnlySpan<byte> bytes, AccountId account, uint computer) =>
+        bytes.Length == Length && bytes[0] == Version && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) == computer && new AccountId(bytes.Slice(8, AccountId.Length)) == account;
 
-    public static bool IsProved(ReadOnlySpan<byte> signingKey, ReadOnlySpan<byte> challenge, ReadOnlySpan<byte> tokenHash, ReadOnlySpan<byte> proof) =>
-        Signatures.Verify(signingKey, ComputerLabel, [.. challenge, .. tokenHash], proof);
+    /// <summary>The computer's answer. It names the host that the computer spoke to: passed on to another service it is worth nothing.</summary>
+    public static byte[] Prove(ECDsa signingKey, ReadOnlySpan<byte> challenge, string host, ReadOnlySpan<byte> tokenHash) => Signatures.Sign(signingKey, ComputerLabel, [.. challenge, .. tokenHash, .. Encoding.UTF8.GetBytes(host)]);
+
+    public static bool IsProved(ReadOnlySpan<byte> signingKey, ReadOnlySpan<byte> challenge, string host, ReadOnlySpan<byte> tokenHash, ReadOnlySpan<byte> proof) =>
+        Signatures.Verify(signingKey, ComputerLabel, [.. challenge, .. tokenHash, .. Encoding.UTF8.GetBytes(host)], proof);
 
     /// <summary>The answer of a person who opened the account.</summary>
-    public static byte[] Confirm(ECDsa root, ReadOnlySpan<byte> challenge) => Signatures.Sign(root, RootLabel, challenge);
+    public static byte[] Confirm(ECDsa root, ReadOnlySpan<byte> challenge, string host) => Signatures.Sign(root, RootLabel, [.. challenge, .. Encoding.UTF8.GetBytes(host)]);
 
-    public static bool IsConfirmed(ReadOnlySpan<byte> root, ReadOnlySpan<byte> challenge, ReadOnlySpan<byte> confirmation) =>
-        Signatures.Verify(root, RootLabel, challenge, confirmation);
+    public static bool IsConfirmed(ReadOnlySpan<byte> root, ReadOnlySpan<byte> challenge, string host, ReadOnlySpan<byte> confirmation) =>
+        Signatures.Verify(root, RootLabel, [.. challenge, .. Encoding.UTF8.GetBytes(host)], confirmation);
 }

@@ -11,15 +11,9 @@ public static class DeviceToken
     private const string Prefix = "hfd_";
     private const int SecretLength = 24;
 
-    /// <summary>A token around 24 random bytes.</summary>
-    public static string Of(AccountId account, uint computer, ReadOnlySpan<byte> secret)
-    {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(secret.Length, SecretLength);
-        return Prefix + Base64Url.EncodeToString([.. account.ToArray(), .. BitConverter.GetBytes(computer), .. secret]);
-    }
-
-    /// <summary>A new token; the secret comes from <paramref name="random"/>.</summary>
-    public static string Draw(AccountId account, uint computer, Func<int, byte[]> random) => Of(account, computer, random(SecretLength));
+    /// <summary>A new token; its 24 secret bytes come from <paramref name="random"/>.</summary>
+    public static string Draw(AccountId account, uint computer, Func<int, byte[]> random) =>
+        Prefix + Base64Url.EncodeToString([.. account.ToArray(), .. BitConverter.GetBytes(computer), .. random(SecretLength)]);
 
     public static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token.Trim()));
 

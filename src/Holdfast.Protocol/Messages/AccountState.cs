@@ -7,4 +7,7 @@ public static class AccountState
 
     /// <summary>It came back from pods alone: backups and restores work, and nothing of it is collected until a person who can open it has confirmed it (format rule 18).</summary>
     public const string Rebuilt = "rebuilt";
+
+    /// <summary>It came back with a hole in its log: computers that are certified back up and restore, and nobody is let in anew until the operator has found the missing statements and rebuilt again.</summary>
+    public const string LogDamaged = "log_damaged";
 }

@@ -1,6 +1,6 @@
 namespace Holdfast.Protocol.Messages;
 
-/// <summary>Starts a verification of all accounts, or of one. One runs at a time: the answer is the one that runs.</summary>
+/// <summary>Starts a verification of all accounts, or of one. One runs at a time: asked for the same, the answer is the one that runs.</summary>
 public sealed record StartVerification(string? Account = null);
 
 /// <summary>An object that cannot be read, or is not what it should be, and snapshots that need it ("computer 1 snapshot 7"), at most ten.</summary>
@@ -8,6 +8,7 @@ public sealed record VerificationDamage(string Account, string Object, string Wh
 
 /// <summary>A verification, running or ended: the pod reads every object that a snapshot needs, and compares every hash in it.</summary>
 /// <param name="State">none, running, ended or failed.</param>
+/// <param name="Account">The only account that it is of; null for all.</param>
 /// <param name="StartedAt">Seconds since 1970.</param>
 /// <param name="EndedAt">Seconds since 1970; null while it runs.</param>
 /// <param name="Accounts">Accounts that are done.</param>
@@ -19,7 +20,7 @@ public sealed record VerificationDamage(string Account, string Object, string Wh
 /// <param name="DamageCount">How many there are.</param>
 /// <param name="Failure">Why it could not go on.</param>
 public sealed record VerificationStatus(
-    string State, long StartedAt, long? EndedAt, int Accounts, long Snapshots, long Objects, long Bytes, long BytesTotal, IReadOnlyList<VerificationDamage> Damages, long DamageCount,
+    string State, string? Account, long StartedAt, long? EndedAt, int Accounts, long Snapshots, long Objects, long Bytes, long BytesTotal, IReadOnlyList<VerificationDamage> Damages, long DamageCount,
     string? Failure = null);
 
 /// <summary>How well it is proved that accounts can be restored. Times are seconds since 1970, null for never.</summary>

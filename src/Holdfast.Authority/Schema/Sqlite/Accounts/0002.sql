@@ -1,5 +1,7 @@
--- How many frames of a map page were found nowhere, by a rebuild or a verification. Such a page spares nothing: a commit checks every frame of it again.
+-- How many frames of a map page a rebuild found nowhere. Such a page spares nothing: a commit checks every frame of it again.
 ALTER TABLE snapshot_pages ADD COLUMN lacking INTEGER NOT NULL DEFAULT 0;
+
+CREATE INDEX snapshot_pages_number ON snapshot_pages (account_id, page_number);
 
 -- Proofs that what is stored can be read: verifications by the service, which reads every frame of every snapshot, and restore drills by computers, which open files.
 CREATE TABLE proofs (
