@@ -17,6 +17,9 @@ internal sealed class DriveRace(string folder, int packs)
     private const int SmallObjects = 3200;
     private const int AtOnce = 32;
 
+    /// <summary>So long after the last customer background work goes at full speed.</summary>
+    private static readonly TimeSpan _quiet = TimeSpan.FromSeconds(1.5);
+
     private static readonly AccountId _account = new(new byte[AccountId.Length]);
     private readonly byte[] _content = Fill(PackLength);
     private int _round;
@@ -38,13 +41,18 @@ internal sealed class DriveRace(string folder, int packs)
         }
 
         // Sealed, so that everything is scrubbed and rebuilt.
-        double healthy;
+        double healthy, idle;
         await using (var store = await OpenAsync(configuration, root))
         {
             await ReadAsync(store);
+            await SettleAsync(store);
             DropCaches(configuration.Drives);
             healthy = await TimeAsync(() => ReadAsync(store));
-            await SettleAsync(store);
+            DropCaches(configuration.Drives);
+            idle = await ForegroundAsync(store, Task.Delay(TimeSpan.FromSeconds(3)));
+            DropCaches(configuration.Drives);
+            keep("p99 idle/under scrub", idle / await ForegroundAsync(store, RepeatAsync(() => store.ScrubAsync(CancellationToken.None))));
+            await Task.Delay(_quiet);
             var read = ReadPlain(root, configuration.Drives);
             keep("scrub/read", read / await TimeAsync(() => store.ScrubAsync(CancellationToken.None)));
         }
@@ -57,6 +65,7 @@ internal sealed class DriveRace(string folder, int packs)
         await using (var store = await OpenAsync(configuration, root))
         {
             await ReadAsync(store);
+            await SettleAsync(store);
             DropCaches(configuration.Drives.Where((_, slot) => slot is not (1 or 8 or 15)));
             keep("degraded/healthy", healthy / await TimeAsync(() => ReadAsync(store)));
         }
@@ -64,6 +73,13 @@ internal sealed class DriveRace(string folder, int packs)
         foreach (var slot in new[] { 8, 15 })
         {
             Directory.Move(configuration.Drives[slot] + ".away", configuration.Drives[slot]);
+        }
+
+        await using (var store = await OpenAsync(configuration.Replace(1, configuration.Drives[1] + ".first"), root))
+        {
+            await ForegroundAsync(store, Task.Delay(_quiet));
+            DropCaches(configuration.Drives.Where((_, slot) => slot != 1));
+            keep("p99 idle/under rebuild", idle / await ForegroundAsync(store, store.RebuildAsync(CancellationToken.None)));
         }
 
         var replaced = configuration.Replace(1, configuration.Drives[1] + ".new");
@@ -122,12 +138,38 @@ internal sealed class DriveRace(string folder, int packs)
         }
     }
 
-    /// <summary>Shortly after its start a pod scrubs a first volume by itself; that is not what is timed.</summary>
+    /// <summary>The 99th percentile of reading 64 KiB of some pack, in seconds, while <paramref name="work"/> goes on: a reader every 4 ms, whether the one before is done or not.</summary>
+    private async Task<double> ForegroundAsync(ShardStore store, Task work)
+    {
+        var random = new Random(2);
+        var reads = new List<Task<double>>();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(4));
+        while (!work.IsCompleted && await timer.WaitForNextTickAsync())
+        {
+            var (pack, offset) = ((ulong)random.Next(packs), (long)random.Next(PackLength - (64 << 10)));
+            reads.Add(Task.Run(() => TimeAsync(() => store.ReadAsync(new ObjectName(_account, ObjectSpace.Numbered, pack), offset, new byte[64 << 10], CancellationToken.None))));
+        }
+
+        await work;
+        var times = (await Task.WhenAll(reads)).Order().ToList();
+        return times[times.Count * 99 / 100];
+    }
+
+    /// <summary>Does something again and again for three seconds.</summary>
+    private static async Task RepeatAsync(Func<Task> work)
+    {
+        for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(3);)
+        {
+            await work();
+        }
+    }
+
+    /// <summary>Shortly after its start a pod scrubs a volume by itself; that is not what is timed.</summary>
     private static async Task SettleAsync(ShardStore store)
     {
-        while (store.Status().Scrub.VolumesDone == 0)
+        for (long read = 0, before = -1; read == 0 || read != before; (before, read) = (read, store.Status().Scrub.BytesRead))
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(TimeSpan.FromMilliseconds(300));
         }
     }
 

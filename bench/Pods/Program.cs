@@ -10,6 +10,8 @@ if (args is ["coding"])
     return;
 }
 
+// As the service does: reads wait for drives on threads of the pool.
+ThreadPool.SetMinThreads(32, 32);
 var folder = args[0];
 var (rounds, packs) = (int.Parse(args[1], CultureInfo.InvariantCulture), int.Parse(args[2], CultureInfo.InvariantCulture));
 var drives = new DriveRace(folder, packs);

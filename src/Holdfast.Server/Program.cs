@@ -1,6 +1,8 @@
 using Holdfast.Protocol.Failures;
 using Holdfast.Server;
 
+// Reads wait for drives on threads of the pool: with one for each processor a scrub would hold up everybody.
+ThreadPool.SetMinThreads(32, 32);
 try
 {
     return await Commands.Build().Parse(args).InvokeAsync(new System.CommandLine.InvocationConfiguration

@@ -7,7 +7,13 @@ namespace Holdfast.Pods.Healing;
 internal static class LostShards
 {
     /// <summary>The records of the wanted shards, or null if some column has too few whole blocks.</summary>
-    public static byte[][]? TryCompute(VolumeExtents extents, long offset, ulong sequence, IReadOnlyList<int> wanted)
+    /// <param name="extents">The volume.</param>
+    /// <param name="offset">Where the record begins.</param>
+    /// <param name="sequence">The record that is meant.</param>
+    /// <param name="wanted">The shards to compute.</param>
+    /// <param name="pace">Gives way to customers between columns; null for who is waited for.</param>
+    /// <param name="cancellation">Ends it between columns.</param>
+    public static async Task<byte[][]?> TryComputeAsync(VolumeExtents extents, long offset, ulong sequence, IReadOnlyList<int> wanted, Pace? pace, CancellationToken cancellation)
     {
         var shards = new ShardSet(extents, offset, sequence);
         if (shards.AnyRecord() is not { } any)
@@ -15,9 +21,14 @@ internal static class LostShards
             return null;
         }
 
-        var records = wanted.Select(_ => GC.AllocateUninitializedArray<byte>(any.RecordLength)).ToArray();
+        var records = wanted.Select(_ => GC.AllocateUninitializedArray<byte>(any.RecordLength, pinned: true)).ToArray();
         for (var start = 0; start < any.ShardLength; start += VolumeLayout.BlockLength)
         {
+            if (pace is not null && start > 0)
+            {
+                await pace.GiveWayAsync(cancellation);
+            }
+
             if (!TryComputeColumn(extents, shards, start / VolumeLayout.BlockLength, Math.Min(VolumeLayout.BlockLength, any.ShardLength - start), wanted, records, any.DataOffset + start))
             {
                 return null;
@@ -26,24 +37,35 @@ internal static class LostShards
 
         for (var i = 0; i < wanted.Count; i++)
         {
-            var content = records[i].AsSpan(any.DataOffset, any.ShardLength);
-            records[i].AsSpan(any.DataOffset + any.ShardLength).Clear();
-            (any with { Shard = wanted[i], BlockHashes = RecordHeader.HashBlocks(content, any.Sequence, wanted[i]) }).Write(records[i]);
+            Complete(any, wanted[i], records[i]);
         }
 
         return records;
     }
 
+    /// <summary>Puts the header before a shard that was computed.</summary>
+    private static void Complete(RecordHeader any, int shard, byte[] record)
+    {
+        var content = record.AsSpan(any.DataOffset, any.ShardLength);
+        record.AsSpan(any.DataOffset + any.ShardLength).Clear();
+        (any with { Shard = shard, BlockHashes = RecordHeader.HashBlocks(content, any.Sequence, shard) }).Write(record);
+    }
+
     /// <summary>Has the drives begin to read a record that is computed next.</summary>
     public static void Prefetch(VolumeExtents extents, ContentsRow row)
     {
-        for (var shard = 0; shard < extents.Volume.Code.Total; shard++)
+        var (shard, needed) = (0, extents.Volume.Code.Data);
+        for (; shard < extents.Volume.Code.Total && needed > 0; shard++)
         {
-            extents.Of(shard)?.Prefetch(row.Offset, row.RecordLength);
+            if (extents.Of(shard) is { } extent)
+            {
+                extent.Prefetch(row.Offset, row.RecordLength);
+                needed--;
+            }
         }
     }
 
-    private static unsafe bool TryComputeColumn(VolumeExtents extents, ShardSet shards, int block, int length, IReadOnlyList<int> wanted, byte[][] records, int position)
+    private static bool TryComputeColumn(VolumeExtents extents, ShardSet shards, int block, int length, IReadOnlyList<int> wanted, byte[][] records, int position)
     {
         var code = extents.Volume.Code;
         using var memory = new ColumnMemory();
@@ -62,13 +84,9 @@ internal static class LostShards
             return false;
         }
 
-        var results = wanted.Select((_, index) => memory.Block(code.Data + index)).ToArray();
+        // Straight into the records, which are pinned: there may be more of them than a column has room for.
+        var results = records.Select(record => Marshal.UnsafeAddrOfPinnedArrayElement(record, position)).ToArray();
         code.Reconstruct(CollectionsMarshal.AsSpan(sources), CollectionsMarshal.AsSpan(addresses), [.. wanted], results, length);
-        for (var i = 0; i < wanted.Count; i++)
-        {
-            new ReadOnlySpan<byte>((byte*)results[i], length).CopyTo(records[i].AsSpan(position));
-        }
-
         return true;
     }
 }

@@ -22,7 +22,7 @@ internal sealed class PodIndex : IDisposable
     private readonly ConcurrentBag<IndexConnection> _readers = [];
     private readonly string _path;
     private readonly Lock _lock = new();
-    private bool _isClosed;
+    private volatile bool _isClosed;
 
     private PodIndex(string path, IndexConnection writer)
     {
@@ -151,7 +151,16 @@ internal sealed class PodIndex : IDisposable
     public void Dispose()
     {
         _isClosed = true;
-        _writer.Dispose();
+        lock (_lock)
+        {
+            _writer.Dispose();
+        }
+
+        CloseReaders();
+    }
+
+    private void CloseReaders()
+    {
         while (_readers.TryTake(out var reader))
         {
             reader.Dispose();
@@ -233,6 +242,7 @@ internal sealed class PodIndex : IDisposable
 
     private List<T> Read<T>(string sql, Func<SqliteDataReader, T> read, params (string Name, object Value)[] parameters)
     {
+        ObjectDisposedException.ThrowIf(_isClosed, this);
         var connection = _readers.TryTake(out var free) ? free : new IndexConnection(_path);
         try
         {
@@ -240,13 +250,18 @@ internal sealed class PodIndex : IDisposable
         }
         finally
         {
-            if (_isClosed || _readers.Count >= ReadersKeptMax)
+            if (_readers.Count >= ReadersKeptMax)
             {
                 connection.Dispose();
             }
             else
             {
                 _readers.Add(connection);
+            }
+
+            if (_isClosed)
+            {
+                CloseReaders();
             }
         }
     }

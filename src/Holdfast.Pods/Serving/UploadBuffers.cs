@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 
@@ -17,44 +16,48 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
 
     private readonly SemaphoreSlim _turns = new(count);
     private readonly SemaphoreSlim _smallTurns = new(smallCount);
-    private readonly ConcurrentDictionary<AccountId, SemaphoreSlim> _accounts = new();
+    private readonly ConcurrentDictionary<AccountId, AccountTurns> _accounts = new();
     private readonly Stack<byte[]> _free = new();
-    private readonly ConcurrentDictionary<AccountId, StrongBox<int>> _waiting = new();
 
     public async Task<Lease> TakeAsync(AccountId account, int length, CancellationToken cancellation)
     {
-        if (length <= smallLengthMax)
-        {
-            await _smallTurns.WaitAsync(cancellation);
-            return new Lease(new byte[length], length, () => _smallTurns.Release());
-        }
-
-        var waiting = _waiting.GetOrAdd(account, _ => new StrongBox<int>());
+        var own = _accounts.GetOrAdd(account, _ => new AccountTurns(ofAccountMax, smallCount / 2));
         try
         {
-            return Interlocked.Increment(ref waiting.Value) <= WaitingOfAccountMax
-                ? await WaitAsync(account, length, cancellation) : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingOfAccountMax} uploads of this account wait already.");
+            return Interlocked.Increment(ref own.Waiting) <= WaitingOfAccountMax
+                ? length <= smallLengthMax ? await TakeSmallAsync(own, length, cancellation) : await TakeLargeAsync(own, length, cancellation)
+                : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingOfAccountMax} uploads of this account wait already.");
         }
         finally
         {
-            Interlocked.Decrement(ref waiting.Value);
+            Interlocked.Decrement(ref own.Waiting);
         }
     }
 
-    private async Task<Lease> WaitAsync(AccountId account, int length, CancellationToken cancellation)
+    public void Dispose()
     {
-        var ofAccount = _accounts.GetOrAdd(account, _ => new SemaphoreSlim(ofAccountMax));
-        await ofAccount.WaitAsync(cancellation);
-        try
+        _turns.Dispose();
+        _smallTurns.Dispose();
+        foreach (var account in _accounts.Values)
         {
-            await _turns.WaitAsync(cancellation);
+            account.Large.Dispose();
+            account.Small.Dispose();
         }
-        catch
-        {
-            ofAccount.Release();
-            throw;
-        }
+    }
 
+    private async Task<Lease> TakeSmallAsync(AccountTurns own, int length, CancellationToken cancellation)
+    {
+        await TakeBothAsync(own.Small, _smallTurns, cancellation);
+        return new Lease(new byte[length], length, () =>
+        {
+            _smallTurns.Release();
+            own.Small.Release();
+        });
+    }
+
+    private async Task<Lease> TakeLargeAsync(AccountTurns own, int length, CancellationToken cancellation)
+    {
+        await TakeBothAsync(own.Large, _turns, cancellation);
         var buffer = length > UsualLength ? GC.AllocateUninitializedArray<byte>(length) : TakeFree();
         return new Lease(buffer, length, () =>
         {
@@ -67,17 +70,22 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
             }
 
             _turns.Release();
-            ofAccount.Release();
+            own.Large.Release();
         });
     }
 
-    public void Dispose()
+    /// <summary>The account's own turn first: who waits for that holds up nobody else.</summary>
+    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, SemaphoreSlim ofAll, CancellationToken cancellation)
     {
-        _turns.Dispose();
-        _smallTurns.Dispose();
-        foreach (var turns in _accounts.Values)
+        await ofAccount.WaitAsync(cancellation);
+        try
         {
-            turns.Dispose();
+            await ofAll.WaitAsync(cancellation);
+        }
+        catch
+        {
+            ofAccount.Release();
+            throw;
         }
     }
 
@@ -87,6 +95,16 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
         {
             return _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<byte>(UsualLength);
         }
+    }
+
+    /// <summary>One account's turns.</summary>
+    private sealed class AccountTurns(int large, int small)
+    {
+        public int Waiting;
+
+        public SemaphoreSlim Large { get; } = new(large);
+
+        public SemaphoreSlim Small { get; } = new(small);
     }
 
     /// <summary>One upload's memory.</summary>

@@ -12,7 +12,7 @@ namespace Holdfast.Pods.Storing;
 /// <summary>Checks an object's structure and every hash in it, without being able to read it, and says what a receipt says.</summary>
 internal static class ObjectInspection
 {
-    /// <summary>The receipt's contents; a <see cref="MalformedObjectException"/> if the bytes are not what they claim to be.</summary>
+    /// <summary>The receipt's contents, copied out of <paramref name="content"/>, which may be used for another object before the receipt is signed; a <see cref="MalformedObjectException"/> if the bytes are not what they claim to be.</summary>
     public static Receipt Inspect(ReadOnlyMemory<byte> content)
     {
         var header = ObjectHeader.Read(content.Span);
@@ -24,7 +24,7 @@ internal static class ObjectInspection
                     ? OfPack(pack, content.Length) : throw new MalformedObjectException("pack", $"frame {damaged} does not match its hash");
             case ObjectType.IndexSegment or ObjectType.Snapshot or ObjectType.MapPage:
                 var signed = SignedObject.Parse(content, header.Type);
-                return Of(header, content.Length) with { Checksum = signed.Checksum, ObjectSignature = signed.Signature };
+                return Of(header, content.Length) with { Checksum = signed.Checksum.ToArray(), ObjectSignature = signed.Signature.ToArray() };
             case ObjectType.Head:
                 Head.Parse(content);
                 break;
@@ -38,7 +38,7 @@ internal static class ObjectInspection
                 throw new MalformedObjectException("object", $"type {header.Type} is not stored on pods");
         }
 
-        return Of(header, content.Length) with { Checksum = SHA256.HashData(content.Span), ObjectSignature = content[^Math.Min(Signatures.Length, content.Length)..] };
+        return Of(header, content.Length) with { Checksum = SHA256.HashData(content.Span), ObjectSignature = content[^Math.Min(Signatures.Length, content.Length)..].ToArray() };
     }
 
     /// <summary>What a receipt says of a pack whose tables are these.</summary>
@@ -46,8 +46,8 @@ internal static class ObjectInspection
     {
         TablesOffset = length - pack.Trailer.TailLength,
         Frames = pack.FrameTable.Frames.Count,
-        Checksum = pack.Trailer.Checksum,
-        ObjectSignature = pack.Trailer.Signature,
+        Checksum = pack.Trailer.Checksum.ToArray(),
+        ObjectSignature = pack.Trailer.Signature.ToArray(),
     };
 
     private static Receipt Of(ObjectHeader header, long length) => new()

@@ -200,19 +200,27 @@ internal sealed class ExtentReader : IDisposable
     }
 
     /// <summary>What is read next comes from the disk: after a failed sync the page cache holds bytes that the disk does not.</summary>
-    public void DropCache() => PosixFile.DropCache(_file, 0, 0);
+    public void DropCache() => DropCache(0, 0);
 
-    /// <summary>Bytes read; fewer at the end of the file, none if the drive cannot read them.</summary>
+    public void DropCache(long offset, long length) => PosixFile.DropCache(_file, offset, length);
+
+    /// <summary>Bytes read; fewer at the end of the file, or before what the drive cannot read.</summary>
     public int ReadUpTo(Span<byte> destination, long offset)
     {
+        var total = 0;
         try
         {
-            return PosixFile.ReadFull(_file, destination, offset, _path);
+            while (total < destination.Length && PosixFile.Read(_file, destination[total..], offset + total, _path) is > 0 and var count)
+            {
+                total += count;
+            }
         }
         catch (PosixException)
         {
-            return 0;
+            // What came before it was read.
         }
+
+        return total;
     }
 
     public void Dispose() => _file.Dispose();

@@ -13,16 +13,22 @@ internal readonly unsafe record struct ObjectRange(long Offset, nint Target, int
     /// <summary>The first and the last shard that the range touches.</summary>
     public (int First, int Last) Shards => ((int)(Offset / ShardLength), (int)((Offset + Length - 1) / ShardLength));
 
+    /// <summary>The columns that the range touches: the first, and the one behind the last. All, if it reaches over shards.</summary>
+    public (int Start, int End) Blocks => Shards.First == Shards.Last
+        ? ((int)(Offset % ShardLength / VolumeLayout.BlockLength), (int)((Offset + Length - 1) % ShardLength / VolumeLayout.BlockLength) + 1)
+        : (0, VolumeLayout.Blocks(ShardLength));
+
     /// <summary>The blocks of the range, a column after the other.</summary>
     public IEnumerable<IReadOnlyList<BlockPiece>> Columns()
     {
-        for (var block = 0; block < VolumeLayout.Blocks(ShardLength); block++)
+        var (start, end) = Blocks;
+        for (var block = start; block < end; block++)
         {
-            var column = new List<BlockPiece>();
+            var column = new List<BlockPiece>(Shards.Last - Shards.First + 1);
             for (var shard = Shards.First; shard <= Shards.Last; shard++)
             {
-                var start = ((long)shard * ShardLength) + (block * VolumeLayout.BlockLength);
-                if (start < Offset + Length && start + BlockLengthOf(block) > Offset)
+                var from = ((long)shard * ShardLength) + (block * VolumeLayout.BlockLength);
+                if (from < Offset + Length && from + BlockLengthOf(block) > Offset)
                 {
                     column.Add(new BlockPiece(shard, block));
                 }

@@ -54,22 +54,17 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
     private static void Prefetch(ShardSet shards, ErasureCode code, ObjectRange range)
     {
         var (first, last) = range.Shards;
-        if (first == last)
+        var wanted = Enumerable.Range(first, last - first + 1);
+        var isWhole = wanted.All(shard => !shards.IsAbsent(shard));
+        if (first == last && isWhole)
         {
             return;
         }
 
-        var absent = 0;
-        for (var shard = first; shard <= last; shard++)
+        var (start, end) = range.Blocks;
+        foreach (var shard in isWhole ? wanted : Enumerable.Range(0, code.Total).Where(shard => !shards.IsAbsent(shard)).Take(code.Data))
         {
-            absent += shards.IsAbsent(shard) ? 1 : 0;
-            shards.Prefetch(shard, 0, range.ShardLength);
-        }
-
-        for (var shard = code.Data; shard < code.Total && absent > 0; shard++)
-        {
-            absent -= shards.IsAbsent(shard) ? 0 : 1;
-            shards.Prefetch(shard, 0, range.ShardLength);
+            shards.Prefetch(shard, start * VolumeLayout.BlockLength, Math.Min(end * VolumeLayout.BlockLength, range.ShardLength) - (start * VolumeLayout.BlockLength));
         }
     }
 

@@ -32,6 +32,18 @@ internal sealed class VolumeExtents(IReadOnlyList<Drive> drives, Volume volume, 
     /// <summary>True if no drive that can be read holds the shard: it is absent, not bad.</summary>
     public bool IsAbsent(int shard) => volume.ReadableDrive(shard, drives) is null;
 
+    /// <summary>False if some extent whose drive is there could not be opened: it may hold what seems to be lost.</summary>
+    public bool AreAllOpen => Enumerable.Range(0, volume.Code.Total).All(shard => IsAbsent(shard) || Of(shard) is not null);
+
+    /// <summary>Lets the kernel forget a range of every extent that is open.</summary>
+    public void DropCache(long offset, long length)
+    {
+        foreach (var (extent, _) in _extents)
+        {
+            extent?.DropCache(offset, length);
+        }
+    }
+
     public void Dispose()
     {
         foreach (var (extent, _) in _extents)

@@ -73,7 +73,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
         {
             await GatherAsync(expected);
             var batch = TakeBatch();
-            var acknowledged = batch.Count;
+            var (acknowledged, wasCut) = (batch.Count, _queue.Reader.Count > 0);
             try
             {
                 await CommitAsync(batch);
@@ -85,7 +85,8 @@ internal sealed class VolumeWriter : IAsyncDisposable
                 batch.ForEach(append => append.Fail(exception));
             }
 
-            expected = Math.Min(RecordsPerBatchMax, acknowledged + _queue.Reader.Count);
+            // A batch that was full has left some behind, who need not wait for others.
+            expected = wasCut ? 0 : Math.Min(RecordsPerBatchMax, acknowledged + _queue.Reader.Count);
         }
     }
 
