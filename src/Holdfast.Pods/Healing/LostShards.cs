@@ -6,14 +6,15 @@ namespace Holdfast.Pods.Healing;
 /// <summary>Computes whole records (header and shard) of shards that are lost, column by column: each from any blocks of it that are whole, on whatever drive.</summary>
 internal static class LostShards
 {
-    /// <summary>The records of the wanted shards, or null if some column has too few whole blocks.</summary>
+    /// <summary>The records of the wanted shards, each at the start of its memory; null if some column has too few whole blocks.</summary>
     /// <param name="extents">The volume.</param>
     /// <param name="offset">Where the record begins.</param>
     /// <param name="sequence">The record that is meant.</param>
     /// <param name="wanted">The shards to compute.</param>
+    /// <param name="memory">Gives pinned memory for a record of this length.</param>
     /// <param name="pace">Gives way to customers between columns; null for who is waited for.</param>
     /// <param name="cancellation">Ends it between columns.</param>
-    public static async Task<byte[][]?> TryComputeAsync(VolumeExtents extents, long offset, ulong sequence, IReadOnlyList<int> wanted, Pace? pace, CancellationToken cancellation)
+    public static async Task<byte[][]?> TryComputeAsync(VolumeExtents extents, long offset, ulong sequence, IReadOnlyList<int> wanted, Func<int, byte[]> memory, Pace? pace, CancellationToken cancellation)
     {
         var shards = new ShardSet(extents, offset, sequence);
         if (shards.AnyRecord() is not { } any)
@@ -21,7 +22,7 @@ internal static class LostShards
             return null;
         }
 
-        var records = wanted.Select(_ => GC.AllocateUninitializedArray<byte>(any.RecordLength, pinned: true)).ToArray();
+        var records = wanted.Select(_ => memory(any.RecordLength)).ToArray();
         for (var start = 0; start < any.ShardLength; start += VolumeLayout.BlockLength)
         {
             if (pace is not null && start > 0)
@@ -37,17 +38,19 @@ internal static class LostShards
 
         for (var i = 0; i < wanted.Count; i++)
         {
-            Complete(any, wanted[i], records[i]);
+            Complete(any, wanted[i], records[i].AsSpan(0, any.RecordLength));
         }
 
         return records;
     }
 
+    public static byte[] NewMemory(int length) => GC.AllocateUninitializedArray<byte>(length, pinned: true);
+
     /// <summary>Puts the header before a shard that was computed.</summary>
-    private static void Complete(RecordHeader any, int shard, byte[] record)
+    private static void Complete(RecordHeader any, int shard, Span<byte> record)
     {
-        var content = record.AsSpan(any.DataOffset, any.ShardLength);
-        record.AsSpan(any.DataOffset + any.ShardLength).Clear();
+        var content = record.Slice(any.DataOffset, any.ShardLength);
+        record[(any.DataOffset + any.ShardLength)..].Clear();
         (any with { Shard = shard, BlockHashes = RecordHeader.HashBlocks(content, any.Sequence, shard) }).Write(record);
     }
 

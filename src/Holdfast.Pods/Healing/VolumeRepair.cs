@@ -43,7 +43,7 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
         }
 
         using var extents = new VolumeExtents(set.Drives, volume, fromDisk: true);
-        if (await LostShards.TryComputeAsync(extents, offset, sequence, bad.ConvertAll(item => item.Shard), null, CancellationToken.None) is not { } records)
+        if (await LostShards.TryComputeAsync(extents, offset, sequence, bad.ConvertAll(item => item.Shard), LostShards.NewMemory, null, CancellationToken.None) is not { } records)
         {
             if (_lost.TryAdd((volume.Id, offset), true))
             {
@@ -144,6 +144,10 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
         SafeFileHandle file, Volume volume, int shard, Drive drive, List<ContentsRow> rows, Action<long> progress, Pace pace, CancellationToken cancellation)
     {
         using var extents = new VolumeExtents(set.Drives, volume, fromDisk: true);
+        // One is written while the other is computed.
+        var longest = rows.Count == 0 ? 0 : rows.Max(row => row.RecordLength);
+        byte[][] buffers = [LostShards.NewMemory(longest), LostShards.NewMemory(longest)];
+        var turn = 0;
         var writing = Task.CompletedTask;
         var isLacking = false;
         try
@@ -159,7 +163,7 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
                     LostShards.Prefetch(extents, rows[i + 1]);
                 }
 
-                if (await LostShards.TryComputeAsync(extents, row.Offset, row.Sequence, [shard], pace, cancellation) is not [var record])
+                if (await LostShards.TryComputeAsync(extents, row.Offset, row.Sequence, [shard], length => length <= longest ? buffers[turn++ % 2] : LostShards.NewMemory(length), pace, cancellation) is not [var record])
                 {
                     if (set.Drives.All(other => other.CanRead) && extents.AreAllOpen)
                     {
@@ -175,8 +179,8 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
                 }
 
                 await writing;
-                writing = drive.RunWithinLimitAsync(() => PosixFile.Write(file, record, row.Offset, drive.Describe(volume.Id)));
-                progress(record.Length);
+                writing = drive.RunWithinLimitAsync(() => PosixFile.Write(file, record.AsSpan(0, row.RecordLength), row.Offset, drive.Describe(volume.Id)));
+                progress(row.RecordLength);
                 extents.DropCache(row.Offset, row.RecordLength);
             }
         }
