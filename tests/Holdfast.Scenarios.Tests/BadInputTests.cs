@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -67,6 +68,16 @@ public sealed class BadInputTests : Scenario
         var text = await File.ReadAllTextAsync(file, Cancellation);
         var at = text.IndexOf("hfd_", StringComparison.Ordinal) + 40;
         await File.WriteAllTextAsync(file, text[..at] + (text[at] == 'x' ? 'y' : 'x') + text[(at + 1)..], Cancellation);
+
+        // A wrong token with the key that the account log certifies is replaced by a good one; with another key it is refused.
+        Assert.Contains("let it in by its key", (await computer.MustAsync(Cancellation, "backup", MakeTree("small", files: 1))).Error, StringComparison.Ordinal);
+        var wrong = System.Text.Json.Nodes.JsonNode.Parse(text[..at] + (text[at] == 'x' ? 'y' : 'x') + text[(at + 1)..])!;
+        using (var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            wrong["SigningKey"] = Convert.ToBase64String(stranger.ExportParameters(true).D!);
+        }
+
+        await File.WriteAllTextAsync(file, wrong.ToJsonString(), Cancellation);
         var refused = await computer.RunAsync(Cancellation, "backup", Root);
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("[token_invalid]", refused.Error, StringComparison.Ordinal);
@@ -254,11 +265,12 @@ public sealed class BadInputTests : Scenario
     public async Task A_newer_database_and_a_missing_drive_are_refused_as_they_are()
     {
         await Service.KillAsync(Cancellation);
+        var schema = Service.Ask<long>("PRAGMA user_version");
         Service.Sql("PRAGMA user_version = 99");
         var newer = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, newer.ExitCode);
         Assert.Contains("schema 99", newer.Error, StringComparison.Ordinal);
-        Service.Sql("PRAGMA user_version = 1");
+        Service.Sql($"PRAGMA user_version = {schema}");
         Shell($"mkdir '{Root}/aside' && mv '{Service.Pod}'/drive.hf* '{Root}/aside/'");
         var unmounted = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, unmounted.ExitCode);
