@@ -36,6 +36,11 @@ public sealed class PowerLossTests : IDisposable
             if (cut % 5 == 4)
             {
                 await store.RebuildAsync(Cancellation);
+                if (disks.HasLost)
+                {
+                    await store.ScrubAsync(Cancellation);
+                }
+
                 Assert.Equal(0, await store.ScrubAsync(Cancellation));
             }
         }
