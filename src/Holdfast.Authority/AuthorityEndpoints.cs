@@ -36,7 +36,7 @@ internal sealed class AuthorityEndpoints(
         api.MapPost("/grant-keys/rotation", async (RotateGrantKey request, CancellationToken cancellation) =>
         {
             await rotateGrantKey(request.RevokeOld, cancellation);
-            return TypedResults.NoContent();
+            return new GrantKeyRotated(request.RevokeOld);
         }).For(new CallRule.Operators()).WithSummary("Changes to a new key for grants, without a stop; grants under the old one stay good for their life unless it is revoked.");
         api.MapPost("/verifications", (StartVerification request) => TypedResults.Accepted("/v1/verifications/latest", verifications.Start(request.Account)))
             .For(new CallRule.Operators()).WithSummary("Starts reading everything that snapshots need, or joins the verification that runs.");

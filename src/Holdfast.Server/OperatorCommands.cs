@@ -59,7 +59,7 @@ internal static class OperatorCommands
     public static async Task<int> RotateGrantKeyAsync(string root, bool revokeOld, CancellationToken cancellation)
     {
         await SendAsync(root, DataFolder.OperatorTokenFile(root), HttpMethod.Post, "/v1/grant-keys/rotation",
-            JsonContent.Create(new RotateGrantKey(revokeOld), MessageJson.Default.RotateGrantKey), MessageJson.Default.RotateGrantKey, cancellation);
+            JsonContent.Create(new RotateGrantKey(revokeOld), MessageJson.Default.RotateGrantKey), MessageJson.Default.GrantKeyRotated, cancellation);
         Console.WriteLine(revokeOld ? "A new key signs grants; those under the old one are worthless." : "A new key signs grants; those under the old one stay good for their life.");
         return ExitCode.Ok;
     }
@@ -96,11 +96,6 @@ internal static class OperatorCommands
         try
         {
             using var response = await http.SendAsync(request, cancellation);
-            if (response.StatusCode == System.Net.HttpStatusCode.NoContent)
-            {
-                return default!;
-            }
-
             if (response.IsSuccessStatusCode)
             {
                 return (await response.Content.ReadFromJsonAsync(answer, cancellation))!;

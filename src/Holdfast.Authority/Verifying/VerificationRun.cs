@@ -51,6 +51,13 @@ internal sealed class VerificationRun(string? account, long startedAt, long byte
 
     public void Account() => Change(() => _accounts++);
 
+    /// <summary>Forgets what was counted since <paramref name="before"/>: an account that is tried again must not count twice.</summary>
+    public void BeginAgain((long Snapshots, long Objects, long Bytes, long Damages) before) => Change(() =>
+    {
+        (_snapshots, _objects, _bytes, _damageCount) = before;
+        _damages.RemoveRange((int)Math.Min(before.Damages, _damages.Count), Math.Max(0, _damages.Count - (int)Math.Min(before.Damages, DamagesMax)));
+    });
+
     public void End(long at, string? failure) => Change(() => (_endedAt, _failure) = (at, failure));
 
     public void Damage(VerificationDamage damage) => Change(() =>

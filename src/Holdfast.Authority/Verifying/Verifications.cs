@@ -32,7 +32,6 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
                 _run = new VerificationRun(account, Now, store.StoredBytes(only?.Account));
                 _running = Task.Run(() => RunAsync(_run, only, _stopping.Token));
             }
-
             else if (_run!.OnlyAccount != account)
             {
                 throw new HoldfastException(FailureTable.Conflict, $"A verification of {_run.OnlyAccount ?? "all accounts"} runs: wait until it has ended.");
@@ -77,8 +76,10 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
     /// <summary>Tries again for a while if the pod does not answer; what it says is why this account was given up, so that the others are verified all the same.</summary>
     private async Task<string?> TryVerifyAsync(VerificationRun run, AccountPlace place, CancellationToken cancellation)
     {
+        var before = run.Totals;
         for (var attempt = 0; ; attempt++)
         {
+            run.BeginAgain(before);
             try
             {
                 await VerifyAsync(run, place, cancellation);

@@ -36,25 +36,9 @@ internal sealed class ExtentScan(ExtentReader extent) : IDisposable
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_window);
 
-    private bool IsWhole(ContentsRow row, ReadOnlySpan<byte> bytes)
-    {
-        if (RecordHeader.TryParse(bytes, extent.Header) is not { } record || record.Sequence != row.Sequence || record.RecordLength != row.RecordLength)
-        {
-            return false;
-        }
-
-        var shard = bytes.Slice(record.DataOffset, record.ShardLength);
-        for (var block = 0; block < record.BlockHashes.Count; block++)
-        {
-            var start = block * VolumeLayout.BlockLength;
-            if (!record.IsWhole(shard.Slice(start, Math.Min(VolumeLayout.BlockLength, shard.Length - start)), block))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
+    private bool IsWhole(ContentsRow row, ReadOnlySpan<byte> bytes) =>
+        RecordHeader.TryParse(bytes, extent.Header) is { } record && record.Sequence == row.Sequence && record.RecordLength == row.RecordLength
+        && record.IsWhole(bytes.Slice(record.DataOffset, record.ShardLength), 0);
 
     private async Task<bool> IsLongWholeAsync(ContentsRow row, Pace pace, CancellationToken cancellation)
     {

@@ -119,20 +119,7 @@ internal sealed class ExtentReader : IDisposable
     public bool TryReadBlocks(RecordHeader record, long offset, int firstBlock, Span<byte> destination)
     {
         var start = firstBlock * VolumeLayout.BlockLength;
-        if (ReadUpTo(destination, offset + record.DataOffset + start) != destination.Length)
-        {
-            return false;
-        }
-
-        for (var at = 0; at < destination.Length; at += VolumeLayout.BlockLength)
-        {
-            if (!record.IsWhole(destination.Slice(at, Math.Min(VolumeLayout.BlockLength, destination.Length - at)), firstBlock + (at / VolumeLayout.BlockLength)))
-            {
-                return false;
-            }
-        }
-
-        return true;
+        return ReadUpTo(destination, offset + record.DataOffset + start) == destination.Length && record.IsWhole(destination, firstBlock);
     }
 
     /// <summary>Reads all of a record's shard and says whether it is whole.</summary>

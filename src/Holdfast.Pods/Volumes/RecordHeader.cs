@@ -99,7 +99,20 @@ internal sealed record RecordHeader
         return hashes;
     }
 
-    public bool IsWhole(ReadOnlySpan<byte> block, int number) => HashBlock(block, Sequence, Shard, number) == BlockHashes[number];
+    /// <summary>True if these bytes of the shard, whole blocks from <paramref name="firstBlock"/> on, have the checksums that the header names.</summary>
+    public bool IsWhole(ReadOnlySpan<byte> blocks, int firstBlock)
+    {
+        for (var at = 0; at < blocks.Length; at += VolumeLayout.BlockLength)
+        {
+            var number = firstBlock + (at / VolumeLayout.BlockLength);
+            if (HashBlock(blocks.Slice(at, Math.Min(VolumeLayout.BlockLength, blocks.Length - at)), Sequence, Shard, number) != BlockHashes[number])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>Writes the header; the destination's first <see cref="DataOffset"/> bytes are taken.</summary>
     public void Write(Span<byte> destination)

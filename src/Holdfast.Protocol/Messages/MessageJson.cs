@@ -39,6 +39,7 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(AccountSummary))]
 [JsonSerializable(typeof(PodListing))]
 [JsonSerializable(typeof(RotateGrantKey))]
+[JsonSerializable(typeof(GrantKeyRotated))]
 [JsonSerializable(typeof(StartVerification))]
 [JsonSerializable(typeof(VerificationStatus))]
 [JsonSerializable(typeof(ProofSummary))]

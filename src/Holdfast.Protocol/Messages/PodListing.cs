@@ -6,5 +6,8 @@ public sealed record PodObject(string Name, long Length, long StoredAt, long? Co
 /// <summary>Changes to a new key for grants; with <paramref name="RevokeOld"/> those under the old one are worthless at once, as after a leak.</summary>
 public sealed record RotateGrantKey(bool RevokeOld);
 
+/// <summary>A new key signs grants.</summary>
+public sealed record GrantKeyRotated(bool OldRevoked);
+
 /// <summary>A page in order of names; <paramref name="Next"/> is the name to go on after, or null.</summary>
 public sealed record PodListing(IReadOnlyList<PodObject> Objects, string? Next);
