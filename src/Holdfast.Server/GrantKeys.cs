@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Holdfast.Format.Objects;
+using Holdfast.Pods.Serving;
 
 namespace Holdfast.Server;
 
@@ -33,6 +34,11 @@ internal sealed class GrantKeys : IDisposable
     public IReadOnlyList<byte[]> PublicKeys => [Signatures.ExportPublic(_current), .. _before is null ? (byte[][])[] : [Signatures.ExportPublic(_before)]];
 
     public static GrantKeys Open(DataFolder data) => new(data);
+
+    /// <summary>Makes the pod at <paramref name="url"/> trust these keys and no others.</summary>
+    public static async Task TellAsync(string root, string url, string secretFile, IReadOnlyList<byte[]> keys, CancellationToken cancellation) =>
+        await OperatorCommands.SendAsync(root, url, secretFile, HttpMethod.Put, "/pod/v1/grant-keys",
+            JsonContent.Create(new GrantKeysTrusted(keys), StatusJson.Default.GrantKeysTrusted), StatusJson.Default.GrantKeysTrusted, cancellation);
 
     /// <summary>Changes to a new key.</summary>
     /// <param name="tell">Makes the pod trust these keys and no others.</param>

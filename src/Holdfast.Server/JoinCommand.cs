@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Http.Json;
 using Holdfast.Pods.Serving;
 using Holdfast.Protocol.Failures;
 
@@ -42,8 +41,7 @@ internal static class JoinCommand
         // Kept only once both know each other.
         var receipts = await OperatorCommands.SendAsync(data.Root, url, secretFile, HttpMethod.Get, "/pod/v1/keys", null, StatusJson.Default.ReceiptKeys, cancellation);
         using var grants = GrantKeys.Open(data);
-        await OperatorCommands.SendAsync(data.Root, url, secretFile, HttpMethod.Put, "/pod/v1/grant-keys",
-            JsonContent.Create(new GrantKeysTrusted(grants.PublicKeys), StatusJson.Default.GrantKeysTrusted), StatusJson.Default.GrantKeysTrusted, cancellation);
+        await GrantKeys.TellAsync(data.Root, url, secretFile, grants.PublicKeys, cancellation);
         DataFolder.WritePrivate(DataFolder.PodSecretFile(data.Root), await File.ReadAllTextAsync(secretFile, cancellation));
         data.WriteLink(new PodLink(url, receipts.Keys));
         Console.WriteLine($"The pod at {url} is joined. Run the authority with `holdfastd run --roles authority --data {data.Root}`.");

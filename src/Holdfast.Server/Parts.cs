@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Holdfast.Authority.Placing;
@@ -42,7 +41,7 @@ internal sealed class Parts : IAsyncDisposable
         var parts = new Parts(BuildWeb(listen, roles));
         try
         {
-            var secret = SecretOf(DataFolder.BootstrapFile(data.Root));
+            var secretHash = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
             var logging = parts.Web.Services.GetRequiredService<ILoggerFactory>();
             var grants = roles.Authority ? parts.Keep(GrantKeys.Open(data)) : null;
             if (roles.Pod)
@@ -54,12 +53,12 @@ internal sealed class Parts : IAsyncDisposable
 
                 // Beside its authority a pod trusts that one's keys as they are; by itself, those it was told of last.
                 var trusted = grants is null ? new TrustedKeys(data.ReadTrusted(), data.WriteTrusted) : new TrustedKeys(grants.PublicKeys, _ => { });
-                parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(parts.Keep(data.ReadKey(DataFolder.PodKeyFile)), trusted, Hash(secret)), TimeProvider.System, logging, cancellation);
+                parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(parts.Keep(data.ReadKey(DataFolder.PodKeyFile)), trusted, secretHash), TimeProvider.System, logging, cancellation);
             }
 
             if (grants is not null)
             {
-                parts.Authority = new Authority.Authority(data.Root, parts.PlaceOf(data, roles, grants, publicUrl, secret), parts._http, Hash(secret), TimeProvider.System, logging);
+                parts.Authority = new Authority.Authority(data.Root, parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, TimeProvider.System, logging);
             }
 
             return parts;
@@ -89,37 +88,20 @@ internal sealed class Parts : IAsyncDisposable
     }
 
     /// <summary>Where the pod is: in this process, or where the operator joined one.</summary>
-    private PodPlace PlaceOf(DataFolder data, Roles roles, GrantKeys grants, string? publicUrl, string secret)
+    private PodPlace PlaceOf(DataFolder data, Roles roles, GrantKeys grants, string? publicUrl)
     {
         var authorityKey = Keep(data.ReadKey(DataFolder.AuthorityKeyFile));
         var host = publicUrl is null ? null : new Uri(publicUrl).Authority;
         if (roles.Pod)
         {
             return new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, host, authorityKey, () => grants.Current, [Keep(data.ReadKey(DataFolder.PodKeyFile))],
-                (revokeOld, cancellation) => grants.RotateAsync((keys, token) => TellAsync(BoundUrl(), secret, keys, token), revokeOld, cancellation));
+                (revokeOld, cancellation) => grants.RotateAsync((keys, token) => GrantKeys.TellAsync(data.Root, BoundUrl(), DataFolder.BootstrapFile(data.Root), keys, token), revokeOld, cancellation));
         }
 
         var link = data.TryReadLink() is { ReceiptKeys.Count: > 0 } joined
             ? joined : throw new HoldfastException(FailureTable.InvalidRequest, $"{data.Root} has no pod: join one with `holdfastd pod join URL --secret-file FILE --data {data.Root}`.");
-        var podSecret = SecretOf(DataFolder.PodSecretFile(data.Root));
         return new PodPlace(() => link.Url, () => link.Url, host, authorityKey, () => grants.Current, [.. link.ReceiptKeys.Select(key => Keep(Signatures.TryImport(key)!))],
-            (revokeOld, cancellation) => grants.RotateAsync((keys, token) => TellAsync(link.Url, podSecret, keys, token), revokeOld, cancellation));
-    }
-
-    /// <summary>Makes the pod trust these keys for grants.</summary>
-    private async Task TellAsync(string url, string secret, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Put, url + "/pod/v1/grant-keys") { Content = JsonContent.Create(new GrantKeysTrusted(keys), StatusJson.Default.GrantKeysTrusted) };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);
-        try
-        {
-            using var response = await _http.SendAsync(request, cancellation);
-            response.EnsureSuccessStatusCode();
-        }
-        catch (HttpRequestException exception)
-        {
-            throw new HoldfastException(FailureTable.PodUnavailable, $"The pod at {url} did not take the keys: {exception.Message}. It honours those it was told of before; run the rotation again.", exception);
-        }
+            (revokeOld, cancellation) => grants.RotateAsync((keys, token) => GrantKeys.TellAsync(data.Root, link.Url, DataFolder.PodSecretFile(data.Root), keys, token), revokeOld, cancellation));
     }
 
     private T Keep<T>(T kept)
@@ -128,10 +110,6 @@ internal sealed class Parts : IAsyncDisposable
         _kept.Add(kept);
         return kept;
     }
-
-    private static string SecretOf(string file) => File.ReadAllText(file).Trim();
-
-    private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
 
     private static WebApplication BuildWeb(string listen, Roles roles)
     {
