@@ -77,6 +77,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(C, SetLastError = true)]
     internal static partial int fallocate(SafeFileHandle file, int mode, long offset, long length);
 
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int sync_file_range(SafeFileHandle file, long offset, long length, uint flags);
+
     [LibraryImport(C)]
     internal static partial int posix_fadvise(SafeFileHandle file, long offset, long length, int advice);
 

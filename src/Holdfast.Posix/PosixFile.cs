@@ -9,8 +9,11 @@ public static unsafe class PosixFile
     private const int SeekHole = 4;
     private const int LockExclusiveNonBlocking = 2 | 4;
     private const int KeepSize = 1;
+    private const int Normal = 0;
+    private const int Random = 1;
     private const int WillNeed = 3;
     private const int DontNeed = 4;
+    private const uint WriteBack = 2;
 
     /// <summary>Makes content and metadata durable. After a failure the file's state is unknown: never sync it again, write it anew.</summary>
     public static void Sync(SafeFileHandle file, string path) => Check(NativeMethods.fsync(file), "fsync", path);
@@ -34,6 +37,12 @@ public static unsafe class PosixFile
 
     /// <summary>Has the kernel begin to read a range, without waiting for it.</summary>
     public static void Prefetch(SafeFileHandle file, long offset, long length) => _ = NativeMethods.posix_fadvise(file, offset, length, WillNeed);
+
+    /// <summary>Has the kernel begin to write a range to the disk, without waiting: a sync that comes later has less to do at once. It makes nothing durable.</summary>
+    public static void BeginWriteBack(SafeFileHandle file, long offset, long length) => _ = NativeMethods.sync_file_range(file, offset, length, WriteBack);
+
+    /// <summary>Lets the kernel read ahead of what is asked for, as it does unless told (megabytes of it on some disks), or has it read just that.</summary>
+    public static void ReadAhead(SafeFileHandle file, bool isOn) => _ = NativeMethods.posix_fadvise(file, 0, 0, isOn ? Normal : Random);
 
     public static void ChangeOwner(SafeFileHandle file, uint owner, uint group, string path) => Check(NativeMethods.fchown(file, owner, group), "chown", path);
 

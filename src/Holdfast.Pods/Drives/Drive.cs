@@ -174,6 +174,23 @@ internal sealed class Drive : IDisposable
 
     public SafeFileHandle OpenExtent(uint volume, bool forWriting = false) => _extents!.OpenFile(NameOf(volume), forWriting ? OpenFlags.ReadWrite : OpenFlags.ReadOnly);
 
+    /// <summary>Has the disk begin to read ranges of an extent, without waiting; if it cannot, whoever reads them finds out.</summary>
+    public void Prefetch(uint volume, ReadOnlySpan<(long Offset, long Length)> ranges)
+    {
+        try
+        {
+            using var file = OpenExtent(volume);
+            foreach (var (offset, length) in ranges)
+            {
+                PosixFile.Prefetch(file, offset, length);
+            }
+        }
+        catch (PosixException)
+        {
+            // Who reads it meets the same error, and knows what to do.
+        }
+    }
+
     /// <summary>Makes an extent's file with room for <paramref name="length"/> bytes, under a name that no reader looks for until <see cref="PublishExtent"/>.</summary>
     public SafeFileHandle CreateExtent(uint volume, long length)
     {

@@ -51,7 +51,7 @@ internal sealed class ExtentScan(ExtentReader extent) : IDisposable
         for (var at = 0; at < record.ShardLength;)
         {
             await pace.GiveWayAsync(cancellation);
-            var piece = Math.Min(pace.IsFree ? WindowLength : PieceLength, record.ShardLength - at);
+            var piece = Math.Min(NextLength(pace), record.ShardLength - at);
             if (!extent.TryReadBlocks(record, row.Offset, at / VolumeLayout.BlockLength, _window.AsSpan(0, piece)))
             {
                 return false;
@@ -65,14 +65,21 @@ internal sealed class ExtentScan(ExtentReader extent) : IDisposable
         return true;
     }
 
-    /// <summary>In small pieces while customers are served: whoever comes waits for one of them at most.</summary>
+    /// <summary>Small pieces and nothing beyond them while customers are served: whoever comes waits for one of them at most.</summary>
+    private int NextLength(Pace pace)
+    {
+        var isFree = pace.IsFree;
+        extent.ReadAhead(isFree);
+        return isFree ? WindowLength : PieceLength;
+    }
+
     private async Task LoadAsync(long start, Pace pace, CancellationToken cancellation)
     {
         (_start, _length) = (start, 0);
         while (_length < WindowLength)
         {
             await pace.GiveWayAsync(cancellation);
-            var piece = Math.Min(pace.IsFree ? WindowLength : PieceLength, WindowLength - _length);
+            var piece = Math.Min(NextLength(pace), WindowLength - _length);
             var read = extent.ReadUpTo(_window.AsSpan(_length, piece), _start + _length);
             _length += read;
             if (read < piece)

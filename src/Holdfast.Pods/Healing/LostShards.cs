@@ -25,9 +25,14 @@ internal static class LostShards
         var records = wanted.Select(_ => memory(any.RecordLength)).ToArray();
         for (var start = 0; start < any.ShardLength; start += VolumeLayout.BlockLength)
         {
-            if (pace is not null && start > 0)
+            if (pace is not null)
             {
-                await pace.GiveWayAsync(cancellation);
+                if (start > 0)
+                {
+                    await pace.GiveWayAsync(cancellation);
+                }
+
+                extents.ReadAhead(pace.IsFree);
             }
 
             if (!TryComputeColumn(extents, shards, start / VolumeLayout.BlockLength, Math.Min(VolumeLayout.BlockLength, any.ShardLength - start), wanted, records, any.DataOffset + start))

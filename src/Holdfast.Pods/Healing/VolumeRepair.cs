@@ -179,7 +179,13 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
                 }
 
                 await writing;
-                writing = drive.RunWithinLimitAsync(() => PosixFile.Write(file, record.AsSpan(0, row.RecordLength), row.Offset, drive.Describe(volume.Id)));
+                writing = drive.RunWithinLimitAsync(() =>
+                {
+                    PosixFile.Write(file, record.AsSpan(0, row.RecordLength), row.Offset, drive.Describe(volume.Id));
+
+                    // Not all at once at the end, while customers wait.
+                    PosixFile.BeginWriteBack(file, row.Offset, row.RecordLength);
+                });
                 progress(row.RecordLength);
                 extents.DropCache(row.Offset, row.RecordLength);
             }

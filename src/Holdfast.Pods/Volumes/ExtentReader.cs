@@ -13,6 +13,7 @@ internal sealed class ExtentReader : IDisposable
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
+    private bool _readsAhead = true;
 
     private ExtentReader(SafeFileHandle file, string path, ExtentHeader header)
     {
@@ -146,6 +147,16 @@ internal sealed class ExtentReader : IDisposable
 
     /// <summary>Has the drive begin to read what will be asked for.</summary>
     public void Prefetch(long offset, long length) => PosixFile.Prefetch(_file, offset, length);
+
+    /// <summary>Whether the kernel may read more than is asked for: fast for who reads everything, and a long wait for whoever comes meanwhile.</summary>
+    public void ReadAhead(bool isOn)
+    {
+        if (_readsAhead != isOn)
+        {
+            PosixFile.ReadAhead(_file, isOn);
+            _readsAhead = isOn;
+        }
+    }
 
     /// <summary>The contents of a volume, from the first drive that has them; null if none has.</summary>
     public static List<ContentsRow>? TryReadContents(Volume volume, IReadOnlyList<Drive> drives)

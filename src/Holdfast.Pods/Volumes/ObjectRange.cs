@@ -13,19 +13,24 @@ internal readonly unsafe record struct ObjectRange(long Offset, nint Target, int
     /// <summary>The first and the last shard that the range touches.</summary>
     public (int First, int Last) Shards => ((int)(Offset / ShardLength), (int)((Offset + Length - 1) / ShardLength));
 
-    /// <summary>The columns that the range touches: the first, and the one behind the last. All, if it reaches over shards.</summary>
-    public (int Start, int End) Blocks => Shards.First == Shards.Last
-        ? ((int)(Offset % ShardLength / VolumeLayout.BlockLength), (int)((Offset + Length - 1) % ShardLength / VolumeLayout.BlockLength) + 1)
-        : (0, VolumeLayout.Blocks(ShardLength));
+    /// <summary>What the range touches of a shard, in whole blocks.</summary>
+    public (int Start, int Length) BytesOf(int shard)
+    {
+        var begin = (long)shard * ShardLength;
+        var start = (int)Math.Max(0, Offset - begin) / VolumeLayout.BlockLength * VolumeLayout.BlockLength;
+        var end = (int)Math.Min(ShardLength, Offset + Length - begin);
+        return (start, Math.Min(VolumeLayout.Blocks(end) * VolumeLayout.BlockLength, ShardLength) - start);
+    }
 
     /// <summary>The blocks of the range, a column after the other.</summary>
     public IEnumerable<IReadOnlyList<BlockPiece>> Columns()
     {
-        var (start, end) = Blocks;
-        for (var block = start; block < end; block++)
+        var (first, last) = Shards;
+        var (start, length) = first == last ? BytesOf(first) : (0, ShardLength);
+        for (var block = start / VolumeLayout.BlockLength; block < VolumeLayout.Blocks(start + length); block++)
         {
-            var column = new List<BlockPiece>(Shards.Last - Shards.First + 1);
-            for (var shard = Shards.First; shard <= Shards.Last; shard++)
+            var column = new List<BlockPiece>(last - first + 1);
+            for (var shard = first; shard <= last; shard++)
             {
                 var from = ((long)shard * ShardLength) + (block * VolumeLayout.BlockLength);
                 if (from < Offset + Length && from + BlockLengthOf(block) > Offset)

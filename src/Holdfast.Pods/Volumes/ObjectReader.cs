@@ -24,7 +24,7 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         fixed (byte* target = destination)
         {
             var range = new ObjectRange(offset, (nint)target, destination.Length, volume.Code.ShardLength(place.Length));
-            Prefetch(shards, volume.Code, range);
+            Prefetch(extents, place, range);
             var isBad = false;
             foreach (var column in range.Columns())
             {
@@ -50,21 +50,27 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         return new ShardSet(extents, place.Offset, place.Sequence).AnyRecord()?.ObjectHash;
     }
 
-    /// <summary>Drives read at the same time what lies on several of them; and if one is absent, what it is computed from.</summary>
-    private static void Prefetch(ShardSet shards, ErasureCode code, ObjectRange range)
+    /// <summary>Drives read at the same time all that is going to be asked for, headers too; and if one is absent, what it is computed from.</summary>
+    private static void Prefetch(VolumeExtents extents, ObjectPlace place, ObjectRange range)
     {
         var (first, last) = range.Shards;
-        var wanted = Enumerable.Range(first, last - first + 1);
-        var isWhole = wanted.All(shard => !shards.IsAbsent(shard));
-        if (first == last && isWhole)
+        var header = (place.Offset, (long)RecordHeader.DataOffsetOf(range.ShardLength));
+        (long, long) BytesOf(int shard) => (place.Offset + header.Item2 + range.BytesOf(shard).Start, range.BytesOf(shard).Length);
+        if (Enumerable.Range(first, last - first + 1).All(shard => !extents.IsAbsent(shard)))
         {
+            for (var shard = first; shard <= last; shard++)
+            {
+                extents.Prefetch(shard, header, BytesOf(shard));
+            }
+
             return;
         }
 
-        var (start, end) = range.Blocks;
-        foreach (var shard in isWhole ? wanted : Enumerable.Range(0, code.Total).Where(shard => !shards.IsAbsent(shard)).Take(code.Data))
+        // What two shards are asked for at their ends may be far apart; what more are asked for is all there is.
+        (long, long)[] ranges = last - first > 1 ? [header, BytesOf(first + 1)] : [header, BytesOf(first), BytesOf(last)];
+        foreach (var shard in Enumerable.Range(0, extents.Volume.Code.Total).Where(shard => !extents.IsAbsent(shard)).Take(extents.Volume.Code.Data))
         {
-            shards.Prefetch(shard, start * VolumeLayout.BlockLength, Math.Min(end * VolumeLayout.BlockLength, range.ShardLength) - (start * VolumeLayout.BlockLength));
+            extents.Prefetch(shard, ranges);
         }
     }
 

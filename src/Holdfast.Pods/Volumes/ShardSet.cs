@@ -30,15 +30,6 @@ internal sealed class ShardSet(VolumeExtents extents, long offset, ulong sequenc
     /// <summary>True if every block of a shard is whole.</summary>
     public bool IsWhole(int shard) => Record(shard) is { } record && extents.Of(shard)!.IsWhole(record, offset);
 
-    /// <summary>Has the drive begin to read what will be asked for.</summary>
-    public void Prefetch(int shard, int start, int length)
-    {
-        if (Record(shard) is { } record)
-        {
-            extents.Of(shard)!.Prefetch(offset + record.DataOffset + start, length);
-        }
-    }
-
     /// <summary>True if no drive that can be read holds the shard: it is absent, not bad.</summary>
     public bool IsAbsent(int shard) => extents.IsAbsent(shard);
 }

@@ -35,6 +35,31 @@ internal sealed class VolumeExtents(IReadOnlyList<Drive> drives, Volume volume, 
     /// <summary>False if some extent whose drive is there could not be opened: it may hold what seems to be lost.</summary>
     public bool AreAllOpen => Enumerable.Range(0, volume.Code.Total).All(shard => IsAbsent(shard) || Of(shard) is not null);
 
+    /// <summary>Has a drive begin to read ranges of a shard's extent, and its header unless it is open: whoever prefetches all that is needed, and then reads it, waits once.</summary>
+    public void Prefetch(int shard, params ReadOnlySpan<(long Offset, long Length)> ranges)
+    {
+        if (!_extents[shard].IsOpened)
+        {
+            volume.ReadableDrive(shard, drives)?.Prefetch(volume.Id, [(0, ExtentHeader.Length), .. ranges]);
+        }
+        else if (_extents[shard].Extent is { } extent)
+        {
+            foreach (var (offset, length) in ranges)
+            {
+                extent.Prefetch(offset, length);
+            }
+        }
+    }
+
+    /// <summary>Whether the kernel may read more of the open extents than is asked for.</summary>
+    public void ReadAhead(bool isOn)
+    {
+        foreach (var (extent, _) in _extents)
+        {
+            extent?.ReadAhead(isOn);
+        }
+    }
+
     /// <summary>Lets the kernel forget a range of every extent that is open.</summary>
     public void DropCache(long offset, long length)
     {
