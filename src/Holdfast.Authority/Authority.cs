@@ -1,12 +1,11 @@
-using Dapper;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Committing;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
-using Holdfast.Authority.Schema;
 using Holdfast.Authority.Verifying;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
@@ -16,29 +15,25 @@ namespace Holdfast.Authority;
 /// <summary>The central authority: who may → grants → receipts → commit; and for reading, where things lie. Bulk data never passes through it.</summary>
 public sealed class Authority : IAsyncDisposable
 {
-    private readonly SqliteDatabase _directoryDatabase;
-    private readonly SqliteDatabase _accountsDatabase;
+    private readonly List<IDatabase> _databases;
+    private readonly AccountDirectory _directory;
+    private readonly AccountStore _store;
     private readonly AccountObjects _objects;
     private readonly AuthorityEndpoints _endpoints;
     private readonly CallerCheck _callers;
     private readonly Rebuild _rebuild;
     private readonly Verifications _verifications;
 
-    /// <summary>Opens the databases in <paramref name="folder"/>, upgrading them if need be.</summary>
-    public Authority(string folder, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
     {
-        _directoryDatabase = SqliteDatabase.Open(Path.Combine(folder, "directory.db"), "Directory");
-        _accountsDatabase = SqliteDatabase.Open(Path.Combine(folder, "accounts.db"), "Accounts");
-        var directory = new AccountDirectory(_directoryDatabase, time);
-        var store = new AccountStore(_accountsDatabase);
+        (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
         var sessions = new Sessions(store, pod, log, time);
-        var maps = new SnapshotMaps(pod);
         _objects = new AccountObjects(store, directory, pod);
-        var commits = new Commits(store, pod, log, sessions, maps, _objects, time);
-        var proofs = new ProofTable(store, _accountsDatabase, directory, log, time);
+        var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
+        var proofs = new ProofTable(store, directory, log, time);
         _verifications = new Verifications(directory, store, pod, proofs, time, logging.CreateLogger<Verifications>());
         _endpoints = new AuthorityEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, _verifications, proofs, pod, place.RotateGrantKey);
@@ -46,22 +41,58 @@ public sealed class Authority : IAsyncDisposable
         _rebuild = new Rebuild(directory, store, pod, time);
     }
 
+    /// <summary>Opens the databases, upgrading them if need be.</summary>
+    public static async Task<Authority> OpenAsync(DatabaseSources sources, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation)
+    {
+        var opened = new List<IDatabase>();
+        try
+        {
+            async Task<IDatabase> OpenDatabaseAsync(string source, DatabaseKind kind)
+            {
+                var database = await DatabaseSource.OpenAsync(source, kind, cancellation);
+                opened.Add(database);
+                return database;
+            }
+
+            var directory = new AccountDirectory(await OpenDatabaseAsync(sources.Directory, DatabaseKind.Directory), sources.NewAccounts, time);
+            var homes = new Dictionary<string, IDatabase>();
+            foreach (var (name, source) in sources.Stores)
+            {
+                homes[name] = await OpenDatabaseAsync(source, DatabaseKind.Accounts);
+            }
+
+            return new Authority(opened, directory, new AccountStore(homes), place, http, bootstrapHash, time, logging);
+        }
+        catch
+        {
+            foreach (var database in opened)
+            {
+                await database.DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
     /// <summary>Adds the API, and before it the check of who is calling.</summary>
     public void Map(WebApplication app)
     {
-        app.Use(next => context =>
+        app.Use(next => async context =>
         {
-            _callers.Check(context);
-            return next(context);
+            await _callers.CheckAsync(context);
+            await next(context);
         });
         _endpoints.Map(app);
     }
 
+    /// <summary>How many accounts there are.</summary>
+    public Task<long> CountAccountsAsync(CancellationToken cancellation) => _directory.CountAsync(cancellation);
+
     /// <summary>Fails if the databases cannot be read.</summary>
-    public void CheckReady()
+    public async Task CheckReadyAsync(CancellationToken cancellation)
     {
-        _directoryDatabase.Read((connection, transaction) => connection.ExecuteScalar<long>("SELECT count(*) FROM operators", transaction: transaction));
-        _accountsDatabase.Read((connection, transaction) => connection.ExecuteScalar<long>("SELECT count(*) FROM (SELECT 1 FROM fence LIMIT 1)", transaction: transaction));
+        await CountAccountsAsync(cancellation);
+        await _store.CheckReadyAsync(cancellation);
     }
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
@@ -75,7 +106,9 @@ public sealed class Authority : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _verifications.DisposeAsync();
-        _directoryDatabase.Dispose();
-        _accountsDatabase.Dispose();
+        foreach (var database in _databases)
+        {
+            await database.DisposeAsync();
+        }
     }
 }

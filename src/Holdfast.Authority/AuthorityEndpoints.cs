@@ -29,7 +29,7 @@ internal sealed class AuthorityEndpoints(
         var api = routes.MapGroup("/v1").WithMetadata(new ApiEndpoint());
         api.MapPost("/operators", CreateOperatorAsync).For(new CallRule.Bootstrap()).WithSummary("Makes an operator; the bearer is another, or the secret that the service wrote at its first start.");
         api.MapPost("/accounts", CreateAccountAsync).For(new CallRule.Operators()).WithSummary("Makes an account and a code that enrols its first computer.");
-        api.MapGet("/accounts", ListAccounts).For(new CallRule.Operators()).WithSummary("Lists accounts by name.");
+        api.MapGet("/accounts", ListAccountsAsync).For(new CallRule.Operators()).WithSummary("Lists accounts by name.");
         api.MapPost("/accounts/{name}/codes", CreateCodeAsync).For(new CallRule.Operators()).WithSummary("Makes a code that enrols one more computer.");
         api.MapPatch("/accounts/{name}", (string name, RenameAccount request, CancellationToken cancellation) => directory.RenameAsync(name, Named(request.Name), cancellation))
             .For(new CallRule.Operators()).WithSummary("Gives an account another name: after a rebuild, its id is its name.");
@@ -38,17 +38,17 @@ internal sealed class AuthorityEndpoints(
             await rotateGrantKey(request.RevokeOld, cancellation);
             return new GrantKeyRotated(request.RevokeOld);
         }).For(new CallRule.Operators()).WithSummary("Changes to a new key for grants, without a stop; grants under the old one stay good for their life unless it is revoked.");
-        api.MapPost("/verifications", (StartVerification request) => TypedResults.Accepted("/v1/verifications/latest", verifications.Start(request.Account)))
+        api.MapPost("/verifications", async (StartVerification request, CancellationToken cancellation) => TypedResults.Accepted("/v1/verifications/latest", await verifications.StartAsync(request.Account, cancellation)))
             .For(new CallRule.Operators()).WithSummary("Starts reading everything that snapshots need, or joins the verification that runs.");
         api.MapGet("/verifications/latest", () => verifications.Status).For(new CallRule.Operators()).WithSummary("How far the latest verification is, and what it found.");
-        api.MapGet("/proofs", proofs.Summary).For(new CallRule.Operators()).WithSummary("How well it is proved that accounts can be restored.");
+        api.MapGet("/proofs", proofs.SummaryAsync).For(new CallRule.Operators()).WithSummary("How well it is proved that accounts can be restored.");
         api.MapPost("/enrolments", EnrolAsync).For(new CallRule.Anybody()).WithSummary("Trades a code for a computer number and a token; the same attempt again is answered again.");
 
         var account = api.MapGroup("/accounts/{account}");
-        account.MapGet("/log", ListLog).For(DeviceRights.Waiting).WithSummary("The account log, in order.");
+        account.MapGet("/log", ListLogAsync).For(DeviceRights.Waiting).WithSummary("The account log, in order.");
         account.MapPost("/log", AppendAsync).For(DeviceRights.Waiting).WithSummary("Appends root-signed statements, and the keyring that goes with them; the same again changes nothing.");
-        account.MapGet("/keyring", GetKeyring).For(DeviceRights.Waiting).WithSummary("The newest keyring, sealed.");
-        account.MapGet("/enrolments", ListPending).For(DeviceRights.Waiting).WithSummary("Computers that wait for approval.");
+        account.MapGet("/keyring", GetKeyringAsync).For(DeviceRights.Waiting).WithSummary("The newest keyring, sealed.");
+        account.MapGet("/enrolments", ListPendingAsync).For(DeviceRights.Waiting).WithSummary("Computers that wait for approval.");
         account.MapPost("/enrolments/{computer}/approval", ApproveAsync).For(DeviceRights.Read).WithSummary("Certifies a waiting computer and leaves the sealed keys for it.");
         account.MapPost("/attachments", (string account, AskAttachment request) => attachments.Ask(account, request.Computer))
             .For(new CallRule.Anybody()).WithSummary("Something to sign, for a computer whose token is not known any more, or for a person who confirms the account.");
@@ -61,8 +61,8 @@ internal sealed class AuthorityEndpoints(
         account.MapPost("/sessions", OpenSessionAsync).For(DeviceRights.Add).WithSummary("Opens a backup session.");
         account.MapPost("/sessions/{session}/grants", ExtendAsync).For(DeviceRights.Add).WithSummary("More numbers to upload under.");
         account.MapPost("/commits", CommitAsync).For(DeviceRights.Add).WithSummary("Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.");
-        account.MapGet("/snapshots", ListSnapshots).For(DeviceRights.Add).WithSummary("Heads of all snapshots, by computer and sequence.");
-        account.MapGet("/segments", ListSegments).For(DeviceRights.Add).WithSummary("Index segments in force, by number.");
+        account.MapGet("/snapshots", ListSnapshotsAsync).For(DeviceRights.Add).WithSummary("Heads of all snapshots, by computer and sequence.");
+        account.MapGet("/segments", ListSegmentsAsync).For(DeviceRights.Add).WithSummary("Index segments in force, by number.");
         account.MapPost("/drills", (HttpContext context, HandInDrill request, CancellationToken cancellation) => proofs.HandInAsync(CallerCheck.DeviceOf(context), request, cancellation))
             .For(DeviceRights.Add).WithSummary("Keeps the signed result of a restore drill.");
         account.MapPost("/reads", OpenReadsAsync).For(DeviceRights.Add).WithSummary("Where objects lie, and the permission to read them.");
@@ -78,22 +78,22 @@ internal sealed class AuthorityEndpoints(
     private async Task<AccountCreated> CreateAccountAsync(CreateAccount request, CancellationToken cancellation)
     {
         var place = await directory.AddAccountAsync(Named(request.Name), cancellation);
-        await store.AdmitAsync(place.Account, place.Epoch, cancellation);
+        await store.AdmitAsync(place, cancellation);
         return await NewCodeAsync(place, cancellation);
     }
 
-    private AccountList ListAccounts(string? cursor, int? limit)
+    private async Task<AccountList> ListAccountsAsync(string? cursor, int? limit, CancellationToken cancellation)
     {
-        var page = directory.List(Paging.Of(cursor, limit));
+        var page = await directory.ListAsync(Paging.Of(cursor, limit), cancellation);
         return new AccountList(page.Items, page.Next);
     }
 
     private async Task<AccountCreated> CreateCodeAsync(string name, CancellationToken cancellation)
     {
-        var place = directory.FindByName(name) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var place = await directory.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
 
         // A crash between directory and store leaves an account without its fence row; admitting again makes it whole.
-        await store.AdmitAsync(place.Account, place.Epoch, cancellation);
+        await store.AdmitAsync(place, cancellation);
         return await NewCodeAsync(place, cancellation);
     }
 
@@ -130,12 +130,12 @@ internal sealed class AuthorityEndpoints(
             (computer, token) = (kept, await devices.ReissueAsync(place, kept, cancellation));
         }
 
-        return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, log.Statements(place), log.Keyring(place)?.Bytes, place.State);
+        return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, await log.StatementsAsync(place, cancellation), (await log.KeyringAsync(place, cancellation))?.Bytes, place.State);
     }
 
-    private Results<Ok<LogStatements>, StatusCodeHttpResult> ListLog(HttpContext context, string? cursor, int? limit)
+    private async Task<Results<Ok<LogStatements>, StatusCodeHttpResult>> ListLogAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
     {
-        var (page, sequence) = log.List(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit));
+        var (page, sequence) = await log.ListAsync(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit), cancellation);
         return EntityTag.IsKnown(context, sequence) ? TypedResults.StatusCode(StatusCodes.Status304NotModified) : TypedResults.Ok(new LogStatements(page.Items, page.Next));
     }
 
@@ -148,15 +148,15 @@ internal sealed class AuthorityEndpoints(
         return new LogAppended(sequence);
     }
 
-    private Results<Ok<StoredKeyring>, StatusCodeHttpResult> GetKeyring(HttpContext context)
+    private async Task<Results<Ok<StoredKeyring>, StatusCodeHttpResult>> GetKeyringAsync(HttpContext context, CancellationToken cancellation)
     {
-        var keyring = log.Keyring(CallerCheck.DeviceOf(context).Place) ?? throw new HoldfastException(FailureTable.NotFound, "The account has no keyring yet.");
+        var keyring = await log.KeyringAsync(CallerCheck.DeviceOf(context).Place, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, "The account has no keyring yet.");
         return EntityTag.IsKnown(context, keyring.Version) ? TypedResults.StatusCode(StatusCodes.Status304NotModified) : TypedResults.Ok(new StoredKeyring(keyring.Bytes));
     }
 
-    private PendingEnrolments ListPending(HttpContext context, string? cursor, int? limit)
+    private async Task<PendingEnrolments> ListPendingAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
     {
-        var page = devices.Pending(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit));
+        var page = await devices.PendingAsync(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit), cancellation);
         return new PendingEnrolments(page.Items, page.Next);
     }
 
@@ -168,10 +168,10 @@ internal sealed class AuthorityEndpoints(
             throw new HoldfastException(FailureTable.InvalidRequest, $"The statement does not certify computer {computer}.");
         }
 
-        var sequence = await store.WriteAsync(place, transaction =>
+        var sequence = await store.WriteAsync(place, async transaction =>
         {
-            var appended = LogTable.Append(transaction, [request.Statement], null, _ => { });
-            return DeviceTable.Approve(transaction, computer, request.Approval)
+            var appended = await LogTable.AppendAsync(transaction, [request.Statement], null, _ => { });
+            return await DeviceTable.ApproveAsync(transaction, computer, request.Approval)
                 ? appended : throw new HoldfastException(FailureTable.NotFound, $"No computer {computer} waits for approval.");
         }, cancellation);
         await objects.PlaceAsync(place, cancellation);
@@ -189,15 +189,15 @@ internal sealed class AuthorityEndpoints(
             ? commits.CommitAsync(CallerCheck.DeviceOf(context), request, cancellation)
             : throw new HoldfastException(FailureTable.InvalidRequest, "The Idempotency-Key is not the head's id.");
 
-    private SnapshotList ListSnapshots(HttpContext context, string? cursor, int? limit)
+    private async Task<SnapshotList> ListSnapshotsAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
     {
-        var page = snapshots.List(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit));
+        var page = await snapshots.ListAsync(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit), cancellation);
         return new SnapshotList(page.Items, page.Next);
     }
 
-    private SegmentList ListSegments(HttpContext context, string? cursor, int? limit)
+    private async Task<SegmentList> ListSegmentsAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
     {
-        var page = snapshots.Segments(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit));
+        var page = await snapshots.SegmentsAsync(CallerCheck.DeviceOf(context).Place, Paging.Of(cursor, limit), cancellation);
         return new SegmentList(page.Items, page.Next);
     }
 

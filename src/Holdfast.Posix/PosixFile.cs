@@ -140,6 +140,20 @@ public static unsafe class PosixFile
     /// <summary>Takes the file's exclusive lock, or returns false if another process holds it. The kernel drops it with the process.</summary>
     public static bool TryLock(SafeFileHandle file) => NativeMethods.flock(file, LockExclusiveNonBlocking) == 0;
 
+    /// <summary>Opens (or makes, for its owner alone) the file that keeps others out, and locks it; null if another process holds it. It is free when the handle is disposed of, or the process is gone.</summary>
+    public static SafeFileHandle? TryLock(string path)
+    {
+        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var file = directory.OpenFile(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)), OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
+        if (TryLock(file))
+        {
+            return file;
+        }
+
+        file.Dispose();
+        return null;
+    }
+
     /// <summary>True if this process may do everything.</summary>
     public static bool IsRoot => NativeMethods.geteuid() == 0;
 

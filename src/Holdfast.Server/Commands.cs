@@ -28,6 +28,7 @@ internal static class Commands
         root.Subcommands.Add(Operator());
         root.Subcommands.Add(Account());
         root.Subcommands.Add(Keys());
+        root.Subcommands.Add(ConfigCommand.Build(_data));
         root.Subcommands.Add(PodCommands.Build(_data));
         root.Subcommands.Add(RebuildCommand.Build(_data));
         return root;

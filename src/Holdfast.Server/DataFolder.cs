@@ -23,11 +23,16 @@ internal sealed class DataFolder : IDisposable
 
     private DataFolder(string root, Microsoft.Win32.SafeHandles.SafeFileHandle @lock)
     {
-        Root = root;
-        _lock = @lock;
+        (Root, _lock, Configuration) = (root, @lock, ServiceConfiguration.Read(root));
     }
 
     public string Root { get; }
+
+    /// <summary>What the configuration file in it says.</summary>
+    public ServiceConfiguration Configuration { get; }
+
+    /// <summary>Where the authority's keys are: here, or where all its nodes find them.</summary>
+    public string Keys => Configuration.KeysFolderOf(Root);
 
     public string PodRoot => Path.Combine(Root, "pod");
 
@@ -36,28 +41,22 @@ internal sealed class DataFolder : IDisposable
 
     public static string OperatorTokenFile(string root) => Path.Combine(root, "operator-token");
 
-    public static string BootstrapFile(string root) => Path.Combine(root, "bootstrap-secret");
+    public static string BootstrapFile(string root) => InKeys(root, "bootstrap-secret");
 
     /// <summary>The secret of a pod that is a process of its own, kept on the authority's side.</summary>
-    public static string PodSecretFile(string root) => Path.Combine(root, "pod-secret");
+    public static string PodSecretFile(string root) => InKeys(root, "pod-secret");
 
     /// <summary>Opens the folder, making it, and the keys of what it is for, at the first start.</summary>
     public static DataFolder Open(string root, Roles roles)
     {
         root = Path.GetFullPath(root);
         Directory.CreateDirectory(root, Private | UnixFileMode.UserExecute);
-        using var directory = DirectoryHandle.Open(root);
-        var file = directory.OpenFile("lock"u8, OpenFlags.ReadWrite | OpenFlags.Create, 0x180);
-        if (!PosixFile.TryLock(file))
-        {
-            file.Dispose();
-            throw new HoldfastException(FailureTable.AlreadyRunning, $"Another holdfastd uses {root}.");
-        }
-
-        var folder = new DataFolder(root, file);
+        var file = PosixFile.TryLock(Path.Combine(root, "lock")) ?? throw new HoldfastException(FailureTable.AlreadyRunning, $"Another holdfastd uses {root}.");
         try
         {
+            var folder = new DataFolder(root, file);
             File.Delete(ReadyFile(root));
+            Directory.CreateDirectory(folder.Keys, Private | UnixFileMode.UserExecute);
             folder.MakeKeys(roles);
             return folder;
         }
@@ -71,9 +70,9 @@ internal sealed class DataFolder : IDisposable
     /// <summary>The pod that is a process of its own, if the operator joined one.</summary>
     public PodLink? TryReadLink() => TryReadLink(Root);
 
-    public static PodLink? TryReadLink(string root) => TryReadJson(Path.Combine(root, LinkFile), ServerJson.Default.PodLink);
+    public static PodLink? TryReadLink(string root) => TryReadJson(InKeys(root, LinkFile), ServerJson.Default.PodLink);
 
-    public void WriteLink(PodLink link) => WritePrivate(Path.Combine(Root, LinkFile), JsonSerializer.Serialize(link, ServerJson.Default.PodLink) + "\n");
+    public void WriteLink(PodLink link) => WritePrivate(InKeys(Root, LinkFile), JsonSerializer.Serialize(link, ServerJson.Default.PodLink) + "\n");
 
     /// <summary>Public keys whose grants a pod that is a process of its own honours.</summary>
     public IReadOnlyList<byte[]> ReadTrusted() => TryReadJson(TrustedFile, StatusJson.Default.GrantKeysTrusted)?.Keys ?? [];
@@ -100,7 +99,7 @@ internal sealed class DataFolder : IDisposable
     public void BeginRebuild()
     {
         var databases = _databases.SelectMany(name => new[] { name, name + "-wal", name + "-shm" }).Select(name => Path.Combine(Root, name)).Where(File.Exists).ToList();
-        if (databases.Count > 0 && !IsRebuilding)
+        if (Configuration.IsEmbedded && databases.Count > 0 && !IsRebuilding)
         {
             throw new HoldfastException(FailureTable.Conflict, $"{Root} has databases: {string.Join(", ", databases.Select(Path.GetFileName))}. If they are to be given up for what lies on the pod, move them away first. Nothing was changed.");
         }
@@ -109,13 +108,13 @@ internal sealed class DataFolder : IDisposable
         databases.ForEach(path => File.Move(path, path + ".aside", overwrite: true));
     }
 
-    public void EndRebuild() => Remove("rebuilding");
+    public void EndRebuild() => Remove(RebuildingFile);
 
     /// <summary>Deletes a file, durably.</summary>
-    public void Remove(string name)
+    public static void Remove(string path)
     {
-        File.Delete(Path.Combine(Root, name));
-        using var directory = DirectoryHandle.Open(Root);
+        File.Delete(path);
+        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(path)!);
         directory.Sync();
     }
 
@@ -135,22 +134,52 @@ internal sealed class DataFolder : IDisposable
     public ECDsa ReadKey(string name)
     {
         var key = ECDsa.Create();
-        key.ImportFromPem(File.ReadAllText(Path.Combine(Root, name)));
+        key.ImportFromPem(File.ReadAllText(PathOf(name)));
         return key;
     }
 
+    /// <summary>Where a key is: the pod's own in this folder, the authority's in that of the keys.</summary>
+    public string PathOf(string name) => Path.Combine(name == PodKeyFile ? Root : Keys, name);
+
+    private static string InKeys(string root, string name) => Path.Combine(ServiceConfiguration.Read(root).KeysFolderOf(root), name);
+
     /// <summary>Writes a private file whole or not at all.</summary>
-    public static void WritePrivate(string path, string content)
+    public static void WritePrivate(string path, string content) => Write(path, content, replace: true);
+
+    /// <summary>The same, but leaves what is there.</summary>
+    private static void TryWritePrivate(string path, string content)
     {
-        var temporary = path + ".new";
-        using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = Private }))
+        try
         {
-            stream.Write(System.Text.Encoding.UTF8.GetBytes(content));
-            PosixFile.Sync(stream.SafeFileHandle, path);
+            Write(path, content, replace: false);
+        }
+        catch (PosixException exception) when (exception.Error == Errno.Exists)
+        {
+            // Another process was faster.
+        }
+    }
+
+    private static void Write(string path, string content, bool replace)
+    {
+        // Its own name: other nodes may write into the same folder.
+        var temporary = $"{path}.new-{Environment.ProcessId}-{Guid.NewGuid():N}";
+        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(path)!);
+        try
+        {
+            using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Private }))
+            {
+                stream.Write(System.Text.Encoding.UTF8.GetBytes(content));
+                stream.Flush();
+                PosixFile.Sync(stream.SafeFileHandle, path);
+            }
+
+            directory.Rename(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(temporary)), directory, System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)), replace);
+        }
+        finally
+        {
+            File.Delete(temporary);
         }
 
-        File.Move(temporary, path, overwrite: true);
-        using var directory = DirectoryHandle.Open(Path.GetDirectoryName(path)!);
         directory.Sync();
     }
 
@@ -163,8 +192,8 @@ internal sealed class DataFolder : IDisposable
     /// <summary>A pod that was joined keeps the key that its authority knows; an authority with databases keeps the key it signed with.</summary>
     private void MakeKeys(Roles roles)
     {
-        var isNewPod = roles.Pod && new[] { Path.Combine(Root, PodKeyFile), Path.Combine(Root, AuthorityKeyFile), TrustedFile }.All(path => !File.Exists(path));
-        var isNewAuthority = roles.Authority && !File.Exists(Path.Combine(Root, AuthorityKeyFile));
+        var isNewPod = roles.Pod && new[] { PathOf(PodKeyFile), PathOf(AuthorityKeyFile), TrustedFile }.All(path => !File.Exists(path));
+        var isNewAuthority = roles.Authority && !File.Exists(PathOf(AuthorityKeyFile));
         if (isNewAuthority && File.Exists(Path.Combine(Root, "directory.db")))
         {
             throw new HoldfastException(FailureTable.LocalState, $"{Root} has databases but no {AuthorityKeyFile}: restore the key from its copy; a new one would void every receipt.");
@@ -172,7 +201,7 @@ internal sealed class DataFolder : IDisposable
 
         if (!File.Exists(BootstrapFile(Root)))
         {
-            WritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
+            TryWritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
         }
 
         if (isNewPod)
@@ -187,13 +216,14 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
+    /// <summary>Makes a key, unless another node did at the same time: then that one counts.</summary>
     private void WriteKey(string name)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        WriteKey(name, key);
+        TryWritePrivate(PathOf(name), key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
-    public void WriteKey(string name, ECDsa key) => WritePrivate(Path.Combine(Root, name), key.ExportPkcs8PrivateKeyPem() + "\n");
+    public void WriteKey(string name, ECDsa key) => WritePrivate(PathOf(name), key.ExportPkcs8PrivateKeyPem() + "\n");
 
     private static T? TryReadJson<T>(string path, JsonTypeInfo<T> type)
         where T : class

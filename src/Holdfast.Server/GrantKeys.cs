@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using Holdfast.Format.Objects;
 using Holdfast.Pods.Serving;
+using Holdfast.Posix;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
 
@@ -14,26 +16,43 @@ internal sealed class GrantKeys : IDisposable
     private const string CurrentFile = "grants.key";
     private const string BeforeFile = "grants.key.before";
 
+    /// <summary>So long after another node's rotation this one may still sign with the key before, which the pod honours.</summary>
+    private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(5);
+
     private readonly DataFolder _data;
+    private readonly TimeProvider _time;
     private readonly List<ECDsa> _all = [];
     private readonly SemaphoreSlim _rotating = new(1);
+    private readonly Lock _lock = new();
     private ECDsa _current;
     private ECDsa? _before;
+    private DateTime _written;
+    private long _looked;
 
-    private GrantKeys(DataFolder data)
+    private GrantKeys(DataFolder data, TimeProvider time)
     {
-        _data = data;
-        _current = Read(Exists(CurrentFile) ? CurrentFile : DataFolder.AuthorityKeyFile);
-        _before = Exists(BeforeFile) ? Read(BeforeFile) : null;
+        (_data, _time) = (data, time);
+        (_current, _before) = Read();
     }
 
     /// <summary>The key that signs.</summary>
-    public ECDsa Current => Volatile.Read(ref _current);
+    public ECDsa Current
+    {
+        get
+        {
+            if (_time.GetElapsedTime(Volatile.Read(ref _looked)) > _looksEvery)
+            {
+                LookAgain();
+            }
+
+            return Volatile.Read(ref _current);
+        }
+    }
 
     /// <summary>What a pod is to trust, the newest first.</summary>
     public IReadOnlyList<byte[]> PublicKeys => [Signatures.ExportPublic(_current), .. _before is null ? (byte[][])[] : [Signatures.ExportPublic(_before)]];
 
-    public static GrantKeys Open(DataFolder data) => new(data);
+    public static GrantKeys Open(DataFolder data, TimeProvider time) => new(data, time);
 
     /// <summary>Makes the pod at <paramref name="url"/> trust these keys and no others.</summary>
     public static async Task TellAsync(string root, string url, string secretFile, IReadOnlyList<byte[]> keys, CancellationToken cancellation) =>
@@ -49,17 +68,20 @@ internal sealed class GrantKeys : IDisposable
         await _rotating.WaitAsync(cancellation);
         try
         {
+            using var alone = LockRotation();
+            LookAgain();
             var next = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             _all.Add(next);
             await tell([Signatures.ExportPublic(next), Signatures.ExportPublic(_current)], cancellation);
             _data.WriteKey(BeforeFile, _current);
             _data.WriteKey(CurrentFile, next);
             _before = _current;
+            _written = WrittenAt();
             Volatile.Write(ref _current, next);
             if (revokeOld)
             {
                 // Forgotten here first: after a crash nobody tells the pod to trust it again.
-                _data.Remove(BeforeFile);
+                DataFolder.Remove(_data.PathOf(BeforeFile));
                 _before = null;
                 await tell([Signatures.ExportPublic(next)], CancellationToken.None);
             }
@@ -76,9 +98,36 @@ internal sealed class GrantKeys : IDisposable
         _rotating.Dispose();
     }
 
-    private bool Exists(string name) => File.Exists(Path.Combine(_data.Root, name));
+    /// <summary>Takes up what another node rotated to.</summary>
+    private void LookAgain()
+    {
+        lock (_lock)
+        {
+            if (WrittenAt() != _written)
+            {
+                (var current, _before) = Read();
+                Volatile.Write(ref _current, current);
+            }
 
-    private ECDsa Read(string name)
+            Volatile.Write(ref _looked, _time.GetTimestamp());
+        }
+    }
+
+    /// <summary>One rotation at a time, whichever node it runs on.</summary>
+    private IDisposable LockRotation() => PosixFile.TryLock(_data.PathOf("rotation.lock"))
+        ?? throw new HoldfastException(FailureTable.Conflict, "Another node is changing the key for grants just now.");
+
+    private DateTime WrittenAt() => File.GetLastWriteTimeUtc(_data.PathOf(CurrentFile));
+
+    private (ECDsa Current, ECDsa? Before) Read()
+    {
+        _written = WrittenAt();
+        return (Keep(Exists(CurrentFile) ? CurrentFile : DataFolder.AuthorityKeyFile), Exists(BeforeFile) ? Keep(BeforeFile) : null);
+    }
+
+    private bool Exists(string name) => File.Exists(_data.PathOf(name));
+
+    private ECDsa Keep(string name)
     {
         var key = _data.ReadKey(name);
         _all.Add(key);

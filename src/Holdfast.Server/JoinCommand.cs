@@ -33,14 +33,14 @@ internal static class JoinCommand
             throw new HoldfastException(FailureTable.Conflict, $"{data.Root} has a pod with drives of its own already.");
         }
 
-        if (data.TryReadLink() is { } other && other.Url != url && File.Exists(Path.Combine(data.Root, "directory.db")))
+        if (data.TryReadLink() is { } other && other.Url != url && (!data.Configuration.IsEmbedded || File.Exists(Path.Combine(data.Root, "directory.db"))))
         {
             throw new HoldfastException(FailureTable.Conflict, $"{data.Root} has databases, and what they know of lies on the pod at {other.Url}.");
         }
 
         // Kept only once both know each other.
         var receipts = await OperatorCommands.SendAsync(data.Root, url, secretFile, HttpMethod.Get, "/pod/v1/keys", null, StatusJson.Default.ReceiptKeys, cancellation);
-        using var grants = GrantKeys.Open(data);
+        using var grants = GrantKeys.Open(data, TimeProvider.System);
         await GrantKeys.TellAsync(data.Root, url, secretFile, grants.PublicKeys, cancellation);
         DataFolder.WritePrivate(DataFolder.PodSecretFile(data.Root), await File.ReadAllTextAsync(secretFile, cancellation));
         data.WriteLink(new PodLink(url, receipts.Keys));

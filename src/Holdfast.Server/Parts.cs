@@ -43,7 +43,7 @@ internal sealed class Parts : IAsyncDisposable
         {
             var secretHash = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
             var logging = parts.Web.Services.GetRequiredService<ILoggerFactory>();
-            var grants = roles.Authority ? parts.Keep(GrantKeys.Open(data)) : null;
+            var grants = roles.Authority ? parts.Keep(GrantKeys.Open(data, TimeProvider.System)) : null;
             if (roles.Pod)
             {
                 if (roles.Authority && data.TryReadLink() is { } link)
@@ -58,7 +58,7 @@ internal sealed class Parts : IAsyncDisposable
 
             if (grants is not null)
             {
-                parts.Authority = new Authority.Authority(data.Root, parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, TimeProvider.System, logging);
+                parts.Authority = await Holdfast.Authority.Authority.OpenAsync(data.Configuration.DatabasesOf(data.Root), parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, TimeProvider.System, logging, cancellation);
             }
 
             return parts;

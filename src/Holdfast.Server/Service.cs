@@ -29,7 +29,7 @@ internal static class Service
         parts.Web.UseMiddleware<Problems>();
         parts.Web.MapOpenApi();
         parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
-        parts.Web.MapGet("/readyz", () => CheckReady(isReady, parts.Authority)).ExcludeFromDescription();
+        parts.Web.MapGet("/readyz", (CancellationToken token) => CheckReadyAsync(isReady, parts.Authority, token)).ExcludeFromDescription();
         parts.Pod?.Map(parts.Web);
         parts.Authority?.Map(parts.Web);
 
@@ -61,6 +61,11 @@ internal static class Service
         var accounts = new List<RebuiltAccount>();
         await using (var parts = await Parts.OpenAsync(data, data.TryReadLink() is null ? Roles.Both : Roles.AuthorityAlone, "http://127.0.0.1:0", null, cancellation))
         {
+            if (await parts.Authority!.CountAccountsAsync(cancellation) is > 0 and var known)
+            {
+                throw new HoldfastException(FailureTable.Conflict, $"The directory has {known} accounts: a rebuild, and one that is begun again, needs empty databases. Nothing was changed.");
+            }
+
             parts.Web.UseMiddleware<Problems>();
             parts.Pod?.Map(parts.Web);
             await parts.Web.StartAsync(cancellation);
@@ -78,14 +83,18 @@ internal static class Service
     }
 
     /// <summary>Ready is who has recovered, can read its databases, and is not shutting down.</summary>
-    private static string CheckReady(bool isReady, Authority.Authority? authority)
+    private static async Task<string> CheckReadyAsync(bool isReady, Authority.Authority? authority, CancellationToken cancellation)
     {
         if (!isReady)
         {
             throw new HoldfastException(FailureTable.ServiceUnavailable, "The service is starting or stopping.");
         }
 
-        authority?.CheckReady();
+        if (authority is not null)
+        {
+            await authority.CheckReadyAsync(cancellation);
+        }
+
         return "ok";
     }
 

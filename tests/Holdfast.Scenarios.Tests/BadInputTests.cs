@@ -157,12 +157,12 @@ public sealed class BadInputTests : Scenario
     public async Task A_newer_database_and_a_missing_drive_are_refused_as_they_are()
     {
         await Service.KillAsync(Cancellation);
-        var schema = Service.Ask<long>("PRAGMA user_version");
-        Service.Sql("PRAGMA user_version = 99");
+        var schema = Service.Ask<long>("SELECT number FROM holdfast_schema");
+        Service.Sql("UPDATE holdfast_schema SET number = 99, oldest = 98");
         var newer = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, newer.ExitCode);
         Assert.Contains("schema 99", newer.Error, StringComparison.Ordinal);
-        Service.Sql($"PRAGMA user_version = {schema}");
+        Service.Sql($"UPDATE holdfast_schema SET number = {schema}, oldest = {schema}");
         Shell($"mkdir '{Root}/aside' && mv '{Service.Pod}'/drive.hf* '{Root}/aside/'");
         var unmounted = await Programs.RunAsync(Programs.Holdfastd, ["run", "--data", Service.Data, "--listen", "http://127.0.0.1:0"], new Dictionary<string, string>(), Cancellation);
         Assert.Equal(1, unmounted.ExitCode);

@@ -13,13 +13,18 @@ public abstract class Scenario : IAsyncLifetime
 
     protected static bool IsLong => Environment.GetEnvironmentVariable("HOLDFAST_TEST_LONG") == "1";
 
+    /// <summary>Where clients reach the service.</summary>
+    protected virtual string Url => Service.Url;
+
     public async ValueTask InitializeAsync()
     {
         Directory.CreateDirectory(Root);
-        Service = await Service.StartAsync(Path.Combine(Root, "service"), Cancellation);
+        Service = await StartServiceAsync();
     }
 
-    public async ValueTask DisposeAsync()
+    private protected virtual Task<Service> StartServiceAsync() => Service.StartAsync(Path.Combine(Root, "service"), Cancellation);
+
+    public virtual async ValueTask DisposeAsync()
     {
         await Service.DisposeAsync();
         Shell($"chmod -R u+rwX '{Root}' 2>/dev/null; rm -rf '{Root}'");
@@ -29,7 +34,7 @@ public abstract class Scenario : IAsyncLifetime
     private protected async Task<ClientComputer> EnrolAsync(string name, string account, string? code = null)
     {
         var computer = new ClientComputer(Path.Combine(Root, name));
-        await computer.MustAsync(Cancellation, "enrol", Service.Url, code ?? await Service.NewAccountAsync(account, Cancellation), "--name", name);
+        await computer.MustAsync(Cancellation, "enrol", Url, code ?? await Service.NewAccountAsync(account, Cancellation), "--name", name);
         return computer;
     }
 

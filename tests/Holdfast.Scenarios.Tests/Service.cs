@@ -17,8 +17,9 @@ internal sealed class Service : IAsyncDisposable
     private Process? _process;
 
     private readonly string _roles;
+    private readonly string? _url;
 
-    private Service(string data, string roles) => (Data, _roles) = (data, roles);
+    private Service(string data, string roles, string? url) => (Data, _roles, _url) = (data, roles, url);
 
     public string Data { get; }
 
@@ -28,11 +29,17 @@ internal sealed class Service : IAsyncDisposable
 
     public static Task<Service> StartAsync(string data, CancellationToken cancellation) => StartAsync(data, "http://127.0.0.1:0", cancellation);
 
-    public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation, string roles = "authority,pod")
+    /// <param name="data">Its folder.</param>
+    /// <param name="listen">Where it listens.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    /// <param name="roles">What the process is.</param>
+    /// <param name="url">The address that clients use, if it is another.</param>
+    /// <param name="isFirst">False for one more node of a service that has an operator.</param>
+    public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation, string roles = "authority,pod", string? url = null, bool isFirst = true)
     {
-        var service = new Service(data, roles);
+        var service = new Service(data, roles, url);
         await service.RunAsync(listen, cancellation);
-        if (roles == "pod")
+        if (roles == "pod" || !isFirst)
         {
             return service;
         }
@@ -162,7 +169,7 @@ internal sealed class Service : IAsyncDisposable
             File.Delete(ready);
         }
 
-        _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen, "--roles", _roles], _noEnvironment))!;
+        _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen, "--roles", _roles, .. _url is null ? (string[])[] : ["--url", _url]], _noEnvironment))!;
         var log = new FileStream(Data + ".log", FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
         var error = _process.StandardError.ReadToEndAsync(cancellation);

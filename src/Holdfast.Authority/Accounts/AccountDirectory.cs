@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
-using Dapper;
 using Holdfast.Authority.Callers;
-using Holdfast.Authority.Schema;
+using Holdfast.Authority.Databases;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -12,102 +11,98 @@ namespace Holdfast.Authority.Accounts;
 internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State);
 
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
-internal sealed class AccountDirectory(SqliteDatabase database, TimeProvider time)
+internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
 {
-    /// <summary>The one store of the first form.</summary>
-    public const string EmbeddedHome = "embedded";
-
     private static readonly TimeSpan _codeLife = TimeSpan.FromDays(7);
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     public async Task AddOperatorAsync(string name, byte[] tokenHash, CancellationToken cancellation)
     {
-        var added = await database.WriteAsync((connection, transaction) => connection.Execute(
-            "INSERT INTO operators (name, token_hash, created_at) VALUES (@name, @tokenHash, @Now) ON CONFLICT (name) DO NOTHING", new { name, tokenHash, Now }, transaction), cancellation);
+        var added = await database.WriteAsync(transaction => transaction.ExecuteAsync(
+            "INSERT INTO operators (name, token_hash, created_at) VALUES (@name, @tokenHash, @now) ON CONFLICT (name) DO NOTHING", new { name, tokenHash, Now }), cancellation);
         if (added == 0)
         {
             throw new HoldfastException(FailureTable.Conflict, $"There is an operator '{name}' already.");
         }
     }
 
-    public string? FindOperator(byte[] tokenHash) => database.Read((connection, transaction) =>
-        connection.QuerySingleOrDefault<string>("SELECT name FROM operators WHERE token_hash = @tokenHash", new { tokenHash }, transaction));
+    public Task<string?> FindOperatorAsync(byte[] tokenHash, CancellationToken cancellation) => database.ReadAsync(transaction =>
+        transaction.FindAsync<string>("SELECT name FROM operators WHERE token_hash = @tokenHash", new { tokenHash }), cancellation);
 
     public async Task<AccountPlace> AddAccountAsync(string name, CancellationToken cancellation)
     {
         var account = new AccountId(RandomNumberGenerator.GetBytes(AccountId.Length));
-        var added = await database.WriteAsync((connection, transaction) => connection.Execute(
+        var added = await database.WriteAsync(transaction => transaction.ExecuteAsync(
             """
-            INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @name, @EmbeddedHome, 1, 'open', @Now)
+            INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @name, @home, 1, 'open', @now)
             ON CONFLICT (name) DO NOTHING
-            """, new { id = account.ToArray(), name, EmbeddedHome, Now }, transaction), cancellation);
+            """, new { id = account.ToArray(), name, home = homeOfNewAccounts, Now }), cancellation);
         return added == 1
-            ? new AccountPlace(account, name, EmbeddedHome, 1, "open")
+            ? new AccountPlace(account, name, homeOfNewAccounts, 1, "open")
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{name}' already; ask for a code for it instead.");
     }
 
     /// <summary>An account that was found on a pod. Its name is not there: its id stands in until the operator names it again.</summary>
     public async Task<AccountPlace> AddRebuiltAsync(AccountId account, string state, CancellationToken cancellation)
     {
-        var place = new AccountPlace(account, account.ToString(), EmbeddedHome, 1, state);
-        await database.WriteAsync((connection, transaction) => connection.Execute(
-            "INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @Name, @Home, @Epoch, @State, @Now)",
-            new { id = account.ToArray(), place.Name, place.Home, place.Epoch, place.State, Now }, transaction), cancellation);
+        var place = new AccountPlace(account, account.ToString(), homeOfNewAccounts, 1, state);
+        await database.WriteAsync(transaction => transaction.ExecuteAsync(
+            "INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @name, @home, @epoch, @state, @now)",
+            new { id = account.ToArray(), place.Name, place.Home, place.Epoch, place.State, Now }), cancellation);
         return place;
     }
 
     /// <summary>A person has confirmed the account.</summary>
-    public Task OpenAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync((connection, transaction) => connection.Execute(
-        "UPDATE accounts SET state = 'open' WHERE account_id = @id AND state = 'rebuilt'", new { id = account.ToArray() }, transaction), cancellation);
+    public Task OpenAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
+        "UPDATE accounts SET state = 'open' WHERE account_id = @id AND state = 'rebuilt'", new { id = account.ToArray() }), cancellation);
 
     /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>
     public async Task<AccountSummary> RenameAsync(string name, string newName, CancellationToken cancellation)
     {
-        var place = FindByName(name) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
-        var renamed = await database.WriteAsync((connection, transaction) => connection.Execute(
+        var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var renamed = await database.WriteAsync(transaction => transaction.ExecuteAsync(
             "UPDATE accounts SET name = @newName WHERE account_id = @id AND NOT EXISTS (SELECT 1 FROM accounts WHERE name = @newName AND account_id <> @id)",
-            new { id = place.Account.ToArray(), newName }, transaction), cancellation);
+            new { id = place.Account.ToArray(), newName }), cancellation);
         return renamed == 1
             ? new AccountSummary(place.Account.ToString(), newName, place.State, 0)
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{newName}' already.");
     }
 
-    public int Count => database.Read((connection, transaction) => connection.ExecuteScalar<int>("SELECT count(*) FROM accounts", transaction: transaction));
+    public Task<long> CountAsync(CancellationToken cancellation) => database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts"), cancellation);
 
-    public AccountPlace? Find(AccountId account) => Place("WHERE account_id = @key", account.ToArray());
+    public Task<AccountPlace?> FindAsync(AccountId account, CancellationToken cancellation) => PlaceAsync("WHERE account_id = @key", account.ToArray(), cancellation);
 
-    public AccountPlace? FindByName(string name) => Place("WHERE name = @key", name);
+    public Task<AccountPlace?> FindByNameAsync(string name, CancellationToken cancellation) => PlaceAsync("WHERE name = @key", name, cancellation);
 
-    public Page<AccountSummary> List(Paging paging) => database.Read((connection, transaction) => paging.Cut(
-        connection.Query<(byte[] Id, string Name, string State, long CreatedAt)>(
-            "SELECT account_id, name, state, created_at FROM accounts WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }, transaction)
-            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name));
+    public Task<Page<AccountSummary>> ListAsync(Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
+        (await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt)>(
+            "SELECT account_id, name, state, created_at FROM accounts WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
+            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name), cancellation);
 
-    public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
-        connection.Execute("INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)",
-            new { codeHash, id = account.ToArray(), expires = Now + (long)_codeLife.TotalSeconds }, transaction), cancellation);
+    public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync(transaction =>
+        transaction.ExecuteAsync("INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)",
+            new { codeHash, id = account.ToArray(), expires = Now + (long)_codeLife.TotalSeconds }), cancellation);
 
     /// <summary>Uses a code up; null if it is unknown, expired, or used by another attempt. The same attempt again gets the computer it was given before, if it was.</summary>
-    public Task<(AccountPlace Place, uint? Computer)?> UseCodeAsync(byte[] codeHash, byte[] attemptHash, CancellationToken cancellation) => database.WriteAsync((connection, transaction) =>
+    public Task<(AccountPlace Place, uint? Computer)?> UseCodeAsync(byte[] codeHash, byte[] attemptHash, CancellationToken cancellation) => database.WriteAsync(async transaction =>
     {
-        var used = connection.QuerySingleOrDefault<CodeRow>(
+        var used = await transaction.FindAsync<CodeRow>(
             """
-            UPDATE enrolment_codes SET used_at = @Now, attempt_hash = @attemptHash
-            WHERE code_hash = @codeHash AND (used_at IS NULL OR attempt_hash = @attemptHash) AND expires_at > @Now
+            UPDATE enrolment_codes SET used_at = @now, attempt_hash = @attemptHash
+            WHERE code_hash = @codeHash AND (used_at IS NULL OR attempt_hash = @attemptHash) AND expires_at > @now
             RETURNING account_id AS Id, computer
-            """, new { codeHash, attemptHash, Now }, transaction);
-        return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace(connection.QuerySingle<PlaceRow>(
-            "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @Id", new { used.Id }, transaction)), (uint?)used.Computer);
+            """, new { codeHash, attemptHash, Now });
+        return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace((await transaction.FindAsync<PlaceRow>(
+            "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
     }, cancellation);
 
     /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>
-    public Task<uint> KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync((connection, transaction) => (uint)connection.QuerySingle<long>(
-        "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer = (long)computer }, transaction), cancellation);
+    public Task<uint> KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync(async transaction => (uint)await transaction.FindAsync<long>(
+        "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer }), cancellation);
 
-    private AccountPlace? Place(string where, object key) => database.Read((connection, transaction) =>
-        connection.QuerySingleOrDefault<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state FROM accounts {where}", new { key }, transaction) is { } row
-            ? ReadPlace(row) : null);
+    private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+        await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
     private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State);
 

@@ -12,11 +12,11 @@ namespace Holdfast.Authority.Callers;
 /// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed.</summary>
 internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, byte[] bootstrapHash)
 {
-    /// <summary>The computer that <see cref="Check"/> let through.</summary>
+    /// <summary>The computer that <see cref="CheckAsync"/> let through.</summary>
     public static Device DeviceOf(HttpContext context) => context.Features.Get<Device>() ?? throw new InvalidOperationException("the endpoint has no rule for computers");
 
     /// <summary>Refuses a request whose bearer may not call its endpoint; endpoints outside the API have rules of their own.</summary>
-    public void Check(HttpContext context)
+    public async Task CheckAsync(HttpContext context)
     {
         if (context.GetEndpoint()?.Metadata is not { } metadata || metadata.GetMetadata<ApiEndpoint>() is null)
         {
@@ -30,30 +30,30 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             case CallRule.Bootstrap when CryptographicOperations.FixedTimeEquals(DeviceToken.HashOf(Bearer(context)), bootstrapHash):
                 break;
             case CallRule.Bootstrap or CallRule.Operators:
-                RequireOperator(context);
+                await RequireOperatorAsync(context);
                 break;
             case CallRule.Computers rule:
-                context.Features.Set(Authenticate(context, rule.Needed));
+                context.Features.Set(await AuthenticateAsync(context, rule.Needed));
                 break;
             default:
                 throw new HoldfastException(FailureTable.Forbidden, "Nobody may call this.");
         }
     }
 
-    private void RequireOperator(HttpContext context)
+    private async Task RequireOperatorAsync(HttpContext context)
     {
-        if (directory.FindOperator(DeviceToken.HashOf(Bearer(context))) is null)
+        if (await directory.FindOperatorAsync(DeviceToken.HashOf(Bearer(context)), context.RequestAborted) is null)
         {
             throw new HoldfastException(FailureTable.TokenInvalid, "This needs an operator's token.");
         }
     }
 
-    private Device Authenticate(HttpContext context, DeviceRights needed)
+    private async Task<Device> AuthenticateAsync(HttpContext context, DeviceRights needed)
     {
         var token = Bearer(context);
         var account = context.GetRouteValue("account") as string;
-        var device = DeviceToken.TryRead(token) is { } claim && AccountId.TryParse(account, out var id) && claim.Account == id && directory.Find(id) is { } place
-            ? devices.Authenticate(place, claim.Computer, token) : null;
+        var device = DeviceToken.TryRead(token) is { } claim && AccountId.TryParse(account, out var id) && claim.Account == id && await directory.FindAsync(id, context.RequestAborted) is { } place
+            ? await devices.AuthenticateAsync(place, claim.Computer, token, context.RequestAborted) : null;
         if (device is null)
         {
             throw new HoldfastException(FailureTable.TokenInvalid, "The token is unknown or revoked.");

@@ -3,6 +3,7 @@ using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Format;
+using Holdfast.Format.Accounts;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
 using Holdfast.Protocol.Failures;
@@ -21,9 +22,9 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
 
     public async Task<SnapshotCommitted> CommitAsync(Device device, CommitSnapshot request, CancellationToken cancellation)
     {
-        var draft = Verify(device, request);
+        var draft = Verify(device, request, (await log.VerifiedAsync(device.Place, cancellation)).Computers);
         var id = draft.Head.Id;
-        if (store.Read(device.Place.Account, transaction => FirstAnswer(transaction, id)) is { } answered)
+        if (await store.ReadAsync(device.Place, transaction => FirstAnswerAsync(transaction, id), cancellation) is { } answered)
         {
             await objects.PlaceAsync(device.Place, cancellation);
             return new SnapshotCommitted(Convert.ToHexStringLower(id), answered);
@@ -39,8 +40,8 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         return new SnapshotCommitted(Convert.ToHexStringLower(id), receivedAt);
     }
 
-    private static long? FirstAnswer(AccountTransaction transaction, byte[] id) =>
-        transaction.Find<long?>("SELECT received_at FROM snapshots WHERE account_id = @account AND head_id = @id", new { id });
+    private static Task<long?> FirstAnswerAsync(AccountTransaction transaction, byte[] id) =>
+        transaction.FindAsync<long?>("SELECT received_at FROM snapshots WHERE account_id = @account AND head_id = @id", new { id });
 
     private static byte[]? ParseBase(string? text)
     {
@@ -55,12 +56,11 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     }
 
     /// <summary>The head and every receipt must be signed by whom they say: computer and pod.</summary>
-    private Draft Verify(Device device, CommitSnapshot request)
+    private Draft Verify(Device device, CommitSnapshot request, IReadOnlyDictionary<uint, CertifiedComputer> computers)
     {
         try
         {
             var head = Head.Parse(request.Head);
-            var computers = log.Verified(device.Place).Computers;
             if (head.Account != device.Place.Account || head.Computer != device.Computer
                 || !computers.TryGetValue(head.Computer, out var computer) || computer.IsRevoked || !head.IsSignedBy(computer.SigningKey.Span))
             {
@@ -94,34 +94,34 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     /// <summary>One attempt; null if the base was not live in the transaction, so that every frame must be checked.</summary>
     private async Task<long?> TryCommitAsync(Device device, Draft draft, byte[]? baseId, CancellationToken cancellation)
     {
-        var basePages = baseId is null ? [] : store.Read(device.Place.Account, transaction => SnapshotMaps.LivePages(transaction, baseId));
+        var basePages = baseId is null ? [] : await store.ReadAsync(device.Place, transaction => SnapshotMaps.LivePagesAsync(transaction, baseId), cancellation);
         if (basePages is null)
         {
             return null;
         }
 
         var fresh = await NewFramesAsync(draft, basePages, cancellation);
-        return await store.WriteAsync(device.Place, transaction =>
+        return await store.WriteAsync(device.Place, async transaction =>
         {
-            if (FirstAnswer(transaction, draft.Head.Id) is { } first)
+            if (await FirstAnswerAsync(transaction, draft.Head.Id) is { } first)
             {
                 return first;
             }
 
-            if (baseId is not null && SnapshotMaps.LivePages(transaction, baseId) is null)
+            if (baseId is not null && await SnapshotMaps.LivePagesAsync(transaction, baseId) is null)
             {
                 return (long?)null;
             }
 
-            sessions.Touch(transaction, device, draft.Session);
-            CheckChain(transaction, draft.Head);
+            await sessions.TouchAsync(transaction, device, draft.Session);
+            await CheckChainAsync(transaction, draft.Head);
             foreach (var (bytes, receipt) in draft.Receipts)
             {
-                Sessions.Record(transaction, device, receipt, bytes);
+                await Sessions.RecordAsync(transaction, device, receipt, bytes);
             }
 
-            Revive(transaction, fresh);
-            return Insert(transaction, device, draft);
+            await ReviveAsync(transaction, fresh);
+            return await InsertAsync(transaction, device, draft);
         }, cancellation);
     }
 
@@ -160,9 +160,9 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         }
     }
 
-    private static void CheckChain(AccountTransaction transaction, Head head)
+    private static async Task CheckChainAsync(AccountTransaction transaction, Head head)
     {
-        var last = transaction.Find<byte[]>("SELECT head FROM snapshots WHERE account_id = @account AND computer = @computer ORDER BY sequence DESC LIMIT 1", new { head.Computer });
+        var last = await transaction.FindAsync<byte[]>("SELECT head FROM snapshots WHERE account_id = @account AND computer = @computer ORDER BY sequence DESC LIMIT 1", new { head.Computer });
         var (sequence, id) = last is null ? (0, new byte[32]) : (Head.Parse(last).Sequence, Head.Parse(last).Id);
         if (head.Sequence != sequence + 1 || !head.Previous.Span.SequenceEqual(id))
         {
@@ -171,15 +171,14 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     }
 
     /// <summary>Makes granted and condemned packs live and stamps them; what is not there rolls everything back and is named.</summary>
-    private static void Revive(AccountTransaction transaction, ReferenceMap fresh)
+    private static async Task ReviveAsync(AccountTransaction transaction, ReferenceMap fresh)
     {
         var (count, named) = (0L, new List<MissingFrame>());
-        foreach (var frame in fresh.Packs.SelectMany(pack => FramesStored.Lacking(transaction, fresh, pack)))
+        foreach (var pack in fresh.Packs)
         {
-            if (count++ < AnsweredFramesMax)
-            {
-                named.Add(new MissingFrame(frame.Number, frame.Slot));
-            }
+            var lacking = await FramesStored.LackingAsync(transaction, fresh, pack);
+            count += lacking.Count;
+            named.AddRange(lacking.Take(AnsweredFramesMax - named.Count).Select(frame => new MissingFrame(frame.Number, frame.Slot)));
         }
 
         if (count > 0)
@@ -188,13 +187,13 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         }
     }
 
-    private long Insert(AccountTransaction transaction, Device device, Draft draft)
+    private async Task<long> InsertAsync(AccountTransaction transaction, Device device, Draft draft)
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         foreach (var (number, type) in draft.Pages.Select(page => (page.Number, ObjectType.MapPage)).Append((draft.Head.SnapshotNumber, ObjectType.Snapshot))
             .Concat(draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => ((uint)item.Receipt.Name, ObjectType.IndexSegment))))
         {
-            if (transaction.Execute(
+            if (await transaction.ExecuteAsync(
                 "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND type = @type AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')",
                 new { number, type = (int)type }) != 1)
             {
@@ -202,25 +201,18 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
             }
         }
 
-        foreach (var number in draft.IndexedPacks)
-        {
-            transaction.Execute("UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @number AND computer = @computer",
-                new { number, device.Computer });
-        }
-
-        foreach (var number in draft.ReplacedSegments)
-        {
-            transaction.Execute(
-                "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @number AND computer = @computer AND type = 2 AND state = 'live'",
-                new { number, device.Computer, now });
-        }
+        await transaction.ExecuteEachAsync("UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @number AND computer = @computer",
+            draft.IndexedPacks.Select(number => new { number, device.Computer }));
+        await transaction.ExecuteEachAsync(
+            "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @number AND computer = @computer AND type = 2 AND state = 'live'",
+            draft.ReplacedSegments.Select(number => new { number, device.Computer, now }));
 
         // The session is over: numbers it did not use lapse for ever.
-        transaction.Execute(
+        await transaction.ExecuteAsync(
             "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
             new { draft.Session, now });
-        SnapshotRows.Insert(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), "live", now, isOnPod: false);
-        transaction.Execute("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
+        await SnapshotRows.InsertAsync(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), "live", now, isOnPod: false);
+        await transaction.ExecuteAsync("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
         return now;
     }
 

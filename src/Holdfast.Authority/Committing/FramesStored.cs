@@ -8,19 +8,27 @@ namespace Holdfast.Authority.Committing;
 internal static class FramesStored
 {
     /// <summary>Makes the granted and condemned packs that hold frames of <paramref name="pack"/> live and stamps them; returns the frames that are stored nowhere.</summary>
-    public static IEnumerable<Address> Lacking(AccountTransaction transaction, ReferenceMap map, uint pack)
+    public static async Task<IReadOnlyList<Address>> LackingAsync(AccountTransaction transaction, ReferenceMap map, uint pack)
     {
-        var forwards = transaction.Query<(long Slot, long Number)>(
-            "SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @pack AND deleted = 0", new { pack })
+        var forwards = (await transaction.QueryAsync<(long Slot, long Number)>(
+            "SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @pack AND deleted = 0", new { pack }))
             .ToDictionary(row => (uint)row.Slot, row => row.Number);
-        var frames = map.FramesOf(pack).Where(frame => !forwards.ContainsKey(frame.Slot));
-        var held = frames.Any() ? Stamp(transaction, pack) : null;
-        return frames.Where(frame => held is null || frame.Slot >= held)
-            .Concat(forwards.Where(moved => map.Contains(new Address(pack, moved.Key)) && Stamp(transaction, moved.Value) is null).Select(moved => new Address(pack, moved.Key)));
+        var frames = map.FramesOf(pack).Where(frame => !forwards.ContainsKey(frame.Slot)).ToList();
+        var held = frames.Count > 0 ? await StampAsync(transaction, pack) : null;
+        var lacking = frames.FindAll(frame => held is null || frame.Slot >= held);
+        foreach (var (slot, number) in forwards)
+        {
+            if (map.Contains(new Address(pack, slot)) && await StampAsync(transaction, number) is null)
+            {
+                lacking.Add(new Address(pack, slot));
+            }
+        }
+
+        return lacking;
     }
 
     /// <summary>Stamps a pack that is stored and not on its way out; how many frames it holds, or null.</summary>
-    private static long? Stamp(AccountTransaction transaction, long number) => transaction.Find<long?>(
+    private static Task<long?> StampAsync(AccountTransaction transaction, long number) => transaction.FindAsync<long?>(
         """
         UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
         WHERE account_id = @account AND number = @number AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')

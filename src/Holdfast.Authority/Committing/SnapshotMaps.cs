@@ -55,15 +55,15 @@ internal sealed class SnapshotMaps(PodClient pod)
     }
 
     /// <summary>The pages of a snapshot that is live in this transaction, by index; without those that lack frames, for they spare nothing.</summary>
-    public static Dictionary<uint, MapPageReference>? LivePages(AccountTransaction transaction, byte[] headId)
+    public static async Task<Dictionary<uint, MapPageReference>?> LivePagesAsync(AccountTransaction transaction, byte[] headId)
     {
-        if (transaction.Find<string>("SELECT state FROM snapshots WHERE account_id = @account AND head_id = @headId", new { headId }) != "live")
+        if (await transaction.FindAsync<string>("SELECT state FROM snapshots WHERE account_id = @account AND head_id = @headId", new { headId }) != "live")
         {
             return null;
         }
 
-        return transaction.Query<(long Index, long Number, byte[] Hash)>(
-            "SELECT page_index, page_number, page_hash FROM snapshot_pages WHERE account_id = @account AND head_id = @headId AND lacking = 0 AND deleted = 0", new { headId })
+        return (await transaction.QueryAsync<(long Index, long Number, byte[] Hash)>(
+            "SELECT page_index, page_number, page_hash FROM snapshot_pages WHERE account_id = @account AND head_id = @headId AND lacking = 0 AND deleted = 0", new { headId }))
             .ToDictionary(row => (uint)row.Index, row => new MapPageReference((uint)row.Index, (uint)row.Number, row.Hash));
     }
 }

@@ -19,8 +19,8 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
     public async Task<ComputerAttached> AttachAsync(string account, uint computer, string host, AttachComputer request, CancellationToken cancellation)
     {
         if (Answered(request.Challenge) is not { } challenge || challenge.Account.ToString() != account || challenge.Computer != computer || request.TokenHash.Length != SHA256.HashSizeInBytes
-            || directory.Find(challenge.Account) is not { } place
-            || !log.Verified(place).Computers.TryGetValue(computer, out var certified) || certified.IsRevoked
+            || await directory.FindAsync(challenge.Account, cancellation) is not { } place
+            || !(await log.VerifiedAsync(place, cancellation)).Computers.TryGetValue(computer, out var certified) || certified.IsRevoked
             || !Hosts(host).Any(named => AttachmentChallenge.IsProved(certified.SigningKey.Span, request.Challenge, named, request.TokenHash, request.Proof))
             || !await devices.AttachAsync(place, computer, request.TokenHash, cancellation))
         {
@@ -33,8 +33,9 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
     /// <summary>A person opened the account: its old data may be collected again, and this computer reads everything.</summary>
     public async Task<AccountConfirmed> ConfirmAsync(Device device, string host, ConfirmAccount request, CancellationToken cancellation)
     {
+        var root = (await log.VerifiedAsync(device.Place, cancellation)).RootKey;
         if (Answered(request.Challenge) is not { } challenge || challenge.Account != device.Place.Account || challenge.Computer != device.Computer
-            || !Hosts(host).Any(named => AttachmentChallenge.IsConfirmed(log.Verified(device.Place).RootKey.Span, request.Challenge, named, request.Confirmation)))
+            || !Hosts(host).Any(named => AttachmentChallenge.IsConfirmed(root.Span, request.Challenge, named, request.Confirmation)))
         {
             throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
         }

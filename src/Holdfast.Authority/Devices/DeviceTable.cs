@@ -12,11 +12,11 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
 {
     /// <summary>Gives the next computer number and a token for it.</summary>
     public Task<(uint Computer, string Token)> AddAsync(AccountPlace place, string name, byte[]? request, CancellationToken cancellation) =>
-        store.WriteAsync(place, transaction =>
+        store.WriteAsync(place, async transaction =>
         {
-            var computer = checked((uint)transaction.Find<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1"));
+            var computer = checked((uint)await transaction.FindAsync<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1"));
             var token = DeviceToken.Draw(place.Account, computer, RandomNumberGenerator.GetBytes);
-            transaction.Execute(
+            await transaction.ExecuteAsync(
                 "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, request, created_at, version) VALUES (@account, @computer, @name, @hash, @rights, 0, @request, @now, @version)",
                 new
                 {
@@ -27,62 +27,58 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
         }, cancellation);
 
     /// <summary>A new token for a computer whose enrolment is not over: the answer with the old one was lost. One that is certified already is refused.</summary>
-    public Task<string> ReissueAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
+    public Task<string> ReissueAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, async transaction =>
     {
         var token = DeviceToken.Draw(place.Account, computer, RandomNumberGenerator.GetBytes);
-        return transaction.Execute(
+        return await transaction.ExecuteAsync(
             "UPDATE devices SET token_hash = @hash, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND revoked = 0",
             new { computer, hash = DeviceToken.HashOf(token), waiting = nameof(DeviceRights.Waiting) }) == 1
             ? token : throw new HoldfastException(FailureTable.CodeInvalid, "The enrolment code was used, and its computer is enrolled.");
     }, cancellation);
 
     /// <summary>The computer whose token this is; null if it is unknown or revoked.</summary>
-    public Device? Authenticate(AccountPlace place, uint computer, string token)
+    public async Task<Device?> AuthenticateAsync(AccountPlace place, uint computer, string token, CancellationToken cancellation)
     {
-        var row = store.Read(place.Account, transaction => transaction.Find<DeviceRow>(
-            "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }));
+        var row = await store.ReadAsync(place, transaction => transaction.FindAsync<DeviceRow>(
+            "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }), cancellation);
         return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, DeviceToken.HashOf(token))
             ? new Device(place, computer, Enum.Parse<DeviceRights>(row.Rights))
             : null;
     }
 
-    public Page<PendingEnrolment> Pending(AccountPlace place, Paging paging) => store.Read(place.Account, transaction => paging.Cut(
-        transaction.Query<PendingRow>(
+    public Task<Page<PendingEnrolment>> PendingAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction => paging.Cut(
+        (await transaction.QueryAsync<PendingRow>(
             """
             SELECT computer, name, request, approval FROM devices
             WHERE account_id = @account AND computer > @after AND request IS NOT NULL AND deleted = 0 AND revoked = 0 ORDER BY computer LIMIT @rows
-            """, new { after = paging.AfterNumber(), rows = paging.Rows })
-            .Select(row => new PendingEnrolment((uint)row.Computer, row.Name, row.Request, row.Approval)).ToList(), row => $"{row.Computer}"));
+            """, new { after = paging.AfterNumber(), rows = paging.Rows }))
+            .Select(row => new PendingEnrolment((uint)row.Computer, row.Name, row.Request, row.Approval)).ToList(), row => $"{row.Computer}"), cancellation);
 
     /// <summary>Lets a waiting computer add backups; the sealed keys wait for it.</summary>
-    public static bool Approve(AccountTransaction transaction, uint computer, byte[] approval) => transaction.Execute(
+    public static async Task<bool> ApproveAsync(AccountTransaction transaction, uint computer, byte[] approval) => await transaction.ExecuteAsync(
         "UPDATE devices SET approval = @approval, rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting",
         new { computer, approval, rights = nameof(DeviceRights.Add), waiting = nameof(DeviceRights.Waiting) }) == 1;
 
     /// <summary>True if the service gave this number to a computer.</summary>
-    public static bool IsKnown(AccountTransaction transaction, uint computer) =>
-        transaction.Find<long>("SELECT count(*) FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }) == 1;
+    public static async Task<bool> IsKnownAsync(AccountTransaction transaction, uint computer) =>
+        await transaction.FindAsync<long>("SELECT count(*) FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }) == 1;
 
     /// <summary>A root-signed statement certifies the computer: whoever enrolled it knows the passphrase. One that asked to be approved waits for that.</summary>
-    public static void Certify(AccountTransaction transaction, uint computer) => transaction.Execute(
+    public static Task CertifyAsync(AccountTransaction transaction, uint computer) => transaction.ExecuteAsync(
         "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND request IS NULL",
         new { computer, rights = nameof(DeviceRights.Read), waiting = nameof(DeviceRights.Waiting) });
 
     /// <summary>A certified computer's new token; false if the computer is unknown here or was revoked.</summary>
-    public Task<bool> AttachAsync(AccountPlace place, uint computer, byte[] tokenHash, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Execute(
+    public Task<bool> AttachAsync(AccountPlace place, uint computer, byte[] tokenHash, CancellationToken cancellation) => store.WriteAsync(place, async transaction => await transaction.ExecuteAsync(
         "UPDATE devices SET token_hash = @tokenHash, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0 AND deleted = 0", new { computer, tokenHash }) == 1, cancellation);
 
     /// <summary>Somebody who holds the root key is at this computer.</summary>
-    public Task TrustAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Execute(
+    public Task TrustAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
         "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, rights = nameof(DeviceRights.Read) }), cancellation);
 
-    public Task RevokeAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction =>
-    {
-        Revoke(transaction, computer);
-        return 0;
-    }, cancellation);
+    public Task RevokeAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => RevokeAsync(transaction, computer), cancellation);
 
-    public static void Revoke(AccountTransaction transaction, uint computer) => transaction.Execute(
+    public static Task<int> RevokeAsync(AccountTransaction transaction, uint computer) => transaction.ExecuteAsync(
         "UPDATE devices SET revoked = 1, version = @version WHERE account_id = @account AND computer = @computer", new { computer });
 
     private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked);

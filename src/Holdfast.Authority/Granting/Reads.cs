@@ -25,8 +25,16 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
             throw new HoldfastException(FailureTable.InvalidRequest, $"At most {ObjectsAtOnceMax} objects at once.");
         }
 
-        var places = store.Read(device.Place.Account, transaction =>
-            request.Numbers.Distinct().SelectMany(number => Places(transaction, number), (number, row) => (Number: number, Row: row)).ToList());
+        var places = await store.ReadAsync(device.Place, async transaction =>
+        {
+            var found = new List<(uint Number, Row Row)>();
+            foreach (var number in request.Numbers.Distinct())
+            {
+                found.AddRange((await PlacesAsync(transaction, number)).Select(row => (number, row)));
+            }
+
+            return found;
+        }, cancellation);
         var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
         if (!request.TablesOnly && device.Rights == DeviceRights.Read)
         {
@@ -45,12 +53,12 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
 
         try
         {
-            await store.WriteAsync(place, transaction => numbers.Sum(number => transaction.Execute(
+            await store.WriteAsync(place, transaction => transaction.ExecuteEachAsync(
                 "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND state = 'condemned'",
-                new { number })), cancellation);
+                numbers.Select(number => new { number })), cancellation);
             LogRevived(place.Account, string.Join(", ", numbers));
         }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced || exception.Kind == FailureTable.PodUnavailable)
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced || exception.Kind == FailureTable.PodUnavailable || exception.Kind == FailureTable.ServiceUnavailable)
         {
             // A restore is never refused because nothing can be written: condemned objects stay readable for their grace.
             LogNotRevived(exception, place.Account, string.Join(", ", numbers));
@@ -64,7 +72,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
     private partial void LogNotRevived(Exception exception, AccountId account, string numbers);
 
     /// <summary>The object itself; and for a pack, those that its frames were moved to.</summary>
-    private static IReadOnlyList<Row> Places(AccountTransaction transaction, uint number) => transaction.Query<Row>(
+    private static Task<IReadOnlyList<Row>> PlacesAsync(AccountTransaction transaction, uint number) => transaction.QueryAsync<Row>(
         """
         SELECT number, type, length, tables_offset AS TablesOffset, computer, state,
           EXISTS (SELECT 1 FROM forwards WHERE account_id = @account AND origin_number = objects.number AND deleted = 0) AS Moved FROM objects

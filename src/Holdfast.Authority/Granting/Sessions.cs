@@ -27,49 +27,49 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     {
         await RecoverReceiptsAsync(device, cancellation);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        var (session, numbers, collection) = await store.WriteAsync(device.Place, transaction =>
+        var (session, numbers, collection) = await store.WriteAsync(device.Place, async transaction =>
         {
-            var next = transaction.Find<(long Session, long Collection)>(
+            var next = await transaction.FindAsync<(long Session, long Collection)>(
                 "UPDATE fence SET next_session = next_session + 1 WHERE account_id = @account RETURNING next_session - 1, collection_number");
-            transaction.Execute("INSERT INTO sessions (account_id, session, computer, seen_at, version) VALUES (@account, @session, @computer, @now, @version)",
+            await transaction.ExecuteAsync("INSERT INTO sessions (account_id, session, computer, seen_at, version) VALUES (@account, @session, @computer, @now, @version)",
                 new { session = next.Session, computer = device.Computer, now });
-            return (next.Session, GiveNumbers(transaction, device, next.Session), next.Collection);
+            return (next.Session, await GiveNumbersAsync(transaction, device, next.Session), next.Collection);
         }, cancellation);
-        return store.Read(device.Place.Account, transaction => new SessionOpened(
+        return await store.ReadAsync(device.Place, async transaction => new SessionOpened(
             session,
             pod.Url,
             Sign(device, numbers),
-            transaction.Query<(long Number, byte[] Receipt)>(
+            (await transaction.QueryAsync<(long Number, byte[] Receipt)>(
                 "SELECT number, receipt FROM objects WHERE account_id = @account AND computer = @computer AND indexed = 0 AND type = 1 AND state IN ('granted', 'live') AND receipt IS NOT NULL",
-                new { device.Computer }).Select(row => new StoredObject((uint)row.Number, row.Receipt)).ToList(),
-            transaction.Query<byte[]>(
+                new { device.Computer })).Select(row => new StoredObject((uint)row.Number, row.Receipt)).ToList(),
+            await transaction.QueryAsync<byte[]>(
                 "SELECT head FROM snapshots s WHERE account_id = @account AND sequence = (SELECT max(sequence) FROM snapshots m WHERE m.account_id = @account AND m.computer = s.computer)"),
             (uint)collection,
-            transaction.Query<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since = (long)since })
-                .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList()));
+            (await transaction.QueryAsync<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since }))
+                .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList()), cancellation);
     }
 
     /// <summary>More numbers for a session, and what was stored since.</summary>
     public async Task<MoreGrants> ExtendAsync(Device device, long session, IReadOnlyList<byte[]> receipts, CancellationToken cancellation)
     {
-        var verified = receipts.Count == 0 ? [] : ReceiptVerification.Verify(pod, Certified(device), device.Place.Account, receipts);
-        var numbers = await store.WriteAsync(device.Place, transaction =>
+        var verified = receipts.Count == 0 ? [] : ReceiptVerification.Verify(pod, await CertifiedAsync(device, cancellation), device.Place.Account, receipts);
+        var numbers = await store.WriteAsync(device.Place, async transaction =>
         {
-            Touch(transaction, device, session);
+            await TouchAsync(transaction, device, session);
             foreach (var (bytes, receipt) in verified)
             {
-                Record(transaction, device, receipt, bytes);
+                await RecordAsync(transaction, device, receipt, bytes);
             }
 
-            return GiveNumbers(transaction, device, session);
+            return await GiveNumbersAsync(transaction, device, session);
         }, cancellation);
         return new MoreGrants(Sign(device, numbers));
     }
 
     /// <summary>Marks the session as alive; one that is not this computer's is refused.</summary>
-    public void Touch(AccountTransaction transaction, Device device, long session)
+    public async Task TouchAsync(AccountTransaction transaction, Device device, long session)
     {
-        if (transaction.Execute("UPDATE sessions SET seen_at = @now, version = @version WHERE account_id = @account AND session = @session AND computer = @computer",
+        if (await transaction.ExecuteAsync("UPDATE sessions SET seen_at = @now, version = @version WHERE account_id = @account AND session = @session AND computer = @computer",
             new { session, device.Computer, now = time.GetUtcNow().ToUnixTimeSeconds() }) != 1)
         {
             throw new HoldfastException(FailureTable.NotFound, $"There is no session {session} of this computer.");
@@ -77,9 +77,9 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     }
 
     /// <summary>Writes what a receipt says into its object's row. The row decides whether it counts: it must be this computer's and not on its way out.</summary>
-    public static bool Record(AccountTransaction transaction, Device device, Receipt receipt, byte[] bytes) =>
+    public static async Task<bool> RecordAsync(AccountTransaction transaction, Device device, Receipt receipt, byte[] bytes) =>
         receipt.Account == transaction.Account && ObjectName.SpaceOf(receipt.Type) == ObjectSpace.Numbered
-        && transaction.Execute(
+        && await transaction.ExecuteAsync(
             """
             UPDATE objects SET type = @type, length = @length, tables_offset = @tables, frames = @frames, checksum = @checksum, receipt = @bytes, version = @version
             WHERE account_id = @account AND number = @number AND computer = @computer AND state IN ('granted', 'live', 'condemned')
@@ -93,38 +93,34 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     private List<UploadGrant> Sign(Device device, IReadOnlyList<uint> numbers) => [.. numbers.Select(number => new UploadGrant(number,
         pod.Sign(GrantMethod.Put, new ObjectName(device.Place.Account, ObjectSpace.Numbered, number), device.Computer, Limits.SegmentLengthMax, 0, UploadLife)))];
 
-    private static List<uint> GiveNumbers(AccountTransaction transaction, Device device, long session)
+    private static async Task<List<uint>> GiveNumbersAsync(AccountTransaction transaction, Device device, long session)
     {
-        var end = transaction.Find<long>("UPDATE fence SET next_number = next_number + @count WHERE account_id = @account RETURNING next_number", new { count = NumbersAtOnce });
+        var end = await transaction.FindAsync<long>("UPDATE fence SET next_number = next_number + @count WHERE account_id = @account RETURNING next_number", new { count = NumbersAtOnce });
         if (end > uint.MaxValue)
         {
             throw new HoldfastException(FailureTable.Internal, "The account has used up its four thousand million numbers.");
         }
 
         var numbers = Enumerable.Range(0, NumbersAtOnce).Select(i => (uint)(end - NumbersAtOnce + i)).ToList();
-        foreach (var number in numbers)
-        {
-            transaction.Execute("INSERT INTO objects (account_id, number, session, computer, state, touched, version) VALUES (@account, @number, @session, @computer, 'granted', @version, @version)",
-                new { number, session, device.Computer });
-        }
-
+        await transaction.ExecuteEachAsync("INSERT INTO objects (account_id, number, session, computer, state, touched, version) VALUES (@account, @number, @session, @computer, 'granted', @version, @version)",
+            numbers.Select(number => new { number, session, device.Computer }));
         return numbers;
     }
 
     /// <summary>The computer as the root certified it; one that was not, or was revoked, may not add anything.</summary>
-    private CertifiedComputer Certified(Device device) =>
-        log.Verified(device.Place).Computers.TryGetValue(device.Computer, out var computer) && !computer.IsRevoked
+    private async Task<CertifiedComputer> CertifiedAsync(Device device, CancellationToken cancellation) =>
+        (await log.VerifiedAsync(device.Place, cancellation)).Computers.TryGetValue(device.Computer, out var computer) && !computer.IsRevoked
             ? computer
             : throw new HoldfastException(FailureTable.Forbidden, "The account log does not certify this computer.");
 
     private async Task RecoverReceiptsAsync(Device device, CancellationToken cancellation)
     {
         var since = (time.GetUtcNow() - TimeSpan.FromDays(7)).ToUnixTimeSeconds();
-        var unknown = store.Read(device.Place.Account, transaction => transaction.Query<long>(
+        var unknown = await store.ReadAsync(device.Place, transaction => transaction.QueryAsync<long>(
             """
             SELECT o.number FROM objects o JOIN sessions s ON s.account_id = o.account_id AND s.session = o.session
             WHERE o.account_id = @account AND o.computer = @computer AND o.indexed = 0 AND o.state = 'granted' AND o.receipt IS NULL AND s.seen_at > @since
-            """, new { device.Computer, since }));
+            """, new { device.Computer, since }), cancellation);
         var found = new List<byte[]>();
         foreach (var number in unknown)
         {
@@ -136,9 +132,17 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
 
         if (found.Count > 0)
         {
-            var computer = Certified(device);
+            var computer = await CertifiedAsync(device, cancellation);
             var verified = found.SelectMany(bytes => TryVerify(computer, device, bytes)).ToList();
-            await store.WriteAsync(device.Place, transaction => verified.Count(item => Record(transaction, device, item.Receipt, item.Bytes)), cancellation);
+            await store.WriteAsync(device.Place, async transaction =>
+            {
+                foreach (var (bytes, receipt) in verified)
+                {
+                    await RecordAsync(transaction, device, receipt, bytes);
+                }
+
+                return verified.Count;
+            }, cancellation);
         }
     }
 

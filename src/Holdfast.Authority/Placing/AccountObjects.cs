@@ -13,10 +13,10 @@ internal sealed class AccountObjects(AccountStore store, AccountDirectory direct
     /// <summary>Puts everything of the account that is not on its pod yet.</summary>
     public async Task PlaceAsync(AccountPlace place, CancellationToken cancellation)
     {
-        var waiting = store.Read(place.Account, transaction => (
-            Log: transaction.Query<Row>("SELECT sequence AS Key, statement AS Bytes FROM log WHERE account_id = @account AND on_pod = 0 ORDER BY sequence"),
-            Keyrings: transaction.Query<Row>("SELECT keyring_version AS Key, keyring AS Bytes FROM keyrings WHERE account_id = @account AND on_pod = 0 ORDER BY keyring_version"),
-            Heads: transaction.Query<Row>("SELECT sequence AS Key, head AS Bytes FROM snapshots WHERE account_id = @account AND on_pod = 0 ORDER BY computer, sequence")));
+        var waiting = await store.ReadAsync(place, async transaction => (
+            Log: await transaction.QueryAsync<Row>("SELECT sequence AS Key, statement AS Bytes FROM log WHERE account_id = @account AND on_pod = 0 ORDER BY sequence"),
+            Keyrings: await transaction.QueryAsync<Row>("SELECT keyring_version AS Key, keyring AS Bytes FROM keyrings WHERE account_id = @account AND on_pod = 0 ORDER BY keyring_version"),
+            Heads: await transaction.QueryAsync<Row>("SELECT sequence AS Key, head AS Bytes FROM snapshots WHERE account_id = @account AND on_pod = 0 ORDER BY computer, sequence")), cancellation);
         foreach (var row in waiting.Log)
         {
             await pod.PutAsync(new ObjectName(place.Account, ObjectSpace.Log, (ulong)row.Key), row.Bytes, cancellation);
@@ -37,35 +37,20 @@ internal sealed class AccountObjects(AccountStore store, AccountDirectory direct
             return;
         }
 
-        await store.WriteAsync(place, transaction =>
-        {
-            foreach (var row in waiting.Log)
-            {
-                transaction.Execute("UPDATE log SET on_pod = 1, version = @version WHERE account_id = @account AND sequence = @key", new { row.Key });
-            }
-
-            foreach (var row in waiting.Keyrings)
-            {
-                transaction.Execute("UPDATE keyrings SET on_pod = 1, version = @version WHERE account_id = @account AND keyring_version = @key", new { row.Key });
-            }
-
-            foreach (var row in waiting.Heads)
-            {
-                transaction.Execute("UPDATE snapshots SET on_pod = 1, version = @version WHERE account_id = @account AND head_id = @id", new { id = Head.Parse(row.Bytes).Id });
-            }
-
-            return 0;
-        }, cancellation);
+        await store.WriteAsync(place, async transaction =>
+            await transaction.ExecuteEachAsync("UPDATE log SET on_pod = 1, version = @version WHERE account_id = @account AND sequence = @key", waiting.Log.Select(row => new { row.Key }))
+            + await transaction.ExecuteEachAsync("UPDATE keyrings SET on_pod = 1, version = @version WHERE account_id = @account AND keyring_version = @key", waiting.Keyrings.Select(row => new { row.Key }))
+            + await transaction.ExecuteEachAsync("UPDATE snapshots SET on_pod = 1, version = @version WHERE account_id = @account AND head_id = @id", waiting.Heads.Select(row => new { Head.Parse(row.Bytes).Id })), cancellation);
     }
 
     /// <summary>At start: what a crash left behind.</summary>
     public async Task PlaceAllAsync(Action<string> report, CancellationToken cancellation)
     {
-        foreach (var account in store.WithUnplacedObjects())
+        foreach (var account in await store.WithUnplacedObjectsAsync(cancellation))
         {
             try
             {
-                if (directory.Find(account) is { } place)
+                if (await directory.FindAsync(account, cancellation) is { } place)
                 {
                     await PlaceAsync(place, cancellation);
                 }

@@ -14,34 +14,26 @@ internal sealed class AccountRows(AccountStore store, AccountPlace place, Accoun
     /// <summary>A computer's token is not on pods: until it attaches itself by its key, no token fits.</summary>
     private static readonly byte[] _noToken = [];
 
-    public Task WriteAsync(CancellationToken cancellation) => store.WriteAsync(place, transaction =>
+    public Task WriteAsync(CancellationToken cancellation) => store.WriteAsync(place, async transaction =>
     {
-        foreach (var statement in draft.Log.Statements)
-        {
-            transaction.Execute("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @bytes, 1, @version)",
-                new { sequence = (long)statement.Sequence, bytes = statement.Bytes.ToArray() });
-        }
-
-        foreach (var bytes in draft.Keyrings)
-        {
-            transaction.Execute("INSERT INTO keyrings (account_id, keyring_version, keyring, on_pod, version) VALUES (@account, @number, @bytes, 1, @version)",
-                new { number = (long)KeyringObject.Parse(bytes).Version, bytes });
-        }
+        await transaction.ExecuteEachAsync("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @bytes, 1, @version)",
+            draft.Log.Statements.Select(statement => new { statement.Sequence, bytes = statement.Bytes.ToArray() }));
+        await transaction.ExecuteEachAsync("INSERT INTO keyrings (account_id, keyring_version, keyring, on_pod, version) VALUES (@account, @number, @bytes, 1, @version)",
+            draft.Keyrings.Select(bytes => new { number = KeyringObject.Parse(bytes).Version, bytes }));
 
         foreach (var computer in draft.Log.Computers.Values.Where(computer => computer.Number > 0))
         {
-            InsertComputer(transaction, computer);
+            await InsertComputerAsync(transaction, computer);
         }
 
         // Sessions and collections count up from the time: a client that remembers an earlier number never meets it again.
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        transaction.Execute(
+        return await transaction.ExecuteAsync(
             "UPDATE fence SET next_number = @number, next_computer = @computer, next_session = @now, collection_number = @now WHERE account_id = @account",
             new { number = draft.HighestNumber + NumbersSkipped, computer = draft.HighestComputer + 1L, now });
-        return 0;
     }, cancellation);
 
-    private void InsertComputer(AccountTransaction transaction, CertifiedComputer computer) => transaction.Execute(
+    private Task InsertComputerAsync(AccountTransaction transaction, CertifiedComputer computer) => transaction.ExecuteAsync(
         """
         INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version)
         VALUES (@account, @number, @name, @noToken, @rights, @revoked, @now, (SELECT max(received_at) FROM snapshots WHERE account_id = @account AND computer = @number), @version)

@@ -55,13 +55,13 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
         var found = new Found?[batch.Count];
         await Parallel.ForAsync(0, batch.Count, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellation },
             async (i, token) => found[i] = await TryReadAsync(batch[i].Name, batch[i].Object, token));
-        await store.WriteAsync(place, transaction =>
+        await store.WriteAsync(place, async transaction =>
         {
             foreach (var item in found)
             {
                 if (item is not null)
                 {
-                    Insert(transaction, item);
+                    await InsertAsync(transaction, item);
                 }
             }
 
@@ -121,14 +121,14 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
             : throw new MalformedObjectException("pack", "the record of an origin is not signed by a computer of the account");
     }
 
-    private void Insert(AccountTransaction transaction, Found found)
+    private async Task InsertAsync(AccountTransaction transaction, Found found)
     {
         if (found.Receipt is not { } receipt)
         {
             return;
         }
 
-        transaction.Execute(
+        await transaction.ExecuteAsync(
             """
             INSERT INTO objects (account_id, number, session, computer, state, touched, condemned_at, type, length, tables_offset, frames, checksum, receipt, indexed, version)
             VALUES (@account, @number, 0, @computer, @state, @version, @condemnedAt, @type, @length, @tables, @frames, @checksum, @bytes, @indexed, @version)
@@ -141,10 +141,10 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
         foreach (var frame in found.Moved)
         {
             // The newest pack that has it: an old one goes only after a newer was read back.
-            transaction.Execute(
+            await transaction.ExecuteAsync(
                 """
                 INSERT INTO forwards (account_id, origin_number, origin_slot, number, version) VALUES (@account, @origin, @slot, @number, @version)
-                ON CONFLICT (account_id, origin_number, origin_slot) DO UPDATE SET number = max(number, excluded.number), version = excluded.version
+                ON CONFLICT (account_id, origin_number, origin_slot) DO UPDATE SET number = CASE WHEN forwards.number > excluded.number THEN forwards.number ELSE excluded.number END, version = excluded.version
                 """, new { origin = (long)frame.Number, slot = (long)frame.Slot, number = (long)found.Name.Number });
             draft.SawNumber(frame.Number);
         }
@@ -163,26 +163,15 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
     private async Task CoverAsync(uint number, long length, CancellationToken cancellation)
     {
         var (covered, replaced) = await SegmentNumbers.ReadAsync(pod, draft.Account, number, length, cancellation);
-        await store.WriteAsync(place, transaction =>
-        {
-            foreach (var pack in covered)
-            {
-                transaction.Execute(
-                    "UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @pack AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)",
-                    new { pack, number });
-            }
-
-            foreach (var segment in replaced)
-            {
-                transaction.Execute(
-                    """
-                    UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @segment AND type = 2 AND state = 'live'
-                      AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)
-                    """, new { segment, number, now = time.GetUtcNow().ToUnixTimeSeconds() });
-            }
-
-            return 0;
-        }, cancellation);
+        await store.WriteAsync(place, async transaction =>
+            await transaction.ExecuteEachAsync(
+                "UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @pack AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)",
+                covered.Select(pack => new { pack, number }))
+            + await transaction.ExecuteEachAsync(
+                """
+                UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @segment AND type = 2 AND state = 'live'
+                  AND computer = (SELECT computer FROM objects WHERE account_id = @account AND number = @number)
+                """, replaced.Select(segment => new { segment, number, now = time.GetUtcNow().ToUnixTimeSeconds() })), cancellation);
     }
 
     private sealed record Found(ObjectName Name, byte[]? Bytes, Receipt? Receipt, long? CondemnedAt, IReadOnlyCollection<Address> Moved, string? Trouble);

@@ -23,22 +23,26 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
             var draft = new AccountDraft(account);
             await new LogReading(pod, draft).RunAsync(cancellation);
             var place = await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, cancellation);
-            await store.AdmitAsync(account, place.Epoch, cancellation);
+            await store.AdmitAsync(place, cancellation);
             var objects = new ObjectReading(store, pod, place, draft, time);
             await objects.RunAsync(() => progress(++taken), cancellation);
             await new SnapshotReading(store, pod, place, draft).RunAsync(cancellation);
-            await ReviveAsync(draft, objects.Condemned, cancellation);
+            await ReviveAsync(place, draft, objects.Condemned, cancellation);
             await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
         }
     }
 
     /// <summary>What a snapshot needs and the pod was told to delete: the old mark's grace must not count any more.</summary>
-    private async Task ReviveAsync(AccountDraft draft, List<ObjectName> condemned, CancellationToken cancellation)
+    private async Task ReviveAsync(AccountPlace place, AccountDraft draft, List<ObjectName> condemned, CancellationToken cancellation)
     {
-        foreach (var name in condemned.Where(name => store.Read(draft.Account, transaction =>
-            transaction.Find<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { number = (long)name.Number })) == "live"))
+        foreach (var name in condemned)
         {
+            if (await store.ReadAsync(place, transaction => transaction.FindAsync<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { name.Number }), cancellation) != "live")
+            {
+                continue;
+            }
+
             try
             {
                 await pod.ReviveAsync(name, cancellation);

@@ -87,11 +87,10 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         }
 
         draft.Snapshots += isThere ? 1 : 0;
-        await store.WriteAsync(place, transaction =>
+        await store.WriteAsync(place, async transaction =>
         {
-            SnapshotRows.Insert(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt, isOnPod: true);
-            transaction.Execute("UPDATE objects SET state = 'live', condemned_at = NULL WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
-            return 0;
+            await SnapshotRows.InsertAsync(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt, isOnPod: true);
+            return await transaction.ExecuteAsync("UPDATE objects SET state = 'live', condemned_at = NULL WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
         }, cancellation);
     }
 
@@ -112,7 +111,16 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
                 draft.SawNumber(pack);
             }
 
-            return _lacking[reference.Number] = await store.WriteAsync(place, transaction => map.Packs.Sum(pack => (long)FramesStored.Lacking(transaction, map, pack).Count()), cancellation);
+            return _lacking[reference.Number] = await store.WriteAsync(place, async transaction =>
+            {
+                var lacking = 0L;
+                foreach (var pack in map.Packs)
+                {
+                    lacking += (await FramesStored.LackingAsync(transaction, map, pack)).Count;
+                }
+
+                return lacking;
+            }, cancellation);
         }
         catch (Exception exception) when (exception.IsOfOneObject())
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Committing;
@@ -26,8 +27,8 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
     public async Task RunAsync(CancellationToken cancellation)
     {
         await CheckSmallObjectsAsync(cancellation);
-        foreach (var index in store.Read(place.Account, transaction => transaction.Query<long>(
-            "SELECT DISTINCT page_index FROM snapshot_pages JOIN snapshots USING (account_id, head_id) WHERE account_id = @account AND state = 'live' ORDER BY page_index")))
+        foreach (var index in await store.ReadAsync(place, transaction => transaction.QueryAsync<long>(
+            "SELECT DISTINCT page_index FROM snapshot_pages JOIN snapshots USING (account_id, head_id) WHERE account_id = @account AND state = 'live' ORDER BY page_index"), cancellation))
         {
             await CheckIndexAsync(index, cancellation);
         }
@@ -43,19 +44,19 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
             ("head", "SELECT (computer << 32) + sequence AS Key, head AS Bytes FROM snapshots WHERE account_id = @account AND on_pod = 1 AND (computer << 32) + sequence > @after ORDER BY computer, sequence LIMIT @rows"),
         })
         {
-            foreach (var row in Pages<KeptRow>(query, row => row.Key))
+            await foreach (var row in PagesAsync<KeptRow>(query, row => row.Key, cancellation))
             {
-                await CheckAsync(ObjectName.Of(ObjectHeader.Read(row.Bytes)), SHA256.HashData(row.Bytes), what, () => [], cancellation);
+                await CheckAsync(ObjectName.Of(ObjectHeader.Read(row.Bytes)), SHA256.HashData(row.Bytes), what, () => Task.FromResult<IReadOnlyList<string>>([]), cancellation);
             }
         }
 
-        foreach (var snapshot in Pages<SnapshotRow>(
+        await foreach (var snapshot in PagesAsync<SnapshotRow>(
             """
             SELECT (s.computer << 32) + s.sequence AS Key, s.number, o.checksum FROM snapshots s LEFT JOIN objects o ON o.account_id = s.account_id AND o.number = s.number
             WHERE s.account_id = @account AND s.state = 'live' AND (s.computer << 32) + s.sequence > @after ORDER BY s.computer, s.sequence LIMIT @rows
-            """, row => row.Key))
+            """, row => row.Key, cancellation))
         {
-            await CheckAsync(Numbered(snapshot.Number), snapshot.Checksum, "snapshot", () => [Describe(snapshot.Key >> 32, snapshot.Key & uint.MaxValue)], cancellation);
+            await CheckAsync(Numbered(snapshot.Number), snapshot.Checksum, "snapshot", () => Task.FromResult<IReadOnlyList<string>>([Describe(snapshot.Key >> 32, snapshot.Key & uint.MaxValue)]), cancellation);
             run.Snapshot();
         }
     }
@@ -65,11 +66,11 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
     {
         var frames = new ReferenceMap();
         var pagesOf = new Dictionary<uint, List<long>>();
-        foreach (var page in Pages<PageRow>(
+        await foreach (var page in PagesAsync<PageRow>(
             """
-            SELECT page_number AS Key, page_index AS PageIndex, page_hash AS PageHash FROM snapshot_pages JOIN snapshots USING (account_id, head_id)
-            WHERE account_id = @account AND state = 'live' AND page_index = @index AND page_number > @after GROUP BY page_number ORDER BY page_number LIMIT @rows
-            """, row => row.Key, index))
+            SELECT DISTINCT page_number AS Key, page_index AS PageIndex, page_hash AS PageHash FROM snapshot_pages JOIN snapshots USING (account_id, head_id)
+            WHERE account_id = @account AND state = 'live' AND page_index = @index AND page_number > @after ORDER BY page_number LIMIT @rows
+            """, row => row.Key, cancellation, index))
         {
             if (await TryReadPageAsync(page, cancellation) is not { } map)
             {
@@ -98,22 +99,22 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
         var needs = new SortedDictionary<long, List<long>>();
         foreach (var pack in frames.Packs)
         {
-            foreach (var holder in HoldersOf(frames, pack, pagesOf[pack]))
+            foreach (var holder in await HoldersOfAsync(frames, pack, pagesOf[pack], cancellation))
             {
                 needs.TryAdd(holder, pagesOf[pack]);
             }
         }
 
         await Parallel.ForEachAsync(needs, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellation }, async (need, token) =>
-            await CheckAsync(Numbered(need.Key), ChecksumOf(need.Key), "pack", () => SnapshotsWith(need.Value), token));
+            await CheckAsync(Numbered(need.Key), await ChecksumOfAsync(need.Key, token), "pack", () => SnapshotsWithAsync(need.Value, token), token));
     }
 
     /// <summary>Rows a page at a time, by a key that rises.</summary>
-    private IEnumerable<T> Pages<T>(string query, Func<T, long> key, long index = 0)
+    private async IAsyncEnumerable<T> PagesAsync<T>(string query, Func<T, long> key, [EnumeratorCancellation] CancellationToken cancellation, long index = 0)
     {
         for (var after = -1L; ;)
         {
-            var rows = store.Read(place.Account, transaction => transaction.Query<T>(query, new { after, rows = RowsAtOnce, index }));
+            var rows = await store.ReadAsync(place, transaction => transaction.QueryAsync<T>(query, new { after, rows = RowsAtOnce, index }), cancellation);
             foreach (var row in rows)
             {
                 yield return row;
@@ -139,29 +140,29 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
         }
         catch (HoldfastException exception) when (exception.IsOfOneObject())
         {
-            run.Damage(new VerificationDamage(place.Name, $"map page {page.Key}", exception.Message, SnapshotsWith([page.Key])));
+            run.Damage(new VerificationDamage(place.Name, $"map page {page.Key}", exception.Message, await SnapshotsWithAsync([page.Key], cancellation)));
             return null;
         }
     }
 
     /// <summary>The packs that hold a pack's frames now; frames that no pack holds are damage.</summary>
-    private IEnumerable<long> HoldersOf(ReferenceMap map, uint pack, IReadOnlyList<long> pages)
+    private async Task<IEnumerable<long>> HoldersOfAsync(ReferenceMap map, uint pack, IReadOnlyList<long> pages, CancellationToken cancellation)
     {
-        var (held, forwards) = store.Read(place.Account, transaction => (
-            transaction.Find<long?>("SELECT frames FROM objects WHERE account_id = @account AND number = @pack AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')", new { pack }),
-            transaction.Query<(long Slot, long Number)>("SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @pack AND deleted = 0", new { pack })
-                .ToDictionary(row => (uint)row.Slot, row => row.Number)));
+        var (held, forwards) = await store.ReadAsync(place, async transaction => (
+            await transaction.FindAsync<long?>("SELECT frames FROM objects WHERE account_id = @account AND number = @pack AND type = 1 AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')", new { pack }),
+            (await transaction.QueryAsync<(long Slot, long Number)>("SELECT origin_slot, number FROM forwards WHERE account_id = @account AND origin_number = @pack AND deleted = 0", new { pack }))
+                .ToDictionary(row => (uint)row.Slot, row => row.Number)), cancellation);
         var own = map.FramesOf(pack).Where(frame => !forwards.ContainsKey(frame.Slot)).ToList();
         var lacking = own.Count(frame => held is null || frame.Slot >= held);
         if (lacking > 0)
         {
-            run.Damage(new VerificationDamage(place.Name, $"pack {pack}", $"{lacking} frames are stored nowhere", SnapshotsWith(pages)));
+            run.Damage(new VerificationDamage(place.Name, $"pack {pack}", $"{lacking} frames are stored nowhere", await SnapshotsWithAsync(pages, cancellation)));
         }
 
         return forwards.Where(moved => map.Contains(new Address(pack, moved.Key))).Select(moved => moved.Value).Distinct().Concat(own.Count > lacking ? [(long)pack] : []);
     }
 
-    private async Task CheckAsync(ObjectName name, byte[]? checksum, string what, Func<IReadOnlyList<string>> snapshots, CancellationToken cancellation)
+    private async Task CheckAsync(ObjectName name, byte[]? checksum, string what, Func<Task<IReadOnlyList<string>>> snapshots, CancellationToken cancellation)
     {
         var trouble = "it is not there";
         try
@@ -180,16 +181,25 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
 
         if (trouble is not null)
         {
-            run.Damage(new VerificationDamage(place.Name, $"{what} {name.Number}", trouble, snapshots()));
+            run.Damage(new VerificationDamage(place.Name, $"{what} {name.Number}", trouble, await snapshots()));
         }
     }
 
-    private byte[]? ChecksumOf(long number) =>
-        store.Read(place.Account, transaction => transaction.Find<byte[]>("SELECT checksum FROM objects WHERE account_id = @account AND number = @number", new { number }));
+    private Task<byte[]?> ChecksumOfAsync(long number, CancellationToken cancellation) =>
+        store.ReadAsync(place, transaction => transaction.FindAsync<byte[]>("SELECT checksum FROM objects WHERE account_id = @account AND number = @number", new { number }), cancellation);
 
-    private IReadOnlyList<string> SnapshotsWith(IEnumerable<long> pages) => store.Read(place.Account, transaction => pages.SelectMany(page => transaction.Query<(long Computer, long Sequence)>(
-        $"SELECT computer, sequence FROM snapshots JOIN snapshot_pages USING (account_id, head_id) WHERE account_id = @account AND state = 'live' AND page_number = @page ORDER BY computer, sequence LIMIT {SnapshotsNamedMax}",
-        new { page })).Distinct().Take(SnapshotsNamedMax).Select(row => Describe(row.Computer, row.Sequence)).ToList());
+    private Task<IReadOnlyList<string>> SnapshotsWithAsync(IEnumerable<long> pages, CancellationToken cancellation) => store.ReadAsync<IReadOnlyList<string>>(place, async transaction =>
+    {
+        var found = new HashSet<(long Computer, long Sequence)>();
+        foreach (var page in pages)
+        {
+            found.UnionWith(await transaction.QueryAsync<(long Computer, long Sequence)>(
+                $"SELECT computer, sequence FROM snapshots JOIN snapshot_pages USING (account_id, head_id) WHERE account_id = @account AND state = 'live' AND page_number = @page ORDER BY computer, sequence LIMIT {SnapshotsNamedMax}",
+                new { page }));
+        }
+
+        return [.. found.Take(SnapshotsNamedMax).Select(row => Describe(row.Computer, row.Sequence))];
+    }, cancellation);
 
     private static string Describe(long computer, long sequence) => $"computer {computer} snapshot {sequence}";
 

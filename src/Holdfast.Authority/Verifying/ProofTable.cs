@@ -1,7 +1,6 @@
-using Dapper;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Devices;
-using Holdfast.Authority.Schema;
+using Holdfast.Authority.Databases;
 using Holdfast.Format.Accounts;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -23,18 +22,18 @@ internal enum ProofKind
 internal sealed record Proof(ProofKind Kind, uint? Computer, long StartedAt, long EndedAt, long Snapshots, long Objects, long Bytes, long Damages, string Evidence);
 
 /// <summary>Verifications and drills of each account, kept as evidence.</summary>
-internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, AccountDirectory directory, LogTable log, TimeProvider time)
+internal sealed class ProofTable(AccountStore store, AccountDirectory directory, LogTable log, TimeProvider time)
 {
-    public Task<long> KeepAsync(AccountPlace place, Proof proof, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.Find<long>(
+    public Task<long> KeepAsync(AccountPlace place, Proof proof, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.FindAsync<long>(
         """
         INSERT INTO proofs (account_id, kind, number, computer, started_at, ended_at, snapshots, objects, bytes, damages, evidence, version)
-        SELECT @account, @kind, coalesce(max(number), 0) + 1, @computer, @startedAt, @endedAt, @snapshots, @objects, @bytes, @damages, @evidence, @version
+        SELECT @account, @kind, coalesce(max(number), 0) + 1, CAST(@computer AS BIGINT), @startedAt, @endedAt, @snapshots, @objects, @bytes, @damages, @evidence, @version
         FROM proofs WHERE account_id = @account AND kind = @kind
         RETURNING number
         """,
         new
         {
-            kind = KindOf(proof.Kind), computer = (long?)proof.Computer, proof.StartedAt, proof.EndedAt, proof.Snapshots, proof.Objects, proof.Bytes, proof.Damages, proof.Evidence,
+            kind = KindOf(proof.Kind), proof.Computer, proof.StartedAt, proof.EndedAt, proof.Snapshots, proof.Objects, proof.Bytes, proof.Damages, proof.Evidence,
         }), cancellation);
 
     /// <summary>Keeps a drill whose computer signed it.</summary>
@@ -45,14 +44,14 @@ internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, Ac
             throw new HoldfastException(FailureTable.InvalidRequest, $"A drill is of some files of at most {HandInDrill.SnapshotsMax} snapshots, named by their heads, and its evidence by a SHA-256.");
         }
 
-        if (!log.Verified(device.Place).Computers.TryGetValue(device.Computer, out var computer) || computer.IsRevoked
+        if (!(await log.VerifiedAsync(device.Place, cancellation)).Computers.TryGetValue(device.Computer, out var computer) || computer.IsRevoked
             || !DrillSignature.IsSigned(drill, device.Place.Account, device.Computer, computer.SigningKey.Span))
         {
             throw new HoldfastException(FailureTable.Forbidden, "The drill is not signed by this computer as the account log certifies it.");
         }
 
         var evidence = System.Text.Json.JsonSerializer.Serialize(drill, MessageJson.Default.HandInDrill);
-        if (store.Read(device.Place.Account, transaction => transaction.Find<long?>("SELECT max(number) FROM proofs WHERE account_id = @account AND kind = 'drill' AND evidence = @evidence", new { evidence })) is { } known)
+        if (await store.ReadAsync(device.Place, transaction => transaction.FindAsync<long?>("SELECT max(number) FROM proofs WHERE account_id = @account AND kind = 'drill' AND evidence = @evidence", new { evidence }), cancellation) is { } known)
         {
             // Handed in before: an old drill does not take the place of a newer one.
             return new DrillKept(known);
@@ -63,15 +62,19 @@ internal sealed class ProofTable(AccountStore store, SqliteDatabase accounts, Ac
     }
 
     /// <summary>How well it is proved that accounts can be restored.</summary>
-    public ProofSummary Summary()
+    public async Task<ProofSummary> SummaryAsync(CancellationToken cancellation)
     {
-        var latest = accounts.Read((connection, transaction) => connection.Query<Latest>(
+        var latest = (await store.ReadAllAsync(transaction => transaction.QueryAsync<Latest>(
             """
-            SELECT kind, count(*) AS Accounts, min(ended_at) AS Oldest, sum(damages > 0) AS Damaged FROM proofs p
+            SELECT kind, count(*) AS Accounts, min(ended_at) AS Oldest, sum(CASE WHEN damages > 0 THEN 1 ELSE 0 END) AS Damaged FROM proofs p
             WHERE number = (SELECT max(number) FROM proofs m WHERE m.account_id = p.account_id AND m.kind = p.kind) GROUP BY kind
-            """, transaction: transaction).ToDictionary(row => row.Kind));
-        var (verified, drilled) = (latest.GetValueOrDefault(KindOf(ProofKind.Verification)), latest.GetValueOrDefault(KindOf(ProofKind.Drill)));
-        return new ProofSummary(directory.Count, (int)(verified?.Accounts ?? 0), verified?.Oldest, (int)(verified?.Damaged ?? 0), (int)(drilled?.Accounts ?? 0), drilled?.Oldest, (int)(drilled?.Damaged ?? 0));
+            """), cancellation)).SelectMany(rows => rows).ToLookup(row => row.Kind);
+        var (verified, drilled) = (latest[KindOf(ProofKind.Verification)].ToList(), latest[KindOf(ProofKind.Drill)].ToList());
+        return new ProofSummary((int)await directory.CountAsync(cancellation), Accounts(verified), Oldest(verified), Damaged(verified), Accounts(drilled), Oldest(drilled), Damaged(drilled));
+
+        static int Accounts(List<Latest> stores) => (int)stores.Sum(row => row.Accounts);
+        static int Damaged(List<Latest> stores) => (int)stores.Sum(row => row.Damaged);
+        static long? Oldest(List<Latest> stores) => stores.Min(row => (long?)row.Oldest);
     }
 
     private static string KindOf(ProofKind kind) => kind == ProofKind.Drill ? "drill" : "verification";

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Placing;
@@ -22,15 +23,16 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Starts a verification, unless one runs.</summary>
-    public VerificationStatus Start(string? account)
+    public async Task<VerificationStatus> StartAsync(string? account, CancellationToken cancellation)
     {
-        var only = account is null ? null : directory.FindByName(account) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{account}'.");
+        var only = account is null ? null : await directory.FindByNameAsync(account, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{account}'.");
+        var stored = await store.StoredBytesAsync(only, cancellation);
         lock (_lock)
         {
             if (_running.IsCompleted)
             {
-                _run = new VerificationRun(account, Now, store.StoredBytes(only?.Account));
-                _running = Task.Run(() => RunAsync(_run, only, _stopping.Token));
+                _run = new VerificationRun(account, Now, stored);
+                _running = Task.Run(() => RunAsync(_run, only, _stopping.Token), CancellationToken.None);
             }
             else if (_run!.OnlyAccount != account)
             {
@@ -53,7 +55,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         string? failure = null;
         try
         {
-            foreach (var place in only is null ? All() : [only])
+            await foreach (var place in only is null ? AllAsync(cancellation) : AsyncEnumerable.Repeat(only, 1))
             {
                 failure = await TryVerifyAsync(run, place, cancellation) ?? failure;
             }
@@ -114,15 +116,15 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         run.Account();
     }
 
-    private IEnumerable<AccountPlace> All()
+    private async IAsyncEnumerable<AccountPlace> AllAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         for (var paging = Paging.Of(null, null); ;)
         {
-            var page = directory.List(paging);
+            var page = await directory.ListAsync(paging, cancellation);
             foreach (var account in page.Items)
             {
                 // One that was renamed or removed meanwhile is not there under this name.
-                if (directory.FindByName(account.Name) is { } place)
+                if (await directory.FindByNameAsync(account.Name, cancellation) is { } place)
                 {
                     yield return place;
                 }

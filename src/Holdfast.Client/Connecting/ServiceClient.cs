@@ -12,10 +12,11 @@ using Polly.Retry;
 
 namespace Holdfast.Client.Connecting;
 
-/// <summary>The authority's API and the pods, as a computer uses them. What fails for a moment is tried again a few times, with growing pauses.</summary>
+/// <summary>The authority's API and the pods, as a computer uses them. What fails for a moment is tried again a few times, with growing pauses; a service that has answered once and is being restarted is waited for, a minute.</summary>
 public sealed class ServiceClient : IDisposable
 {
     private const int AttemptsMax = 5;
+    private const int PatientAttemptsMax = 10;
     private const int RenewalsMax = 3;
 
     /// <summary>Answers of the API are short; only reads of objects are long, and go into buffers of their own.</summary>
@@ -27,6 +28,7 @@ public sealed class ServiceClient : IDisposable
     /// <summary>An answer must begin, and each piece of it arrive, within this time.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
+    private static readonly TimeSpan _pauseMax = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _retryAfterMax = TimeSpan.FromMinutes(1);
 
     /// <summary>The slowest uplink that a 16 MiB pack still gets through on.</summary>
@@ -37,7 +39,11 @@ public sealed class ServiceClient : IDisposable
     private string? _token;
     private int _renewals;
     private readonly string _account;
-    private readonly ResiliencePipeline<HttpResponseMessage> _retries;
+    private readonly ResiliencePipeline<HttpResponseMessage> _apiRetries;
+    private readonly ResiliencePipeline<HttpResponseMessage> _podRetries;
+
+    /// <summary>Nobody waits a minute for an address that was mistyped.</summary>
+    private volatile bool _hasAnswered;
 
     /// <param name="serviceUrl">The authority's address.</param>
     /// <param name="account">The account, or null before enrolment.</param>
@@ -58,17 +64,8 @@ public sealed class ServiceClient : IDisposable
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
         _account = account?.ToString() ?? "";
         _token = token;
-        _retries = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
-        {
-            ShouldHandle = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing),
-            MaxRetryAttempts = AttemptsMax - 1,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            Delay = TimeSpan.FromMilliseconds(400),
-
-            // A pod with too much to do says when to come again.
-            DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result is { StatusCode: HttpStatusCode.TooManyRequests, Headers.RetryAfter.Delta: { } wait } && wait < _retryAfterMax ? wait : (TimeSpan?)null),
-        }).Build();
+        _apiRetries = Retries(() => _hasAnswered ? PatientAttemptsMax : AttemptsMax, time);
+        _podRetries = Retries(() => AttemptsMax, time);
     }
 
     /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried a few times.</summary>
@@ -125,7 +122,7 @@ public sealed class ServiceClient : IDisposable
     /// <summary>Puts one object on a pod; returns the signed receipt once it is durable there.</summary>
     public async Task<byte[]> PutObjectAsync(string podUrl, ObjectName name, string grant, ReadOnlyMemory<byte> content, CancellationToken cancellation)
     {
-        using var response = await _retries.ExecuteAsync(async token =>
+        using var response = await _podRetries.ExecuteAsync(async token =>
         {
             using var request = PodRequest(HttpMethod.Put, podUrl, name, grant);
             request.Content = new ReadOnlyMemoryContent(content);
@@ -141,7 +138,7 @@ public sealed class ServiceClient : IDisposable
     /// <summary>Reads <paramref name="destination"/>.Length bytes of an object from <paramref name="offset"/>.</summary>
     public async Task GetObjectAsync(string podUrl, ObjectName name, string grant, long offset, Memory<byte> destination, CancellationToken cancellation)
     {
-        using var response = await _retries.ExecuteAsync(async token =>
+        using var response = await _podRetries.ExecuteAsync(async token =>
         {
             using var request = PodRequest(HttpMethod.Get, podUrl, name, grant);
             request.Headers.Range = new RangeHeaderValue(offset, offset + destination.Length - 1);
@@ -190,6 +187,23 @@ public sealed class ServiceClient : IDisposable
         {
             throw new TimeoutException("The service did not answer in time.", exception);
         }
+    }
+
+    private static ResiliencePipeline<HttpResponseMessage> Retries(Func<int> attempts, TimeProvider time)
+    {
+        var isPassing = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing).Build();
+        return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+        {
+            ShouldHandle = arguments => ValueTask.FromResult(arguments.AttemptNumber < attempts() - 1 && isPassing(arguments.Outcome)),
+            MaxRetryAttempts = PatientAttemptsMax,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = TimeSpan.FromMilliseconds(400),
+            MaxDelay = _pauseMax,
+
+            // A pod with too much to do says when to come again.
+            DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result is { StatusCode: HttpStatusCode.TooManyRequests, Headers.RetryAfter.Delta: { } wait } && wait < _retryAfterMax ? wait : (TimeSpan?)null),
+        }).Build();
     }
 
     private static bool IsPassing(HttpResponseMessage response) =>
@@ -253,7 +267,7 @@ public sealed class ServiceClient : IDisposable
     private async Task<T> SendAsync<T>(
         HttpMethod method, string path, Func<HttpContent?> content, JsonTypeInfo<T> answer, string? idempotencyKey, CancellationToken cancellation)
     {
-        using var response = await WithTokenAsync(authorization => _retries.ExecuteAsync(async token =>
+        using var response = await WithTokenAsync(authorization => _apiRetries.ExecuteAsync(async token =>
         {
             using var request = new HttpRequestMessage(method, path) { Content = content() };
             request.Headers.Authorization = authorization;
@@ -262,7 +276,9 @@ public sealed class ServiceClient : IDisposable
                 request.Headers.Add("Idempotency-Key", idempotencyKey);
             }
 
-            return await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, token);
+            var answered = await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, token);
+            _hasAnswered = true;
+            return answered;
         }, cancellation), cancellation);
         return await ReadAsync(response, answer, cancellation);
     }

@@ -1,0 +1,22 @@
+namespace Holdfast.Authority.Databases;
+
+/// <summary>What a database is for: it decides which numbered SQL makes it.</summary>
+internal enum DatabaseKind
+{
+    /// <summary>Who there is, and where each account lives.</summary>
+    Directory,
+
+    /// <summary>Everything that belongs to accounts.</summary>
+    Accounts,
+}
+
+/// <summary>The seam to a database engine. The SQL that goes through it is the same for every engine; only the schema is written for each.</summary>
+/// <remarks>An engine that cannot be reached is the failure service_unavailable; a full disk is pod_unavailable; whatever else goes wrong is the caller's mistake and keeps its type.</remarks>
+internal interface IDatabase : IAsyncDisposable
+{
+    /// <summary>Runs one write; durable when it returns, undone if <paramref name="action"/> throws. A row that a statement changed stays locked until then.</summary>
+    Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation);
+
+    /// <summary>Runs one read in which every statement sees the same moment. It may be run again from the start.</summary>
+    Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation);
+}

@@ -1,0 +1,144 @@
+using System.Data;
+using Dapper;
+using Holdfast.Protocol.Failures;
+using Npgsql;
+
+namespace Holdfast.Authority.Databases;
+
+/// <summary>A PostgreSQL database (15 or newer), for any number of nodes.</summary>
+/// <remarks>
+/// Writes are READ COMMITTED: an UPDATE that waited for a row looks at its condition again, which is what the fence needs. Reads are REPEATABLE READ: one moment for all
+/// statements.
+/// </remarks>
+internal sealed class PostgresDatabase : IDatabase
+{
+    private const int ConnectionsMax = 20;
+    private const int StatementsPrepared = 100;
+    private const int ReadAttempts = 3;
+
+    private readonly NpgsqlDataSource _source;
+
+    private PostgresDatabase(NpgsqlDataSource source)
+    {
+        _source = source;
+    }
+
+    /// <summary>Connects, and brings the database up to date, one program at a time.</summary>
+    /// <param name="connectionString">As Npgsql reads it. <c>Search Path</c> names a schema of its own within a database, which is made if it is not there.</param>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public static async Task<PostgresDatabase> OpenAsync(string connectionString, DatabaseKind kind, CancellationToken cancellation)
+    {
+        var builder = Parse(connectionString);
+        var database = new PostgresDatabase(NpgsqlDataSource.Create(builder));
+        try
+        {
+            await TranslateAsync(() => UpgradeAsync(database._source, builder.SearchPath, kind, cancellation));
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) =>
+        TranslateAsync(() => RunAsync(action, IsolationLevel.ReadCommitted, cancellation));
+
+    /// <remarks>The server was restarted, and what the pool kept is dead: a read is begun again.</remarks>
+    public async Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TranslateAsync(() => RunAsync(action, IsolationLevel.RepeatableRead, cancellation));
+            }
+            catch (HoldfastException exception) when (attempt < ReadAttempts && exception is { Kind: var kind, InnerException: NpgsqlException } && kind == FailureTable.ServiceUnavailable)
+            {
+                // Again, on another connection.
+            }
+        }
+    }
+
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private static NpgsqlConnectionStringBuilder Parse(string connectionString)
+    {
+        try
+        {
+            var builder = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "holdfastd" };
+            if (!builder.ContainsKey("Maximum Pool Size"))
+            {
+                builder.MaxPoolSize = ConnectionsMax;
+            }
+
+            if (!builder.ContainsKey("Max Auto Prepare"))
+            {
+                (builder.MaxAutoPrepare, builder.AutoPrepareMinUsages) = (StatementsPrepared, 2);
+            }
+
+            return builder;
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"The connection string is none that PostgreSQL's driver understands: {exception.Message}", exception);
+        }
+    }
+
+    private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, IsolationLevel isolation, CancellationToken cancellation)
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(isolation, cancellation);
+        var result = await action(new DatabaseTransaction(connection, transaction, cancellation));
+        await transaction.CommitAsync(CancellationToken.None);
+        return result;
+    }
+
+    /// <remarks>The lock belongs to the transaction: a process that is killed leaves none behind.</remarks>
+    private static async Task<bool> UpgradeAsync(NpgsqlDataSource source, string? schema, DatabaseKind kind, CancellationToken cancellation)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        if (connection.PostgreSqlVersion.Major < 15)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"The server is PostgreSQL {connection.PostgreSqlVersion}; Holdfast needs 15 or newer.");
+        }
+
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await connection.ExecuteAsync(new CommandDefinition("SELECT pg_advisory_xact_lock(hashtextextended('holdfast schema', 0))", transaction: transaction, cancellationToken: cancellation));
+        if (schema is not null)
+        {
+            await connection.ExecuteAsync(new CommandDefinition($"CREATE SCHEMA IF NOT EXISTS {new NpgsqlCommandBuilder().QuoteIdentifier(schema)}", transaction: transaction, cancellationToken: cancellation));
+        }
+
+        var isChanged = await SchemaUpgrade.RunAsync(connection, transaction, "Postgres", kind, 0, cancellation);
+        await transaction.CommitAsync(CancellationToken.None);
+        return isChanged;
+    }
+
+    private static async Task<T> TranslateAsync<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UniqueViolation)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "Somebody else wrote the same at the same time: look again, and repeat it if it is still needed.", exception);
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DiskFull)
+        {
+            throw new HoldfastException(FailureTable.PodUnavailable, $"The service's database cannot be written: {exception.MessageText}", exception);
+        }
+        catch (NpgsqlException exception) when (exception is not PostgresException || exception.IsTransient || IsAway(exception.SqlState))
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The service's database does not answer: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>The server is shutting down, starting, or failing over, or refuses for want of room: not the request's fault.</summary>
+    private static bool IsAway(string? state) => state is not null
+        && (state.StartsWith("57P", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal) || state.StartsWith("53", StringComparison.Ordinal)
+            || state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected);
+}

@@ -1,0 +1,28 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+
+namespace Holdfast.Authority.Databases;
+
+/// <summary>Names and values of statements' parameters, from the properties of any object, in types that every engine knows.</summary>
+internal static class SqlParameters
+{
+    private static readonly ConcurrentDictionary<Type, (string Name, PropertyInfo Property)[]> _properties = new();
+
+    public static IEnumerable<(string Name, object? Value)> Of(object? parameters) => parameters switch
+    {
+        null => [],
+        IEnumerable<(string, object?)> pairs => pairs.Select(pair => (pair.Item1, Signed(pair.Item2))),
+        _ => _properties.GetOrAdd(parameters.GetType(), PropertiesOf).Select(item => (item.Name, Signed(item.Property.GetValue(parameters)))),
+    };
+
+    // Engines compare names of parameters with their case.
+    private static (string, PropertyInfo)[] PropertiesOf(Type type) => [.. type.GetProperties().Select(property => (char.ToLowerInvariant(property.Name[0]) + property.Name[1..], property))];
+
+    /// <summary>PostgreSQL has no unsigned numbers.</summary>
+    private static object? Signed(object? value) => value switch
+    {
+        uint number => (long)number,
+        ulong number => checked((long)number),
+        _ => value,
+    };
+}

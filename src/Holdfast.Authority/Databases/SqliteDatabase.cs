@@ -1,0 +1,143 @@
+using System.Data;
+using Dapper;
+using Holdfast.Posix;
+using Holdfast.Protocol.Failures;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+
+namespace Holdfast.Authority.Databases;
+
+/// <summary>A SQLite file for one process, or the same in memory: the twin for simulations, in which everything happens in one order.</summary>
+internal sealed class SqliteDatabase : IDatabase
+{
+    private const int DiskFull = 13;
+    private const int DiskError = 10;
+
+    private readonly string _connectionString;
+    private readonly SemaphoreSlim _writer = new(1);
+
+    /// <summary>What is in memory lives as long as a connection to it.</summary>
+    private readonly SqliteConnection? _memory;
+
+    /// <summary>Keeps other processes out of the file; the kernel drops it with this one.</summary>
+    private readonly SafeFileHandle? _lock;
+
+    private SqliteDatabase(SqliteConnectionStringBuilder connectionString, SafeFileHandle? @lock)
+    {
+        (_connectionString, _lock) = (connectionString.ToString(), @lock);
+        if (@lock is null)
+        {
+            _memory = Connect();
+        }
+    }
+
+    /// <summary>Opens or makes the file, and brings it up to date. A second process is the failure already_running.</summary>
+    public static Task<SqliteDatabase> OpenAsync(string path, DatabaseKind kind, CancellationToken cancellation) =>
+        OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }, Lock(path)), kind, cancellation);
+
+    /// <summary>A database that is gone when it is disposed of.</summary>
+    public static Task<SqliteDatabase> OpenMemoryAsync(DatabaseKind kind, CancellationToken cancellation) =>
+        OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = ":memory:", Pooling = false }, null), kind, cancellation);
+
+    public Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: true, cancellation);
+
+    public Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: false, cancellation);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_memory is not null)
+        {
+            await _memory.DisposeAsync();
+        }
+
+        await using (var connection = new SqliteConnection(_connectionString))
+        {
+            SqliteConnection.ClearPool(connection);
+        }
+
+        _lock?.Dispose();
+        _writer.Dispose();
+    }
+
+    private static SafeFileHandle Lock(string path) => PosixFile.TryLock(path + ".lock")
+        ?? throw new HoldfastException(FailureTable.AlreadyRunning, $"Another process uses {path}. SQLite is for one; several nodes need PostgreSQL.");
+
+    private static async Task<SqliteDatabase> OpenAsync(SqliteDatabase database, DatabaseKind kind, CancellationToken cancellation)
+    {
+        try
+        {
+            await database.UpgradeAsync(kind, cancellation);
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Writes one at a time, as SQLite has it (BEGIN IMMEDIATE); reads beside them, but not in memory, where there is one connection.</summary>
+    private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, bool isWrite, CancellationToken cancellation)
+    {
+        var isAlone = isWrite || _memory is not null;
+        if (isAlone)
+        {
+            await _writer.WaitAsync(cancellation);
+        }
+
+        var connection = _memory;
+        try
+        {
+            connection ??= Connect();
+            await using var transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: !isWrite);
+            var result = await action(new DatabaseTransaction(connection, transaction, cancellation));
+            await transaction.CommitAsync(CancellationToken.None);
+            return result;
+        }
+        catch (SqliteException exception) when (exception.SqliteErrorCode is DiskFull or DiskError)
+        {
+            throw new HoldfastException(FailureTable.PodUnavailable, $"The service's database cannot be written: {exception.Message}", exception);
+        }
+        finally
+        {
+            if (connection != _memory)
+            {
+                await connection!.DisposeAsync();
+            }
+
+            if (isAlone)
+            {
+                _writer.Release();
+            }
+        }
+    }
+
+    private SqliteConnection Connect()
+    {
+        var connection = new SqliteConnection(_connectionString);
+        connection.Open();
+        connection.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+        return connection;
+    }
+
+    private async Task UpgradeAsync(DatabaseKind kind, CancellationToken cancellation)
+    {
+        var connection = _memory ?? Connect();
+        try
+        {
+            await using var transaction = connection.BeginTransaction(deferred: false);
+
+            // Before there was a table that says it, this number did.
+            var first = await connection.ExecuteScalarAsync<int>(new CommandDefinition("PRAGMA user_version", transaction: transaction, cancellationToken: cancellation));
+            await SchemaUpgrade.RunAsync(connection, transaction, "Sqlite", kind, first, cancellation);
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+        finally
+        {
+            if (connection != _memory)
+            {
+                await connection.DisposeAsync();
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Holdfast.Authority.Databases;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Server;
+
+/// <summary>The file <c>holdfastd.json</c> in the data folder, if there is one: where the databases and the keys are, when they are not in that folder.</summary>
+internal sealed record ServiceConfiguration
+{
+    public const string FileName = "holdfastd.json";
+
+    /// <summary>The database of people and accounts.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary>The stores of accounts, by name.</summary>
+    public IReadOnlyDictionary<string, string>? Stores { get; init; }
+
+    /// <summary>The store that is the home of new accounts.</summary>
+    public string? NewAccounts { get; init; }
+
+    /// <summary>The folder of the authority's keys, shared by all its nodes.</summary>
+    public string? Keys { get; init; }
+
+    /// <summary>True if everything is in the data folder: one process, no other database.</summary>
+    [JsonIgnore]
+    public bool IsEmbedded => Directory is null;
+
+    /// <summary>Reads and checks it; without the file everything is in the data folder.</summary>
+    public static ServiceConfiguration Read(string root)
+    {
+        var path = Path.Combine(root, FileName);
+        if (!File.Exists(path))
+        {
+            return new ServiceConfiguration();
+        }
+
+        try
+        {
+            var read = JsonSerializer.Deserialize(File.ReadAllBytes(path), ConfigurationJson.Default.ServiceConfiguration) ?? new ServiceConfiguration();
+            return read.Check() is { } trouble ? throw new HoldfastException(FailureTable.InvalidRequest, $"{path}: {trouble}") : read;
+        }
+        catch (JsonException exception)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"{path}: {exception.Message} See `holdfastd config explain`.", exception);
+        }
+    }
+
+    public DatabaseSources DatabasesOf(string root) => IsEmbedded ? DatabaseSources.InFolder(root) : new DatabaseSources(Directory!, Stores!, NewAccounts ?? Stores!.Keys.First());
+
+    public string KeysFolderOf(string root) => Path.GetFullPath(Keys ?? ".", Path.GetFullPath(root));
+
+    private string? Check() => (Directory, Stores?.Count ?? 0, NewAccounts) switch
+    {
+        (null, > 0, _) => "it names stores of accounts and no directory.",
+        (null, _, not null) => "it says where new accounts go and names no stores.",
+        (not null, 0, _) => "it names a directory and no store of accounts.",
+        (_, > 1, null) => "it names several stores: say in new_accounts which is the home of new accounts.",
+        (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
+        _ => null,
+    };
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
+[JsonSerializable(typeof(ServiceConfiguration))]
+internal sealed partial class ConfigurationJson : JsonSerializerContext;

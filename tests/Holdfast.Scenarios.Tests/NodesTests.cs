@@ -1,0 +1,216 @@
+using Holdfast.Protocol.Failures;
+using Holdfast.Tests;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>Two authority nodes on one PostgreSQL, none special, and a pod of its own: anything may be killed.</summary>
+public sealed class NodesTests : Scenario
+{
+    private readonly Balancer _balancer = new();
+    private readonly List<Service> _nodes = [];
+    private PostgresCluster _cluster = null!;
+    private Service _pod = null!;
+
+    protected override string Url => _balancer.Url;
+
+    private protected override async Task<Service> StartServiceAsync()
+    {
+        _cluster = await PostgresCluster.StartAsync(Cancellation);
+        var (directory, accounts) = (await _cluster.NewDatabaseAsync("directory", Cancellation), await _cluster.NewDatabaseAsync("accounts", Cancellation));
+        var podData = Path.Combine(Root, "pod");
+        Assert.Equal(0, (await OperateAsync("pod", "create", "--data", podData, "--drive", Path.Combine(Root, "d0"), "--drive", Path.Combine(Root, "d1"), "--drive", Path.Combine(Root, "d2"))).ExitCode);
+        _pod = await Service.StartAsync(podData, "http://127.0.0.1:0", Cancellation, "pod");
+        for (var number = 1; number <= 2; number++)
+        {
+            var data = Directory.CreateDirectory(Path.Combine(Root, $"node{number}")).FullName;
+            await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""
+                // Two nodes, one service.
+                { "directory": "{{directory}}", "stores": { "main": "{{accounts}}" }, "keys": "../keys" }
+                """, Cancellation);
+            if (number == 1)
+            {
+                var joined = await OperateAsync("pod", "join", _pod.Url, "--secret-file", Path.Combine(podData, "bootstrap-secret"), "--data", data);
+                Assert.True(joined.ExitCode == 0, joined.Error);
+            }
+
+            _nodes.Add(await Service.StartAsync(data, "http://127.0.0.1:0", Cancellation, "authority", Url, isFirst: number == 1));
+            _balancer.Nodes.Add(new Uri(_nodes[^1].Url));
+        }
+
+        return _nodes[0];
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (var node in _nodes)
+        {
+            await node.DisposeAsync();
+        }
+
+        await _pod.DisposeAsync();
+        await _balancer.DisposeAsync();
+        await _cluster.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Backups_and_restores_go_on_while_either_node_is_killed_at_random()
+    {
+        var random = new Random(1);
+        await WorkWhileAsync(async () =>
+        {
+            var node = _nodes[random.Next(2)];
+            await Task.Delay(random.Next(50, 900), Cancellation);
+            await node.KillAsync(Cancellation);
+            await Task.Delay(random.Next(0, 400), Cancellation);
+            await node.RestartAsync(Cancellation);
+        });
+    }
+
+    [Fact]
+    public async Task A_killed_database_loses_no_acknowledged_write_and_clients_recover_alone()
+    {
+        var random = new Random(2);
+        await WorkWhileAsync(async () =>
+        {
+            await Task.Delay(random.Next(1500, 4000), Cancellation);
+            await _cluster.KillAsync(Cancellation);
+            await Task.Delay(random.Next(0, 300), Cancellation);
+            await _cluster.StartServerAsync(Cancellation);
+        });
+    }
+
+    [Fact]
+    public async Task Nodes_take_up_each_others_keys_and_operators()
+    {
+        var computer = await EnrolAsync("one", "account");
+        var tree = MakeTree("tree", files: 20);
+        await computer.MustAsync(Cancellation, "backup", tree);
+
+        // The pod honours two keys: after a second rotation one that still signed with the first would be refused.
+        Assert.Equal(0, (await _nodes[0].OperateAsync(["keys", "rotate"], Cancellation)).ExitCode);
+        await Task.Delay(TimeSpan.FromSeconds(6), Cancellation);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Equal(0, (await _nodes[0].OperateAsync(["keys", "rotate"], Cancellation)).ExitCode);
+        await _nodes[0].KillAsync(Cancellation);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Equal(0, (await _nodes[1].OperateAsync(["operator", "create", "second"], Cancellation)).ExitCode);
+        Assert.Contains("account", (await _nodes[1].OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await _nodes[1].OperateAsync(["keys", "rotate", "--revoke-old"], Cancellation)).ExitCode);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Equal(0, (await _nodes[1].OperateAsync(["pod", "verify"], Cancellation)).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_configuration_that_is_wrong_is_named_and_one_that_is_right_is_shown_without_its_secrets()
+    {
+        var data = Directory.CreateDirectory(Path.Combine(Root, "configured")).FullName;
+        foreach (var (text, said) in new[]
+        {
+            ("{ \"directroy\": \"x\" }", "directroy"), ("{", "config explain"), ("{ \"directory\": \"sqlite:/x\" }", "no store"),
+            ("{ \"directory\": \"sqlite:/x\", \"stores\": { \"a\": \"sqlite:/a\", \"b\": \"sqlite:/b\" } }", "new_accounts"),
+            ("{ \"directory\": \"sqlite:/x\", \"stores\": { \"a\": \"sqlite:/a\" }, \"new_accounts\": \"b\" }", "'b'"),
+        })
+        {
+            await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), text, Cancellation);
+            foreach (var verb in new string[][] { ["config", "check"], ["run", "--listen", "http://127.0.0.1:0"] })
+            {
+                var refused = await OperateAsync([.. verb, "--data", data]);
+                Assert.True(refused.ExitCode == 2, $"{text}: {refused.ExitCode} {refused.Output}{refused.Error}");
+                Assert.Contains(said, refused.Error, StringComparison.Ordinal);
+            }
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), "{ \"directory\": \"Host=h;Password=hidden\", \"stores\": { \"a\": \"sqlite:/a\" } }", Cancellation);
+        var shown = await OperateAsync("config", "check", "--data", data);
+        Assert.Equal(0, shown.ExitCode);
+        Assert.DoesNotContain("hidden", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("home of new accounts", shown.Output, StringComparison.Ordinal);
+
+        // What it explains is understood.
+        await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), (await OperateAsync("config", "explain")).Output, Cancellation);
+        Assert.Equal(0, (await OperateAsync("config", "check", "--data", data)).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_second_process_on_a_SQLite_file_is_refused()
+    {
+        foreach (var (number, listen) in new[] { (3, "http://127.0.0.1:0"), (4, "http://127.0.0.1:0") })
+        {
+            var data = Directory.CreateDirectory(Path.Combine(Root, $"node{number}")).FullName;
+            await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""{ "directory": "sqlite:{{Root}}/shared.db", "stores": { "a": "sqlite:{{Root}}/a.db" }, "keys": "{{Root}}/keys" }""", Cancellation);
+            if (number == 3)
+            {
+                _nodes.Add(await Service.StartAsync(data, listen, Cancellation, "authority"));
+                continue;
+            }
+
+            var refused = await OperateAsync("run", "--roles", "authority", "--data", data, "--listen", listen);
+            Assert.Equal(FailureTable.AlreadyRunning.ExitCode, refused.ExitCode);
+            Assert.Contains("PostgreSQL", refused.Error, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Two computers back up again and again and a third restores, while things are broken; nothing of it may fail, and everything acknowledged is there at the end.</summary>
+    private async Task WorkWhileAsync(Func<Task> breakAsync)
+    {
+        var (runsMin, breaksMin) = IsLong ? (40, 30) : (4, 4);
+        var first = await EnrolAsync("first", "account");
+        var second = await EnrolAsync("second", "account", await Service.NewCodeAsync("account", Cancellation));
+        var (tree, other, still) = (MakeTree("tree", 1, 20), MakeTree("other", 2, 20), MakeTree("still", 3, 20));
+        var reader = await EnrolAsync("reader", "reading");
+        await reader.MustAsync(Cancellation, "backup", still);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var breaks = 0;
+        var breaking = Task.Run(async () =>
+        {
+            for (; !done.IsCancellationRequested; breaks++)
+            {
+                await breakAsync();
+            }
+        }, Cancellation);
+        var backups = 0;
+        async Task RepeatAsync(Func<int, Task> work)
+        {
+            for (var run = 0; run < runsMin || (Volatile.Read(ref breaks) < breaksMin && !breaking.IsCompleted); run++)
+            {
+                await work(run);
+            }
+        }
+
+        async Task BackUpAsync(ClientComputer computer, string folder, int run)
+        {
+            await File.WriteAllBytesAsync(Path.Combine(folder, $"new{run}"), Content(run), Cancellation);
+            await computer.MustAsync(Cancellation, "backup", folder);
+            Interlocked.Increment(ref backups);
+        }
+
+        try
+        {
+            await Task.WhenAll(RepeatAsync(run => BackUpAsync(first, tree, run)), RepeatAsync(run => BackUpAsync(second, other, run)), RepeatAsync(_ => reader.RestoresIdenticallyAsync(still, Cancellation)));
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await breaking;
+        }
+
+        foreach (var (computer, folder) in new[] { (first, tree), (second, other) })
+        {
+            await computer.RestoresIdenticallyAsync(folder, Cancellation);
+            await computer.MustAsync(Cancellation, "check", "--read-data");
+        }
+
+        // Every backup that said it was done is there.
+        Assert.Equal(backups, (await first.MustAsync(Cancellation, "snapshots", "--quiet")).Output.TrimEnd().Split('\n').Length);
+    }
+
+    private static byte[] Content(int seed)
+    {
+        var bytes = new byte[300_000];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    private static Task<Ended> OperateAsync(params string[] arguments) => Programs.RunAsync(Programs.Holdfastd, arguments, new Dictionary<string, string>(), Cancellation);
+}
