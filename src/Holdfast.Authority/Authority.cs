@@ -1,12 +1,16 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Verifying;
+using Holdfast.Protocol.Failures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 
@@ -22,9 +26,10 @@ public sealed class Authority : IAsyncDisposable
     private readonly AuthorityEndpoints _endpoints;
     private readonly CallerCheck _callers;
     private readonly Rebuild _rebuild;
-    private readonly Verifications _verifications;
+    private readonly JobTable _jobs;
+    private readonly JobRunner _runner;
 
-    private Authority(List<IDatabase> databases, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
@@ -34,10 +39,15 @@ public sealed class Authority : IAsyncDisposable
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
-        _verifications = new Verifications(directory, store, pod, proofs, time, logging.CreateLogger<Verifications>());
+        _jobs = new JobTable(directoryDatabase, $"{Environment.MachineName}:{Environment.ProcessId}", time);
+        var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
+        var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
+        var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, time, logging.CreateLogger<GrowthSampling>());
+        _runner = new JobRunner(_jobs, [verifications, growth], time, logging.CreateLogger<JobRunner>());
         _endpoints = new AuthorityEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, _verifications, proofs, pod, place.RotateGrantKey);
-        _callers = new CallerCheck(directory, devices, bootstrapHash);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, verifications, proofs, _jobs, usages, samples, audit, pod,
+            place.RotateGrantKey);
+        _callers = new CallerCheck(directory, devices, audit, bootstrapHash);
         _rebuild = new Rebuild(directory, store, pod, time);
     }
 
@@ -54,14 +64,17 @@ public sealed class Authority : IAsyncDisposable
                 return database;
             }
 
-            var directory = new AccountDirectory(await OpenDatabaseAsync(sources.Directory, DatabaseKind.Directory), sources.NewAccounts, time);
+            var directoryDatabase = await OpenDatabaseAsync(sources.Directory, DatabaseKind.Directory);
+            var directory = new AccountDirectory(directoryDatabase, sources.NewAccounts, time);
             var homes = new Dictionary<string, IDatabase>();
             foreach (var (name, source) in sources.Stores)
             {
                 homes[name] = await OpenDatabaseAsync(source, DatabaseKind.Accounts);
             }
 
-            return new Authority(opened, directory, new AccountStore(homes), place, http, bootstrapHash, time, logging);
+            var store = new AccountStore(homes);
+            await store.CheckNamesAsync(cancellation);
+            return new Authority(opened, directoryDatabase, directory, store, place, http, bootstrapHash, time, logging);
         }
         catch
         {
@@ -85,18 +98,27 @@ public sealed class Authority : IAsyncDisposable
         _endpoints.Map(app);
     }
 
-    /// <summary>How many accounts there are.</summary>
-    public Task<long> CountAccountsAsync(CancellationToken cancellation) => _directory.CountAsync(cancellation);
-
-    /// <summary>Fails if the databases cannot be read.</summary>
-    public async Task CheckReadyAsync(CancellationToken cancellation)
-    {
-        await CountAccountsAsync(cancellation);
-        await _store.CheckReadyAsync(cancellation);
-    }
+    /// <summary>Fails if the directory cannot be read. A store of accounts that is away keeps only its own accounts waiting.</summary>
+    public Task CheckReadyAsync(CancellationToken cancellation) => _directory.CountAsync(cancellation);
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
     public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);
+
+    /// <summary>Fails if the databases are half made.</summary>
+    public async Task RefuseWhileRebuildingAsync(CancellationToken cancellation)
+    {
+        if (await _directory.MarkAsync(Rebuild.Mark, cancellation) is not null)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "The databases are being rebuilt, and that has not ended: run `holdfastd rebuild` again; it begins anew.");
+        }
+    }
+
+    /// <summary>Begins to do the service's own work, on this node as on every other.</summary>
+    public async Task StartJobsAsync(CancellationToken cancellation)
+    {
+        await _jobs.EnqueueAsync(GrowthSampling.JobName, "", cancellation);
+        _runner.Start();
+    }
 
     /// <summary>Fills empty databases from what lies on the pod, one account after the other. Nothing on the pod is lost or deleted by it.</summary>
     /// <param name="progress">Hears how many objects were taken in.</param>
@@ -105,7 +127,7 @@ public sealed class Authority : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _verifications.DisposeAsync();
+        await _runner.DisposeAsync();
         foreach (var database in _databases)
         {
             await database.DisposeAsync();

@@ -1,8 +1,11 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Verifying;
 using Holdfast.Format.Accounts;
@@ -22,7 +25,7 @@ namespace Holdfast.Authority;
 /// <summary>The API, one line a route: what it is, who may call it, and the service that answers.</summary>
 internal sealed class AuthorityEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots,
-    AccountObjects objects, Verifications verifications, ProofTable proofs, PodClient pod, Func<bool, CancellationToken, Task> rotateGrantKey)
+    AccountObjects objects, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, PodClient pod, Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -40,8 +43,12 @@ internal sealed class AuthorityEndpoints(
         }).For(new CallRule.Operators()).WithSummary("Changes to a new key for grants, without a stop; grants under the old one stay good for their life unless it is revoked.");
         api.MapPost("/verifications", async (StartVerification request, CancellationToken cancellation) => TypedResults.Accepted("/v1/verifications/latest", await verifications.StartAsync(request.Account, cancellation)))
             .For(new CallRule.Operators()).WithSummary("Starts reading everything that snapshots need, or joins the verification that runs.");
-        api.MapGet("/verifications/latest", () => verifications.Status).For(new CallRule.Operators()).WithSummary("How far the latest verification is, and what it found.");
+        api.MapGet("/verifications/latest", verifications.StatusAsync).For(new CallRule.Operators()).WithSummary("How far the latest verification is, and what it found.");
         api.MapGet("/proofs", proofs.SummaryAsync).For(new CallRule.Operators()).WithSummary("How well it is proved that accounts can be restored.");
+        api.MapGet("/jobs", ListJobsAsync).For(new CallRule.Operators()).WithSummary("The service's own work, the latest first.");
+        api.MapGet("/usage", ListUsageAsync).For(new CallRule.Operators()).WithSummary("What accounts use, as it was counted last, by name.");
+        api.MapGet("/growth", ListGrowthAsync).For(new CallRule.Operators()).WithSummary("How much there was of what, a value a day.");
+        api.MapGet("/audit", ListAuditAsync).For(new CallRule.Operators()).WithSummary("What operators did, in order; each entry's hash covers the one before.");
         api.MapPost("/enrolments", EnrolAsync).For(new CallRule.Anybody()).WithSummary("Trades a code for a computer number and a token; the same attempt again is answered again.");
 
         var account = api.MapGroup("/accounts/{account}");
@@ -68,15 +75,42 @@ internal sealed class AuthorityEndpoints(
         account.MapPost("/reads", OpenReadsAsync).For(DeviceRights.Add).WithSummary("Where objects lie, and the permission to read them.");
     }
 
-    private async Task<OperatorCreated> CreateOperatorAsync(CreateOperator request, CancellationToken cancellation)
+    private async Task<JobList> ListJobsAsync(string? cursor, int? limit, CancellationToken cancellation)
     {
+        var page = await jobs.ListAsync(Paging.Of(cursor, limit), cancellation);
+        return new JobList([.. page.Items.Select(job => new JobSummary(
+            job.Id, job.Kind, job.Subject, job.State, job.DueAt, job.Node, job.Attempts, job.IsStuck, job.Failure, job.CreatedAt, job.EndedAt))], page.Next);
+    }
+
+    private async Task<AccountUsageList> ListUsageAsync(string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await usages.ListAsync(Paging.Of(cursor, limit), cancellation);
+        return new AccountUsageList(page.Items, page.Next);
+    }
+
+    private async Task<GrowthHistory> ListGrowthAsync(string? metric, string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await samples.ListAsync(metric, Paging.Of(cursor, limit), cancellation);
+        return new GrowthHistory(page.Items, page.Next);
+    }
+
+    private async Task<AuditEntries> ListAuditAsync(string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await audit.ListAsync(Paging.Of(cursor, limit), cancellation);
+        return new AuditEntries(page.Items, page.Next);
+    }
+
+    private async Task<OperatorCreated> CreateOperatorAsync(HttpContext context, CreateOperator request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.OperatorOf(context), "make operator", Named(request.Name), cancellation);
         var token = Tokens.DrawOperator();
         await directory.AddOperatorAsync(Named(request.Name), DeviceToken.HashOf(token), cancellation);
         return new OperatorCreated(request.Name, token);
     }
 
-    private async Task<AccountCreated> CreateAccountAsync(CreateAccount request, CancellationToken cancellation)
+    private async Task<AccountCreated> CreateAccountAsync(HttpContext context, CreateAccount request, CancellationToken cancellation)
     {
+        await audit.AppendAsync(CallerCheck.OperatorOf(context), "make account", Named(request.Name), cancellation);
         var place = await directory.AddAccountAsync(Named(request.Name), cancellation);
         await store.AdmitAsync(place, cancellation);
         return await NewCodeAsync(place, cancellation);

@@ -31,6 +31,7 @@ internal static class Verbs
         root.Subcommands.Add(DrillVerb.Build(output));
         root.Subcommands.Add(KeyVerb.Build(output));
         root.Subcommands.Add(CompareVerb.Build(output));
+        root.Subcommands.Add(AdminVerb.Build(output));
         root.Subcommands.Add(VersionVerb.Build(output));
         return root;
     }

@@ -70,7 +70,14 @@ internal static class Commands
         var revokeOld = new Option<bool>("--revoke-old") { Description = "Makes what the old key signed worthless at once, as after a leak. Uploads and restores under way have to ask again." };
         var rotate = new Command("rotate", "Changes to a new key for grants while the service runs. The pod honours the old one too until the next change; a grant lives six hours at most.") { revokeOld, _data };
         rotate.SetAction((parsed, cancellation) => OperatorCommands.RotateGrantKeyAsync(parsed.GetRequiredValue(_data), parsed.GetValue(revokeOld), cancellation));
-        return new Command("keys", "Keys that sign the permissions to use the pod.") { rotate };
+        var create = new Command("create", "Makes the keys of a new service in the folder that its nodes share (`keys` in holdfastd.json). Keys that are there stay.") { _data };
+        create.SetAction(parsed =>
+        {
+            using var data = DataFolder.Open(parsed.GetRequiredValue(_data), Roles.AuthorityAlone, mayMakeShared: true);
+            Console.WriteLine($"The keys are in {data.Keys}.");
+            return Protocol.Failures.ExitCode.Ok;
+        });
+        return new Command("keys", "Keys that sign the permissions to use the pod.") { rotate, create };
     }
 
     private static Command Account()

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Data.Common;
+using Holdfast.Authority.Databases;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
@@ -7,8 +7,6 @@ namespace Holdfast.Server;
 /// <summary><c>holdfastd config</c>: what the configuration file may say, and whether the one that is there can be understood.</summary>
 internal static class ConfigCommand
 {
-    private static readonly string[] _secrets = ["password", "passfile", "sslpassword", "ssl password"];
-
     public static Command Build(Option<string> data)
     {
         var check = new Command("check", "Reads holdfastd.json in the data folder and says what it means. Nothing is opened or changed.") { data };
@@ -25,7 +23,7 @@ internal static class ConfigCommand
     private const string Explained = """
         {
           // People and accounts. sqlite:PATH is for one process; a PostgreSQL (15 or newer) serves any number of nodes.
-          // Keep passwords out of this file: PGPASSFILE or Passfile=… names a file with them.
+          // Paths are seen from the data folder. Keep passwords out of this file: PGPASSFILE or Passfile=… names a file with them.
           "directory": "Host=db.example.org;Database=holdfast;Username=holdfast;SSL Mode=VerifyFull",
 
           // Everything that belongs to accounts. The names are kept in the directory: do not change them.
@@ -38,7 +36,7 @@ internal static class ConfigCommand
           "new_accounts": "one",
 
           // The authority's keys and what it knows of its pod, for all its nodes: a folder that each of them can read and write,
-          // and nobody else. The data folder unless set.
+          // and nobody else. Made once, by `holdfastd pod join` or `holdfastd keys create`. The data folder unless set.
           "keys": "/etc/holdfast/keys"
         }
         """;
@@ -48,30 +46,13 @@ internal static class ConfigCommand
         var configuration = ServiceConfiguration.Read(root);
         var sources = configuration.DatabasesOf(root);
         Console.WriteLine(configuration.IsEmbedded ? $"{root}: everything is in this folder, for one process." : $"{Path.Combine(root, ServiceConfiguration.FileName)} is understood.");
-        Console.WriteLine($"directory     {Hidden(sources.Directory)}");
+        Console.WriteLine($"directory     {DatabaseSource.Describe(sources.Directory)}");
         foreach (var (name, source) in sources.Stores)
         {
-            Console.WriteLine($"store {name,-7} {Hidden(source)}{(name == sources.NewAccounts ? "   (home of new accounts)" : "")}");
+            Console.WriteLine($"store {name,-7} {DatabaseSource.Describe(source)}{(name == sources.NewAccounts ? "   (home of new accounts)" : "")}");
         }
 
         Console.WriteLine($"keys          {configuration.KeysFolderOf(root)}");
         return ExitCode.Ok;
-    }
-
-    /// <summary>A connection string without what must not be shown.</summary>
-    private static string Hidden(string source)
-    {
-        if (!source.Contains('=', StringComparison.Ordinal) || source.StartsWith("sqlite:", StringComparison.OrdinalIgnoreCase))
-        {
-            return source;
-        }
-
-        var builder = new DbConnectionStringBuilder { ConnectionString = source };
-        foreach (var secret in _secrets.Where(builder.ContainsKey))
-        {
-            builder[secret] = "***";
-        }
-
-        return builder.ConnectionString;
     }
 }

@@ -47,7 +47,10 @@ internal sealed class DataFolder : IDisposable
     public static string PodSecretFile(string root) => InKeys(root, "pod-secret");
 
     /// <summary>Opens the folder, making it, and the keys of what it is for, at the first start.</summary>
-    public static DataFolder Open(string root, Roles roles)
+    /// <param name="root">The folder.</param>
+    /// <param name="roles">What the process is.</param>
+    /// <param name="mayMakeShared">Makes keys in a folder that nodes share; a node that just finds none there must not: it may not be mounted.</param>
+    public static DataFolder Open(string root, Roles roles, bool mayMakeShared = false)
     {
         root = Path.GetFullPath(root);
         Directory.CreateDirectory(root, Private | UnixFileMode.UserExecute);
@@ -57,7 +60,7 @@ internal sealed class DataFolder : IDisposable
             var folder = new DataFolder(root, file);
             File.Delete(ReadyFile(root));
             Directory.CreateDirectory(folder.Keys, Private | UnixFileMode.UserExecute);
-            folder.MakeKeys(roles);
+            folder.MakeKeys(roles, mayMakeShared);
             return folder;
         }
         catch
@@ -98,8 +101,14 @@ internal sealed class DataFolder : IDisposable
     /// </summary>
     public void BeginRebuild()
     {
+        if (!Configuration.IsEmbedded)
+        {
+            // A database of its own says it for every node.
+            return;
+        }
+
         var databases = _databases.SelectMany(name => new[] { name, name + "-wal", name + "-shm" }).Select(name => Path.Combine(Root, name)).Where(File.Exists).ToList();
-        if (Configuration.IsEmbedded && databases.Count > 0 && !IsRebuilding)
+        if (databases.Count > 0 && !IsRebuilding)
         {
             throw new HoldfastException(FailureTable.Conflict, $"{Root} has databases: {string.Join(", ", databases.Select(Path.GetFileName))}. If they are to be given up for what lies on the pod, move them away first. Nothing was changed.");
         }
@@ -173,7 +182,16 @@ internal sealed class DataFolder : IDisposable
                 PosixFile.Sync(stream.SafeFileHandle, path);
             }
 
-            directory.Rename(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(temporary)), directory, System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)), replace);
+            var (from, to) = (System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(temporary)), System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)));
+            if (replace)
+            {
+                directory.Rename(from, directory, to, replace: true);
+            }
+            else
+            {
+                // Fails if it is there, on network file systems too.
+                directory.MakeHardLink(to, directory, from);
+            }
         }
         finally
         {
@@ -190,13 +208,18 @@ internal sealed class DataFolder : IDisposable
     }
 
     /// <summary>A pod that was joined keeps the key that its authority knows; an authority with databases keeps the key it signed with.</summary>
-    private void MakeKeys(Roles roles)
+    private void MakeKeys(Roles roles, bool mayMakeShared)
     {
         var isNewPod = roles.Pod && new[] { PathOf(PodKeyFile), PathOf(AuthorityKeyFile), TrustedFile }.All(path => !File.Exists(path));
         var isNewAuthority = roles.Authority && !File.Exists(PathOf(AuthorityKeyFile));
         if (isNewAuthority && File.Exists(Path.Combine(Root, "directory.db")))
         {
             throw new HoldfastException(FailureTable.LocalState, $"{Root} has databases but no {AuthorityKeyFile}: restore the key from its copy; a new one would void every receipt.");
+        }
+
+        if (isNewAuthority && Configuration.Keys is not null && !mayMakeShared)
+        {
+            throw new HoldfastException(FailureTable.LocalState, $"{Keys} has no keys: mount it, or make them with `holdfastd pod join` (or `holdfastd keys create`) if this service is new.");
         }
 
         if (!File.Exists(BootstrapFile(Root)))

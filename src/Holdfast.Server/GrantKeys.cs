@@ -16,8 +16,11 @@ internal sealed class GrantKeys : IDisposable
     private const string CurrentFile = "grants.key";
     private const string BeforeFile = "grants.key.before";
 
-    /// <summary>So long after another node's rotation this one may still sign with the key before, which the pod honours.</summary>
+    /// <summary>So long after another node's rotation this one may still sign with the key before: until then the pod honours it.</summary>
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(5);
+
+    /// <summary>By then every node signs with the new key.</summary>
+    private static readonly TimeSpan _noticed = _looksEvery + TimeSpan.FromSeconds(1);
 
     private readonly DataFolder _data;
     private readonly TimeProvider _time;
@@ -70,16 +73,30 @@ internal sealed class GrantKeys : IDisposable
         {
             using var alone = LockRotation();
             LookAgain();
-            var next = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            _all.Add(next);
+            if (IsShared && _time.GetUtcNow() - _written is var age && age < _noticed)
+            {
+                // Some node may still sign with the key before the last.
+                await Task.Delay(_noticed - age, _time, cancellation);
+            }
+
+            var next = Keep(ECDsa.Create(ECCurve.NamedCurves.nistP256));
             await tell([Signatures.ExportPublic(next), Signatures.ExportPublic(_current)], cancellation);
-            _data.WriteKey(BeforeFile, _current);
-            _data.WriteKey(CurrentFile, next);
-            _before = _current;
-            _written = WrittenAt();
-            Volatile.Write(ref _current, next);
+            lock (_lock)
+            {
+                _data.WriteKey(BeforeFile, _current);
+                _data.WriteKey(CurrentFile, next);
+                _before = _current;
+                _written = WrittenAt();
+                Volatile.Write(ref _current, next);
+            }
+
             if (revokeOld)
             {
+                if (IsShared)
+                {
+                    await Task.Delay(_noticed, _time, CancellationToken.None);
+                }
+
                 // Forgotten here first: after a crash nobody tells the pod to trust it again.
                 DataFolder.Remove(_data.PathOf(BeforeFile));
                 _before = null;
@@ -105,7 +122,8 @@ internal sealed class GrantKeys : IDisposable
         {
             if (WrittenAt() != _written)
             {
-                (var current, _before) = Read();
+                var (current, before) = Read();
+                _before = before;
                 Volatile.Write(ref _current, current);
             }
 
@@ -119,18 +137,38 @@ internal sealed class GrantKeys : IDisposable
 
     private DateTime WrittenAt() => File.GetLastWriteTimeUtc(_data.PathOf(CurrentFile));
 
+    /// <summary>Counts as read only if both could be: otherwise the next look tries again.</summary>
     private (ECDsa Current, ECDsa? Before) Read()
     {
-        _written = WrittenAt();
-        return (Keep(Exists(CurrentFile) ? CurrentFile : DataFolder.AuthorityKeyFile), Exists(BeforeFile) ? Keep(BeforeFile) : null);
+        var written = WrittenAt();
+        var current = TryRead(CurrentFile) ?? Keep(_data.ReadKey(DataFolder.AuthorityKeyFile));
+        var before = TryRead(BeforeFile);
+        _written = written;
+        return (current, before);
     }
 
-    private bool Exists(string name) => File.Exists(_data.PathOf(name));
-
-    private ECDsa Keep(string name)
+    /// <summary>Another node may take a key away at any moment.</summary>
+    private ECDsa? TryRead(string name)
     {
-        var key = _data.ReadKey(name);
-        _all.Add(key);
+        try
+        {
+            return Keep(_data.ReadKey(name));
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private bool IsShared => _data.Configuration.Keys is not null;
+
+    private ECDsa Keep(ECDsa key)
+    {
+        lock (_all)
+        {
+            _all.Add(key);
+        }
+
         return key;
     }
 }

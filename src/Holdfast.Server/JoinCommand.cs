@@ -27,7 +27,7 @@ internal static class JoinCommand
     private static async Task<int> RunAsync(string root, string url, string secretFile, CancellationToken cancellation)
     {
         Service.RefusePlaintextOffLoopback(url);
-        using var data = DataFolder.Open(root, Roles.AuthorityAlone);
+        using var data = DataFolder.Open(root, Roles.AuthorityAlone, mayMakeShared: true);
         if (data.TryReadDrives() is not null)
         {
             throw new HoldfastException(FailureTable.Conflict, $"{data.Root} has a pod with drives of its own already.");

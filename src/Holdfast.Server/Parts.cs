@@ -95,13 +95,21 @@ internal sealed class Parts : IAsyncDisposable
         if (roles.Pod)
         {
             return new PodPlace(() => publicUrl?.TrimEnd('/') ?? BoundUrl(), BoundUrl, host, authorityKey, () => grants.Current, [Keep(data.ReadKey(DataFolder.PodKeyFile))],
-                (revokeOld, cancellation) => grants.RotateAsync((keys, token) => GrantKeys.TellAsync(data.Root, BoundUrl(), DataFolder.BootstrapFile(data.Root), keys, token), revokeOld, cancellation));
+                (revokeOld, cancellation) => grants.RotateAsync((keys, token) => GrantKeys.TellAsync(data.Root, BoundUrl(), DataFolder.BootstrapFile(data.Root), keys, token), revokeOld, cancellation),
+                cancellation => UsageAsync(data.Root, BoundUrl(), DataFolder.BootstrapFile(data.Root), cancellation));
         }
 
         var link = data.TryReadLink() is { ReceiptKeys.Count: > 0 } joined
             ? joined : throw new HoldfastException(FailureTable.InvalidRequest, $"{data.Root} has no pod: join one with `holdfastd pod join URL --secret-file FILE --data {data.Root}`.");
         return new PodPlace(() => link.Url, () => link.Url, host, authorityKey, () => grants.Current, [.. link.ReceiptKeys.Select(key => Keep(Signatures.TryImport(key)!))],
-            (revokeOld, cancellation) => grants.RotateAsync((keys, token) => GrantKeys.TellAsync(data.Root, link.Url, DataFolder.PodSecretFile(data.Root), keys, token), revokeOld, cancellation));
+            (revokeOld, cancellation) => grants.RotateAsync((keys, token) => GrantKeys.TellAsync(data.Root, link.Url, DataFolder.PodSecretFile(data.Root), keys, token), revokeOld, cancellation),
+            cancellation => UsageAsync(data.Root, link.Url, DataFolder.PodSecretFile(data.Root), cancellation));
+    }
+
+    private static async Task<PodUsage> UsageAsync(string root, string url, string secretFile, CancellationToken cancellation)
+    {
+        var status = await OperatorCommands.SendAsync(root, url, secretFile, HttpMethod.Get, "/pod/v1/status", null, StatusJson.Default.PodStatus, cancellation);
+        return new PodUsage(status.Objects, status.Bytes, [.. status.Drives.Select(drive => (drive.Path, drive.BytesTotal, drive.BytesFree))]);
     }
 
     private T Keep<T>(T kept)

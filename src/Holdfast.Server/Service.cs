@@ -25,6 +25,7 @@ internal static class Service
         }
 
         await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);
+        await (parts.Authority?.RefuseWhileRebuildingAsync(cancellation) ?? Task.CompletedTask);
         var isReady = false;
         parts.Web.UseMiddleware<Problems>();
         parts.Web.MapOpenApi();
@@ -37,6 +38,7 @@ internal static class Service
         if (parts.Authority is { } authority)
         {
             await authority.RecoverAsync(trouble => Console.Error.WriteLine($"holdfastd: could not put everything on the pod yet: {trouble}"), cancellation);
+            await authority.StartJobsAsync(cancellation);
         }
 
         isReady = true;
@@ -61,11 +63,6 @@ internal static class Service
         var accounts = new List<RebuiltAccount>();
         await using (var parts = await Parts.OpenAsync(data, data.TryReadLink() is null ? Roles.Both : Roles.AuthorityAlone, "http://127.0.0.1:0", null, cancellation))
         {
-            if (await parts.Authority!.CountAccountsAsync(cancellation) is > 0 and var known)
-            {
-                throw new HoldfastException(FailureTable.Conflict, $"The directory has {known} accounts: a rebuild, and one that is begun again, needs empty databases. Nothing was changed.");
-            }
-
             parts.Web.UseMiddleware<Problems>();
             parts.Pod?.Map(parts.Web);
             await parts.Web.StartAsync(cancellation);

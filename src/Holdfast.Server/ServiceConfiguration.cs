@@ -46,7 +46,8 @@ internal sealed record ServiceConfiguration
         }
     }
 
-    public DatabaseSources DatabasesOf(string root) => IsEmbedded ? DatabaseSources.InFolder(root) : new DatabaseSources(Directory!, Stores!, NewAccounts ?? Stores!.Keys.First());
+    public DatabaseSources DatabasesOf(string root) => IsEmbedded ? DatabaseSources.InFolder(root) : new DatabaseSources(
+        DatabaseSource.Rooted(Directory!, Path.GetFullPath(root)), Stores!.ToDictionary(store => store.Key, store => DatabaseSource.Rooted(store.Value, Path.GetFullPath(root))), NewAccounts ?? Stores!.Keys.First());
 
     public string KeysFolderOf(string root) => Path.GetFullPath(Keys ?? ".", Path.GetFullPath(root));
 

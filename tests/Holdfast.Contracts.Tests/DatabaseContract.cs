@@ -6,7 +6,7 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Contracts.Tests;
 
 /// <summary>What every engine behind the store seam does alike; the two account stores are different databases of one engine.</summary>
-public abstract class DatabaseContract : IAsyncLifetime
+public abstract partial class DatabaseContract : IAsyncLifetime
 {
     private readonly List<IDatabase> _opened = [];
 
@@ -16,11 +16,14 @@ public abstract class DatabaseContract : IAsyncLifetime
 
     private protected AccountDirectory Directory { get; private set; } = null!;
 
+    private protected IDatabase DirectoryDatabase { get; private set; } = null!;
+
     private protected abstract Task<IDatabase> OpenAsync(DatabaseKind kind);
 
     public virtual async ValueTask InitializeAsync()
     {
-        Directory = new AccountDirectory(await NewAsync(DatabaseKind.Directory), "one", TimeProvider.System);
+        DirectoryDatabase = await NewAsync(DatabaseKind.Directory);
+        Directory = new AccountDirectory(DirectoryDatabase, "one", TimeProvider.System);
         Store = new AccountStore(new Dictionary<string, IDatabase> { ["one"] = await NewAsync(DatabaseKind.Accounts), ["two"] = await NewAsync(DatabaseKind.Accounts) });
     }
 

@@ -1,3 +1,7 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
 using Holdfast.Protocol.Failures;
 using Holdfast.Tests;
 
@@ -10,13 +14,15 @@ public sealed class NodesTests : Scenario
     private readonly List<Service> _nodes = [];
     private PostgresCluster _cluster = null!;
     private Service _pod = null!;
+    private string _directory = "";
+    private string _accounts = "";
 
     protected override string Url => _balancer.Url;
 
     private protected override async Task<Service> StartServiceAsync()
     {
         _cluster = await PostgresCluster.StartAsync(Cancellation);
-        var (directory, accounts) = (await _cluster.NewDatabaseAsync("directory", Cancellation), await _cluster.NewDatabaseAsync("accounts", Cancellation));
+        (_directory, _accounts) = (await _cluster.NewDatabaseAsync("directory", Cancellation), await _cluster.NewDatabaseAsync("accounts", Cancellation));
         var podData = Path.Combine(Root, "pod");
         Assert.Equal(0, (await OperateAsync("pod", "create", "--data", podData, "--drive", Path.Combine(Root, "d0"), "--drive", Path.Combine(Root, "d1"), "--drive", Path.Combine(Root, "d2"))).ExitCode);
         _pod = await Service.StartAsync(podData, "http://127.0.0.1:0", Cancellation, "pod");
@@ -25,7 +31,7 @@ public sealed class NodesTests : Scenario
             var data = Directory.CreateDirectory(Path.Combine(Root, $"node{number}")).FullName;
             await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""
                 // Two nodes, one service.
-                { "directory": "{{directory}}", "stores": { "main": "{{accounts}}" }, "keys": "../keys" }
+                { "directory": "{{_directory}}", "stores": { "main": "{{_accounts}}" }, "keys": "../keys" }
                 """, Cancellation);
             if (number == 1)
             {
@@ -80,6 +86,48 @@ public sealed class NodesTests : Scenario
         });
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_job_goes_on_at_the_other_node_when_its_own_is_killed_or_stopped(bool isKilled)
+    {
+        var computer = await EnrolAsync("one", "account");
+        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 10));
+        using var http = new HttpClient { BaseAddress = new Uri(Url) };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(Service.Data, "operator-token"), Cancellation)).Trim());
+
+        // The pod does not answer: whoever has the job is in the middle of it.
+        _pod.Signal("STOP");
+        using var started = await http.PostAsJsonAsync("/v1/verifications", new { }, Cancellation);
+        Assert.Equal(HttpStatusCode.Accepted, started.StatusCode);
+        var job = await JobAsync(http, job => job.GetProperty("state").GetString() == "running");
+        var node = Assert.Single(_nodes, node => job.GetProperty("node").GetString()!.EndsWith($":{node.ProcessId}", StringComparison.Ordinal));
+        await (isKilled ? node.KillAsync(Cancellation) : node.StopAsync(Cancellation));
+        _pod.Signal("CONT");
+        var ended = await JobAsync(http, job => job.GetProperty("state").GetString() == "done");
+        Assert.DoesNotContain($":{job.GetProperty("node").GetString()!.Split(':')[1]}", ended.GetProperty("node").GetString(), StringComparison.Ordinal);
+        var status = await http.GetFromJsonAsync<JsonElement>("/v1/verifications/latest", Cancellation);
+        Assert.Equal(("ended", 1, 0), (status.GetProperty("state").GetString(), status.GetProperty("accounts").GetInt32(), status.GetProperty("damage_count").GetInt32()));
+    }
+
+    /// <summary>Waits until the verification's job is as it should be.</summary>
+    private static async Task<JsonElement> JobAsync(HttpClient http, Func<JsonElement, bool> isWanted)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (true)
+        {
+            var jobs = (await http.GetFromJsonAsync<JsonElement>("/v1/jobs", limit.Token)).GetProperty("jobs").EnumerateArray();
+            if (jobs.FirstOrDefault(job => job.GetProperty("kind").GetString() == "verification") is { ValueKind: JsonValueKind.Object } found && isWanted(found))
+            {
+                return found;
+            }
+
+            await timer.WaitForNextTickAsync(limit.Token);
+        }
+    }
+
     [Fact]
     public async Task Nodes_take_up_each_others_keys_and_operators()
     {
@@ -99,6 +147,59 @@ public sealed class NodesTests : Scenario
         Assert.Equal(0, (await _nodes[1].OperateAsync(["keys", "rotate", "--revoke-old"], Cancellation)).ExitCode);
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         Assert.Equal(0, (await _nodes[1].OperateAsync(["pod", "verify"], Cancellation)).ExitCode);
+    }
+
+    [Fact]
+    public async Task Databases_that_are_lost_come_back_from_the_pod_and_nobody_is_let_in_before()
+    {
+        var computer = await EnrolAsync("one", "account");
+        var tree = MakeTree("tree", files: 20);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        var refused = await OperateAsync("rebuild", "--data", Path.Combine(Root, "node1"));
+        Assert.Equal(FailureTable.AlreadyRunning.ExitCode, refused.ExitCode);
+        foreach (var node in _nodes)
+        {
+            await node.KillAsync(Cancellation);
+        }
+
+        refused = await OperateAsync("rebuild", "--data", Path.Combine(Root, "node1"));
+        Assert.Equal(FailureTable.Conflict.ExitCode, refused.ExitCode);
+        Assert.Contains("1 accounts", refused.Error, StringComparison.Ordinal);
+        foreach (var database in new[] { _directory, _accounts })
+        {
+            await _cluster.AskAsync(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", Cancellation);
+        }
+
+        var rebuilt = await OperateAsync("rebuild", "--data", Path.Combine(Root, "node1"));
+        Assert.True(rebuilt.ExitCode == 0, rebuilt.Output + rebuilt.Error);
+
+        // One that did not end: every node refuses to serve, and it begins anew.
+        await _cluster.AskAsync(_directory, "INSERT INTO directory_marks VALUES ('rebuilding', 'now'); DELETE FROM accounts", Cancellation);
+        var early = await OperateAsync("run", "--roles", "authority", "--data", Path.Combine(Root, "node2"), "--listen", "http://127.0.0.1:0");
+        Assert.Contains("being rebuilt", early.Error, StringComparison.Ordinal);
+        rebuilt = await OperateAsync("rebuild", "--data", Path.Combine(Root, "node1"));
+        Assert.True(rebuilt.ExitCode == 0, rebuilt.Output + rebuilt.Error);
+        foreach (var node in _nodes)
+        {
+            await node.RestartAsync(Cancellation);
+        }
+
+        await computer.MustAsync(Cancellation, "attach");
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        await computer.SendsNothingNewAsync(tree, Cancellation);
+    }
+
+    [Fact]
+    public async Task A_node_whose_stores_are_called_otherwise_or_that_finds_no_keys_is_refused()
+    {
+        var data = Directory.CreateDirectory(Path.Combine(Root, "node3")).FullName;
+        foreach (var (stores, keys, said) in new[] { ("other", "../keys", "is the store 'main'"), ("main", "../not-mounted", "mount it") })
+        {
+            await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""{ "directory": "{{_directory}}", "stores": { "{{stores}}": "{{_accounts}}" }, "keys": "{{keys}}" }""", Cancellation);
+            var refused = await OperateAsync("run", "--roles", "authority", "--data", data, "--listen", "http://127.0.0.1:0");
+            Assert.NotEqual(0, refused.ExitCode);
+            Assert.Contains(said, refused.Error, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -91,10 +91,18 @@ internal sealed class Service : IAsyncDisposable
     public async Task<JsonElement> PodStatusAsync(CancellationToken cancellation) =>
         JsonDocument.Parse((await OperateAsync(["pod", "status", "--json"], cancellation)).Output).RootElement;
 
+    /// <summary>Changes the directory behind the service's back.</summary>
+    public int DirectorySql(string statement)
+    {
+        using var connection = Connect("directory.db");
+        using var command = Command(connection, statement, []);
+        return command.ExecuteNonQuery();
+    }
+
     /// <summary>Changes the account store behind the service's back.</summary>
     public int Sql(string statement, params (string Name, object Value)[] parameters)
     {
-        using var connection = Connect();
+        using var connection = Connect("accounts.db");
         using var command = Command(connection, statement, parameters);
         return command.ExecuteNonQuery();
     }
@@ -102,7 +110,7 @@ internal sealed class Service : IAsyncDisposable
     /// <summary>One value of the account store.</summary>
     public T Ask<T>(string query, params (string Name, object Value)[] parameters)
     {
-        using var connection = Connect();
+        using var connection = Connect("accounts.db");
         using var command = Command(connection, query, parameters);
         return (T)command.ExecuteScalar()!;
     }
@@ -125,6 +133,27 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends a signal, such as STOP.</summary>
+    public void Signal(string name)
+    {
+        using var kill = Process.Start("/bin/kill", [$"-{name}", $"{_process!.Id}"]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    /// <summary>SIGTERM, and waits until it has ended by itself.</summary>
+    public async Task StopAsync(CancellationToken cancellation)
+    {
+        Signal("TERM");
+        await _process!.WaitForExitAsync(cancellation);
+        Assert.Equal(0, _process.ExitCode);
+        _process.Dispose();
+        _process = null;
+    }
+
+    /// <summary>The id that the node's process has among jobs.</summary>
+    public int ProcessId => _process!.Id;
+
     /// <summary>kill -9.</summary>
     public async Task KillAsync(CancellationToken cancellation)
     {
@@ -142,9 +171,9 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
-    private SqliteConnection Connect()
+    private SqliteConnection Connect(string database)
     {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(Data, "accounts.db")};Pooling=False");
+        var connection = new SqliteConnection($"Data Source={Path.Combine(Data, database)};Pooling=False");
         connection.Open();
         return connection;
     }

@@ -69,6 +69,21 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{newName}' already.");
     }
 
+    /// <summary>Something that holds for the whole service; null if it does not.</summary>
+    public Task<string?> MarkAsync(string name, CancellationToken cancellation) => database.ReadAsync(transaction =>
+        transaction.FindAsync<string>("SELECT value FROM directory_marks WHERE name = @name", new { name }), cancellation);
+
+    /// <summary>Sets or takes away such a mark.</summary>
+    public Task SetMarkAsync(string name, string? value, CancellationToken cancellation) => database.WriteAsync(async transaction =>
+    {
+        await transaction.ExecuteAsync("DELETE FROM directory_marks WHERE name = @name", new { name });
+        return value is null ? 0 : await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@name, @value)", new { name, value });
+    }, cancellation);
+
+    /// <summary>Forgets all accounts, operators and codes: they are made anew.</summary>
+    public Task ClearAsync(CancellationToken cancellation) => database.WriteAsync(async transaction =>
+        await transaction.ExecuteAsync("DELETE FROM accounts") + await transaction.ExecuteAsync("DELETE FROM enrolment_codes"), cancellation);
+
     public Task<long> CountAsync(CancellationToken cancellation) => database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts"), cancellation);
 
     public Task<AccountPlace?> FindAsync(AccountId account, CancellationToken cancellation) => PlaceAsync("WHERE account_id = @key", account.ToArray(), cancellation);

@@ -42,6 +42,39 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
         return all;
     }
 
+    /// <summary>How large each store is.</summary>
+    public async Task<IReadOnlyList<(string Home, DatabaseSize Size)>> SizesAsync(CancellationToken cancellation)
+    {
+        var sizes = new List<(string, DatabaseSize)>();
+        foreach (var (name, home) in homes)
+        {
+            sizes.Add((name, await home.SizeAsync(cancellation)));
+        }
+
+        return sizes;
+    }
+
+    /// <summary>Fails if some store has accounts.</summary>
+    public async Task RefuseUnlessEmptyAsync(CancellationToken cancellation)
+    {
+        if ((await ReadAllAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM fence"), cancellation)).Sum() is > 0 and var known)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"The stores have {known} accounts that the directory does not know of: a rebuild needs empty databases. Nothing was changed.");
+        }
+    }
+
+    /// <summary>Forgets all accounts.</summary>
+    public async Task ClearAsync(CancellationToken cancellation)
+    {
+        foreach (var home in homes.Values)
+        {
+            foreach (var table in home.Tables.Where(table => table != "store_marks"))
+            {
+                await home.WriteAsync(transaction => transaction.ExecuteAsync($"DELETE FROM {table}"), cancellation);
+            }
+        }
+    }
+
     /// <summary>Bytes of what is stored of one account, or of all.</summary>
     public async Task<long> StoredBytesAsync(AccountPlace? only, CancellationToken cancellation)
     {
@@ -58,8 +91,22 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
         UNION SELECT account_id FROM keyrings WHERE on_pod = 0
         """), cancellation)).SelectMany(rows => rows).Select(id => new AccountId(id)).Distinct()];
 
-    /// <summary>Fails if a store cannot be read.</summary>
-    public Task CheckReadyAsync(CancellationToken cancellation) => ReadAllAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM (SELECT 1 FROM fence LIMIT 1) AS any_account"), cancellation);
+    /// <summary>Makes sure that each store is the one that the directory calls so: two nodes whose configurations differ would give out the same numbers.</summary>
+    public async Task CheckNamesAsync(CancellationToken cancellation)
+    {
+        foreach (var (name, home) in homes)
+        {
+            var marked = await home.WriteAsync(async transaction =>
+            {
+                await transaction.ExecuteAsync("INSERT INTO store_marks (name, value) VALUES ('store', @name) ON CONFLICT (name) DO NOTHING", new { name });
+                return await transaction.FindAsync<string>("SELECT value FROM store_marks WHERE name = 'store'");
+            }, cancellation);
+            if (marked != name)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, $"What the configuration calls the store '{name}' is the store '{marked}': names of stores are not exchanged, and none has two.");
+            }
+        }
+    }
 
     private IDatabase HomeOf(AccountPlace place) => homes.TryGetValue(place.Home, out var home)
         ? home : throw new HoldfastException(FailureTable.ServiceUnavailable, $"The account lives in the store '{place.Home}', which this node's configuration does not name.");

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Devices;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -10,10 +11,13 @@ using Microsoft.AspNetCore.Routing;
 namespace Holdfast.Authority.Callers;
 
 /// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed.</summary>
-internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, byte[] bootstrapHash)
+internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, AuditLog audit, byte[] bootstrapHash)
 {
     /// <summary>The computer that <see cref="CheckAsync"/> let through.</summary>
     public static Device DeviceOf(HttpContext context) => context.Features.Get<Device>() ?? throw new InvalidOperationException("the endpoint has no rule for computers");
+
+    /// <summary>Who of the operators <see cref="CheckAsync"/> let through.</summary>
+    public static string OperatorOf(HttpContext context) => context.Features.Get<OperatorCaller>()?.Name ?? throw new InvalidOperationException("the endpoint has no rule for operators");
 
     /// <summary>Refuses a request whose bearer may not call its endpoint; endpoints outside the API have rules of their own.</summary>
     public async Task CheckAsync(HttpContext context)
@@ -28,6 +32,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             case CallRule.Anybody:
                 break;
             case CallRule.Bootstrap when CryptographicOperations.FixedTimeEquals(DeviceToken.HashOf(Bearer(context)), bootstrapHash):
+                await AdmitOperatorAsync(context, "bootstrap");
                 break;
             case CallRule.Bootstrap or CallRule.Operators:
                 await RequireOperatorAsync(context);
@@ -40,11 +45,16 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
         }
     }
 
-    private async Task RequireOperatorAsync(HttpContext context)
+    private async Task RequireOperatorAsync(HttpContext context) => await AdmitOperatorAsync(context,
+        await directory.FindOperatorAsync(DeviceToken.HashOf(Bearer(context)), context.RequestAborted) ?? throw new HoldfastException(FailureTable.TokenInvalid, "This needs an operator's token."));
+
+    /// <summary>What an operator may change is written down before it is changed.</summary>
+    private async Task AdmitOperatorAsync(HttpContext context, string name)
     {
-        if (await directory.FindOperatorAsync(DeviceToken.HashOf(Bearer(context)), context.RequestAborted) is null)
+        context.Features.Set(new OperatorCaller(name));
+        if (!HttpMethods.IsGet(context.Request.Method))
         {
-            throw new HoldfastException(FailureTable.TokenInvalid, "This needs an operator's token.");
+            await audit.AppendAsync(name, $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText}", context.Request.Path.Value ?? "", context.RequestAborted);
         }
     }
 
@@ -67,4 +77,6 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
         var header = context.Request.Headers.Authorization.ToString();
         return header.StartsWith("Bearer ", StringComparison.Ordinal) ? header[7..] : throw new HoldfastException(FailureTable.TokenInvalid, "The request bears no token.");
     }
+
+    private sealed record OperatorCaller(string Name);
 }

@@ -34,6 +34,9 @@ internal sealed class Paging
         return new Paging(Math.Min(limit ?? LimitMax, LimitMax), cursor is null ? null : Decode(cursor));
     }
 
+    /// <summary>Whole pages behind a key.</summary>
+    public static Paging Behind(string? key) => new(LimitMax, key);
+
     /// <summary>The key as a number; -1 for the first page.</summary>
     public long AfterNumber() => After is null ? -1 : long.TryParse(After, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : throw Unknown();
 
@@ -51,7 +54,8 @@ internal sealed class Paging
     {
         try
         {
-            return Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor));
+            var key = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor));
+            return key.Contains('\0', StringComparison.Ordinal) ? throw Unknown() : key;
         }
         catch (FormatException)
         {

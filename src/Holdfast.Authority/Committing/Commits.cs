@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
@@ -115,11 +116,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
 
             await sessions.TouchAsync(transaction, device, draft.Session);
             await CheckChainAsync(transaction, draft.Head);
-            foreach (var (bytes, receipt) in draft.Receipts)
-            {
-                await Sessions.RecordAsync(transaction, device, receipt, bytes);
-            }
-
+            await Sessions.RecordAsync(transaction, device, draft.Receipts);
             await ReviveAsync(transaction, fresh);
             return await InsertAsync(transaction, device, draft);
         }, cancellation);
@@ -173,33 +170,22 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     /// <summary>Makes granted and condemned packs live and stamps them; what is not there rolls everything back and is named.</summary>
     private static async Task ReviveAsync(AccountTransaction transaction, ReferenceMap fresh)
     {
-        var (count, named) = (0L, new List<MissingFrame>());
-        foreach (var pack in fresh.Packs)
+        var lacking = await FramesStored.LackingAsync(transaction, fresh);
+        if (lacking.Count > 0)
         {
-            var lacking = await FramesStored.LackingAsync(transaction, fresh, pack);
-            count += lacking.Count;
-            named.AddRange(lacking.Take(AnsweredFramesMax - named.Count).Select(frame => new MissingFrame(frame.Number, frame.Slot)));
-        }
-
-        if (count > 0)
-        {
-            throw new HoldfastException(FailureTable.MissingFrames, $"{count} frames that the snapshot needs are not stored.") { Missing = named };
+            throw new HoldfastException(FailureTable.MissingFrames, $"{lacking.Count} frames that the snapshot needs are not stored.")
+            {
+                Missing = [.. lacking.Take(AnsweredFramesMax).Select(frame => new MissingFrame(frame.Number, frame.Slot))],
+            };
         }
     }
 
     private async Task<long> InsertAsync(AccountTransaction transaction, Device device, Draft draft)
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        foreach (var (number, type) in draft.Pages.Select(page => (page.Number, ObjectType.MapPage)).Append((draft.Head.SnapshotNumber, ObjectType.Snapshot))
-            .Concat(draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => ((uint)item.Receipt.Name, ObjectType.IndexSegment))))
-        {
-            if (await transaction.ExecuteAsync(
-                "UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version WHERE account_id = @account AND number = @number AND type = @type AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')",
-                new { number, type = (int)type }) != 1)
-            {
-                throw new HoldfastException(FailureTable.MissingFrames, $"Object {number}, which the snapshot needs, is not stored.");
-            }
-        }
+        await StampAsync(transaction, ObjectType.MapPage, draft.Pages.Select(page => page.Number));
+        await StampAsync(transaction, ObjectType.Snapshot, [draft.Head.SnapshotNumber]);
+        await StampAsync(transaction, ObjectType.IndexSegment, draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => (uint)item.Receipt.Name));
 
         await transaction.ExecuteEachAsync("UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @number AND computer = @computer",
             draft.IndexedPacks.Select(number => new { number, device.Computer }));
@@ -214,6 +200,24 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         await SnapshotRows.InsertAsync(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), "live", now, isOnPod: false);
         await transaction.ExecuteAsync("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
         return now;
+    }
+
+    /// <summary>Makes objects of the snapshot itself live; each must be stored.</summary>
+    private static async Task StampAsync(AccountTransaction transaction, ObjectType type, IEnumerable<uint> numbers)
+    {
+        foreach (var some in numbers.Distinct().Chunk(SqlParameters.ListMax))
+        {
+            var stored = await transaction.QueryAsync<long>(
+                $"""
+                UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
+                WHERE account_id = @account AND type = @type AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') AND number IN ({SqlParameters.List(some)})
+                RETURNING number
+                """, new { type = (int)type });
+            if (stored.Count < some.Length)
+            {
+                throw new HoldfastException(FailureTable.MissingFrames, $"Object {some.First(number => !stored.Contains(number))}, which the snapshot needs, is not stored.");
+            }
+        }
     }
 
     private sealed record Draft(long Session, Head Head, IReadOnlyList<(byte[] Bytes, Receipt Receipt)> Receipts)

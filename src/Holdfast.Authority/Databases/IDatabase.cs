@@ -19,4 +19,17 @@ internal interface IDatabase : IAsyncDisposable
 
     /// <summary>Runs one read in which every statement sees the same moment. It may be run again from the start.</summary>
     Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation);
+
+    /// <summary>The tables of its kind.</summary>
+    IReadOnlyCollection<string> Tables { get; }
+
+    /// <summary>How large it is, cheaply.</summary>
+    Task<DatabaseSize> SizeAsync(CancellationToken cancellation);
 }
+
+/// <summary>How large a database is.</summary>
+/// <param name="Bytes">On its disk.</param>
+/// <param name="Tables">Each table; rows are estimates where counting would be dear, bytes are null where the engine does not say.</param>
+internal sealed record DatabaseSize(long Bytes, IReadOnlyList<TableSize> Tables);
+
+internal sealed record TableSize(string Table, long Rows, long? Bytes);

@@ -12,16 +12,19 @@ namespace Holdfast.Authority.Databases;
 /// </remarks>
 internal sealed class PostgresDatabase : IDatabase
 {
+    private const string Engine = "Postgres";
     private const int ConnectionsMax = 20;
     private const int StatementsPrepared = 100;
     private const int ReadAttempts = 3;
 
     private readonly NpgsqlDataSource _source;
 
-    private PostgresDatabase(NpgsqlDataSource source)
+    private PostgresDatabase(NpgsqlDataSource source, DatabaseKind kind)
     {
-        _source = source;
+        (_source, Tables) = (source, SchemaUpgrade.TablesOf(Engine, kind));
     }
+
+    public IReadOnlyCollection<string> Tables { get; }
 
     /// <summary>Connects, and brings the database up to date, one program at a time.</summary>
     /// <param name="connectionString">As Npgsql reads it. <c>Search Path</c> names a schema of its own within a database, which is made if it is not there.</param>
@@ -30,11 +33,16 @@ internal sealed class PostgresDatabase : IDatabase
     public static async Task<PostgresDatabase> OpenAsync(string connectionString, DatabaseKind kind, CancellationToken cancellation)
     {
         var builder = Parse(connectionString);
-        var database = new PostgresDatabase(NpgsqlDataSource.Create(builder));
+        var database = new PostgresDatabase(NpgsqlDataSource.Create(builder), kind);
         try
         {
             await TranslateAsync(() => UpgradeAsync(database._source, builder.SearchPath, kind, cancellation));
             return database;
+        }
+        catch (PostgresException exception)
+        {
+            await database.DisposeAsync();
+            throw new HoldfastException(FailureTable.InvalidRequest, $"PostgreSQL does not let the service work in database '{builder.Database}' as '{builder.Username}': {exception.MessageText}", exception);
         }
         catch
         {
@@ -55,35 +63,55 @@ internal sealed class PostgresDatabase : IDatabase
             {
                 return await TranslateAsync(() => RunAsync(action, IsolationLevel.RepeatableRead, cancellation));
             }
-            catch (HoldfastException exception) when (attempt < ReadAttempts && exception is { Kind: var kind, InnerException: NpgsqlException } && kind == FailureTable.ServiceUnavailable)
+            catch (HoldfastException exception) when (attempt < ReadAttempts && exception.InnerException is NpgsqlException { InnerException: not TimeoutException } && exception.Kind == FailureTable.ServiceUnavailable)
             {
                 // Again, on another connection.
             }
         }
     }
 
+    /// <remarks>From the server's own statistics: nothing is counted.</remarks>
+    public Task<DatabaseSize> SizeAsync(CancellationToken cancellation) => ReadAsync(async transaction =>
+    {
+        var sizes = await transaction.QueryAsync<(string Table, long Rows, long Bytes)>(
+            """
+            SELECT c.relname::text, CAST(greatest(c.reltuples, s.n_live_tup, 0) AS BIGINT), pg_total_relation_size(c.oid)
+            FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.relkind = 'r' AND c.relnamespace = to_regnamespace(current_schema()) ORDER BY 1
+            """);
+        var own = sizes.Where(size => Tables.Contains(size.Table)).ToList();
+        return new DatabaseSize(own.Sum(size => size.Bytes), [.. own.Select(size => new TableSize(size.Table, size.Rows, size.Bytes))]);
+    }, cancellation);
+
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 
-    private static NpgsqlConnectionStringBuilder Parse(string connectionString)
+    public static NpgsqlConnectionStringBuilder Parse(string connectionString)
     {
         try
         {
             var builder = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "holdfastd" };
-            if (!builder.ContainsKey("Maximum Pool Size"))
+            if (builder.MaxPoolSize == new NpgsqlConnectionStringBuilder().MaxPoolSize)
             {
                 builder.MaxPoolSize = ConnectionsMax;
             }
 
-            if (!builder.ContainsKey("Max Auto Prepare"))
+            if (builder.MaxAutoPrepare == 0)
             {
                 (builder.MaxAutoPrepare, builder.AutoPrepareMinUsages) = (StatementsPrepared, 2);
             }
+
+            if (builder.SearchPath?.Contains(',', StringComparison.Ordinal) == true)
+            {
+                throw new FormatException("several schemas");
+            }
+
+            // What a commit returned from is durable, whatever the role or the database is set to.
+            builder.Options = $"{builder.Options} -c synchronous_commit=on".TrimStart();
 
             return builder;
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException)
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"The connection string is none that PostgreSQL's driver understands: {exception.Message}", exception);
+            throw new HoldfastException(FailureTable.InvalidRequest, "A connection string is none that PostgreSQL's driver understands, or names more than one schema as its Search Path. (It is not shown here: it may hold a password.)", exception);
         }
     }
 
@@ -106,13 +134,19 @@ internal sealed class PostgresDatabase : IDatabase
         }
 
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await connection.ExecuteAsync(new CommandDefinition("SELECT pg_advisory_xact_lock(hashtextextended('holdfast schema', 0))", transaction: transaction, cancellationToken: cancellation));
-        if (schema is not null)
+        await connection.ExecuteAsync(new CommandDefinition("SELECT pg_advisory_xact_lock(hashtextextended('holdfast schema', 0))", transaction: transaction, commandTimeout: 0, cancellationToken: cancellation));
+        if (await connection.ExecuteScalarAsync<string>(new CommandDefinition("SHOW fsync", transaction: transaction, cancellationToken: cancellation)) == "off")
         {
-            await connection.ExecuteAsync(new CommandDefinition($"CREATE SCHEMA IF NOT EXISTS {new NpgsqlCommandBuilder().QuoteIdentifier(schema)}", transaction: transaction, cancellationToken: cancellation));
+            throw new HoldfastException(FailureTable.InvalidRequest, "The server runs with fsync = off: a power cut would lose what was acknowledged. Turn it on.");
         }
 
-        var isChanged = await SchemaUpgrade.RunAsync(connection, transaction, "Postgres", kind, 0, cancellation);
+        // Making one needs a right on the database that a role with a schema of its own need not have.
+        if (schema is not null && !await connection.ExecuteScalarAsync<bool>(new CommandDefinition("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = @schema)", new { schema }, transaction, cancellationToken: cancellation)))
+        {
+            await connection.ExecuteAsync(new CommandDefinition($"CREATE SCHEMA {new NpgsqlCommandBuilder().QuoteIdentifier(schema)}", transaction: transaction, cancellationToken: cancellation));
+        }
+
+        var isChanged = await SchemaUpgrade.RunAsync(connection, transaction, Engine, kind, 0, cancellation);
         await transaction.CommitAsync(CancellationToken.None);
         return isChanged;
     }
@@ -127,18 +161,22 @@ internal sealed class PostgresDatabase : IDatabase
         {
             throw new HoldfastException(FailureTable.Conflict, "Somebody else wrote the same at the same time: look again, and repeat it if it is still needed.", exception);
         }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "A text has a character that cannot be stored.", exception);
+        }
         catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DiskFull)
         {
-            throw new HoldfastException(FailureTable.PodUnavailable, $"The service's database cannot be written: {exception.MessageText}", exception);
+            throw new HoldfastException(FailureTable.PodUnavailable, "The service's database cannot be written: its disk is full.", exception);
         }
         catch (NpgsqlException exception) when (exception is not PostgresException || exception.IsTransient || IsAway(exception.SqlState))
         {
-            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The service's database does not answer: {exception.Message}", exception);
+            throw new HoldfastException(FailureTable.ServiceUnavailable, "The service's database does not answer.", exception);
         }
     }
 
     /// <summary>The server is shutting down, starting, or failing over, or refuses for want of room: not the request's fault.</summary>
     private static bool IsAway(string? state) => state is not null
         && (state.StartsWith("57P", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal) || state.StartsWith("53", StringComparison.Ordinal)
-            || state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected);
+            || state is PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected);
 }

@@ -43,8 +43,15 @@ internal static partial class SchemaUpgrade
             "INSERT INTO holdfast_schema (kind, number, oldest) VALUES (@name, @known, @oldest) ON CONFLICT (kind) DO UPDATE SET number = excluded.number, oldest = excluded.oldest"));
         return true;
 
-        CommandDefinition Command(string sql) => new(sql, new { name, known = (long)known, oldest = (long)oldest }, transaction, cancellationToken: cancellation);
+        CommandDefinition Command(string sql) => new(sql, new { name, known = (long)known, oldest = (long)oldest }, transaction, commandTimeout: 0, cancellationToken: cancellation);
     }
+
+    /// <summary>The newest schema that this program knows.</summary>
+    public static int NewestOf(string engine, DatabaseKind kind) => Steps(engine, kind)[^1].Number;
+
+    /// <summary>The tables of a kind: another may share its database.</summary>
+    public static IReadOnlyList<string> TablesOf(string engine, DatabaseKind kind) =>
+        [.. Steps(engine, kind).SelectMany(step => MadeTable().Matches(step.Sql)).Select(match => match.Groups[1].Value)];
 
     private static List<Step> Steps(string engine, DatabaseKind kind)
     {
@@ -64,6 +71,9 @@ internal static partial class SchemaUpgrade
 
     [GeneratedRegex(@"^-- oldest: (\d+)$", RegexOptions.Multiline)]
     private static partial Regex OldestProgram();
+
+    [GeneratedRegex(@"^CREATE TABLE (\w+)", RegexOptions.Multiline)]
+    private static partial Regex MadeTable();
 
     /// <summary>A step, and the newest one that a program must know at least to use what it makes.</summary>
     private sealed record Step(int Number, int Oldest, string Sql);

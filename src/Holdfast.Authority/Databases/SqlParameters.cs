@@ -6,6 +6,9 @@ namespace Holdfast.Authority.Databases;
 /// <summary>Names and values of statements' parameters, from the properties of any object, in types that every engine knows.</summary>
 internal static class SqlParameters
 {
+    /// <summary>Numbers of one list: statements stay short enough for every engine.</summary>
+    public const int ListMax = 1000;
+
     private static readonly ConcurrentDictionary<Type, (string Name, PropertyInfo Property)[]> _properties = new();
 
     public static IEnumerable<(string Name, object? Value)> Of(object? parameters) => parameters switch
@@ -14,6 +17,9 @@ internal static class SqlParameters
         IEnumerable<(string, object?)> pairs => pairs.Select(pair => (pair.Item1, Signed(pair.Item2))),
         _ => _properties.GetOrAdd(parameters.GetType(), PropertiesOf).Select(item => (item.Name, Signed(item.Property.GetValue(parameters)))),
     };
+
+    /// <summary>Numbers for <c>IN (…)</c>, which no engine takes as one parameter; digits only, and never empty.</summary>
+    public static string List(IReadOnlyCollection<uint> numbers) => numbers.Count == 0 ? "NULL" : string.Join(',', numbers);
 
     // Engines compare names of parameters with their case.
     private static (string, PropertyInfo)[] PropertiesOf(Type type) => [.. type.GetProperties().Select(property => (char.ToLowerInvariant(property.Name[0]) + property.Name[1..], property))];

@@ -10,10 +10,14 @@ namespace Holdfast.Authority.Databases;
 /// <summary>A SQLite file for one process, or the same in memory: the twin for simulations, in which everything happens in one order.</summary>
 internal sealed class SqliteDatabase : IDatabase
 {
+    private const string Engine = "Sqlite";
     private const int DiskFull = 13;
     private const int DiskError = 10;
+    private const int UniqueViolation = 2067;
+    private const int PrimaryKeyViolation = 1555;
 
     private readonly string _connectionString;
+    private readonly DatabaseKind _kind;
     private readonly SemaphoreSlim _writer = new(1);
 
     /// <summary>What is in memory lives as long as a connection to it.</summary>
@@ -22,9 +26,9 @@ internal sealed class SqliteDatabase : IDatabase
     /// <summary>Keeps other processes out of the file; the kernel drops it with this one.</summary>
     private readonly SafeFileHandle? _lock;
 
-    private SqliteDatabase(SqliteConnectionStringBuilder connectionString, SafeFileHandle? @lock)
+    private SqliteDatabase(SqliteConnectionStringBuilder connectionString, DatabaseKind kind, SafeFileHandle? @lock)
     {
-        (_connectionString, _lock) = (connectionString.ToString(), @lock);
+        (_connectionString, _kind, _lock) = (connectionString.ToString(), kind, @lock);
         if (@lock is null)
         {
             _memory = Connect();
@@ -33,15 +37,28 @@ internal sealed class SqliteDatabase : IDatabase
 
     /// <summary>Opens or makes the file, and brings it up to date. A second process is the failure already_running.</summary>
     public static Task<SqliteDatabase> OpenAsync(string path, DatabaseKind kind, CancellationToken cancellation) =>
-        OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }, Lock(path)), kind, cancellation);
+        OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }, kind, Lock(path)), cancellation);
 
     /// <summary>A database that is gone when it is disposed of.</summary>
     public static Task<SqliteDatabase> OpenMemoryAsync(DatabaseKind kind, CancellationToken cancellation) =>
-        OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = ":memory:", Pooling = false }, null), kind, cancellation);
+        OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = ":memory:", Pooling = false }, kind, null), cancellation);
 
     public Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: true, cancellation);
 
     public Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: false, cancellation);
+
+    public IReadOnlyCollection<string> Tables => SchemaUpgrade.TablesOf(Engine, _kind);
+
+    public Task<DatabaseSize> SizeAsync(CancellationToken cancellation) => ReadAsync(async transaction =>
+    {
+        var tables = new List<TableSize>();
+        foreach (var table in Tables)
+        {
+            tables.Add(new TableSize(table, await transaction.FindAsync<long>($"SELECT count(*) FROM {table}"), null));
+        }
+
+        return new DatabaseSize(await transaction.FindAsync<long>("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"), tables);
+    }, cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -62,11 +79,11 @@ internal sealed class SqliteDatabase : IDatabase
     private static SafeFileHandle Lock(string path) => PosixFile.TryLock(path + ".lock")
         ?? throw new HoldfastException(FailureTable.AlreadyRunning, $"Another process uses {path}. SQLite is for one; several nodes need PostgreSQL.");
 
-    private static async Task<SqliteDatabase> OpenAsync(SqliteDatabase database, DatabaseKind kind, CancellationToken cancellation)
+    private static async Task<SqliteDatabase> OpenAsync(SqliteDatabase database, CancellationToken cancellation)
     {
         try
         {
-            await database.UpgradeAsync(kind, cancellation);
+            await database.UpgradeAsync(cancellation);
             return database;
         }
         catch
@@ -94,9 +111,13 @@ internal sealed class SqliteDatabase : IDatabase
             await transaction.CommitAsync(CancellationToken.None);
             return result;
         }
+        catch (SqliteException exception) when (exception.SqliteExtendedErrorCode is UniqueViolation or PrimaryKeyViolation)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "Somebody else wrote the same at the same time: look again, and repeat it if it is still needed.", exception);
+        }
         catch (SqliteException exception) when (exception.SqliteErrorCode is DiskFull or DiskError)
         {
-            throw new HoldfastException(FailureTable.PodUnavailable, $"The service's database cannot be written: {exception.Message}", exception);
+            throw new HoldfastException(FailureTable.PodUnavailable, "The service's database cannot be written: its disk is full, or fails.", exception);
         }
         finally
         {
@@ -120,16 +141,17 @@ internal sealed class SqliteDatabase : IDatabase
         return connection;
     }
 
-    private async Task UpgradeAsync(DatabaseKind kind, CancellationToken cancellation)
+    private async Task UpgradeAsync(CancellationToken cancellation)
     {
         var connection = _memory ?? Connect();
         try
         {
             await using var transaction = connection.BeginTransaction(deferred: false);
 
-            // Before there was a table that says it, this number did.
+            // Before there was a table that says it, this number did; programs from then still look at it.
             var first = await connection.ExecuteScalarAsync<int>(new CommandDefinition("PRAGMA user_version", transaction: transaction, cancellationToken: cancellation));
-            await SchemaUpgrade.RunAsync(connection, transaction, "Sqlite", kind, first, cancellation);
+            await SchemaUpgrade.RunAsync(connection, transaction, Engine, _kind, first, cancellation);
+            await connection.ExecuteAsync($"PRAGMA user_version = {SchemaUpgrade.NewestOf(Engine, _kind)}", transaction: transaction);
             await transaction.CommitAsync(CancellationToken.None);
         }
         finally

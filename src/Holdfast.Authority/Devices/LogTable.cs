@@ -61,6 +61,11 @@ internal sealed class LogTable(AccountStore store)
                     throw new HoldfastException(FailureTable.Conflict, $"The account log has {log.Sequence} statements; statement {statement.Sequence} does not follow.");
                 }
 
+                if (statement.Kind == StatementKind.Computer && statement.Name.Any(char.IsControl))
+                {
+                    throw new MalformedObjectException("account log", "a computer's name has control characters");
+                }
+
                 log.Append(statement);
                 await transaction.ExecuteAsync("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @bytes, 0, @version)",
                     new { sequence = (long)statement.Sequence, bytes });

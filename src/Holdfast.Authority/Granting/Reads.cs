@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
 using Holdfast.Format.Objects;
@@ -25,16 +26,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
             throw new HoldfastException(FailureTable.InvalidRequest, $"At most {ObjectsAtOnceMax} objects at once.");
         }
 
-        var places = await store.ReadAsync(device.Place, async transaction =>
-        {
-            var found = new List<(uint Number, Row Row)>();
-            foreach (var number in request.Numbers.Distinct())
-            {
-                found.AddRange((await PlacesAsync(transaction, number)).Select(row => (number, row)));
-            }
-
-            return found;
-        }, cancellation);
+        var places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
         var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
         if (!request.TablesOnly && device.Rights == DeviceRights.Read)
         {
@@ -71,14 +63,34 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
     [LoggerMessage(Level = LogLevel.Error, Message = "Account {Account}: condemned objects {Numbers} are still read, and could not be revived.")]
     private partial void LogNotRevived(Exception exception, AccountId account, string numbers);
 
-    /// <summary>The object itself; and for a pack, those that its frames were moved to.</summary>
-    private static Task<IReadOnlyList<Row>> PlacesAsync(AccountTransaction transaction, uint number) => transaction.QueryAsync<Row>(
-        """
-        SELECT number, type, length, tables_offset AS TablesOffset, computer, state,
-          EXISTS (SELECT 1 FROM forwards WHERE account_id = @account AND origin_number = objects.number AND deleted = 0) AS Moved FROM objects
-        WHERE account_id = @account AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')
-          AND (number = @number OR number IN (SELECT number FROM forwards WHERE account_id = @account AND origin_number = @number AND deleted = 0))
-        """, new { number });
+    /// <summary>For each number the object itself; and for a pack, those that its frames were moved to.</summary>
+    private static async Task<IReadOnlyList<(uint Number, Row Row)>> PlacesAsync(AccountTransaction transaction, IReadOnlyList<uint> numbers)
+    {
+        var places = new List<(uint, Row)>();
+        foreach (var some in numbers.Chunk(SqlParameters.ListMax))
+        {
+            var moved = (await transaction.QueryAsync<(long Origin, long Number)>(
+                $"SELECT DISTINCT origin_number, number FROM forwards WHERE account_id = @account AND deleted = 0 AND origin_number IN ({SqlParameters.List(some)})"))
+                .ToLookup(row => (uint)row.Origin, row => (uint)row.Number);
+            var rows = new Dictionary<uint, Row>();
+            foreach (var wanted in some.Concat(moved.SelectMany(group => group)).Distinct().Chunk(SqlParameters.ListMax))
+            {
+                foreach (var row in await transaction.QueryAsync<Row>(
+                    $"""
+                    SELECT number, type, length, tables_offset AS TablesOffset, computer, state,
+                      EXISTS (SELECT 1 FROM forwards WHERE account_id = @account AND origin_number = objects.number AND deleted = 0) AS Moved FROM objects
+                    WHERE account_id = @account AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') AND number IN ({SqlParameters.List(wanted)})
+                    """))
+                {
+                    rows[(uint)row.Number] = row;
+                }
+            }
+
+            places.AddRange(some.SelectMany(number => moved[number].Prepend(number).Distinct().Where(rows.ContainsKey), (number, at) => (number, rows[at])));
+        }
+
+        return places;
+    }
 
     /// <summary>A write-only computer reads what it wrote itself; of others', the index segments and the tables of packs, which its group's keys open.</summary>
     private ReadGrant Open(Device device, uint number, Row row, bool tablesOnly)

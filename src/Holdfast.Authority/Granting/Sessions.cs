@@ -56,11 +56,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         var numbers = await store.WriteAsync(device.Place, async transaction =>
         {
             await TouchAsync(transaction, device, session);
-            foreach (var (bytes, receipt) in verified)
-            {
-                await RecordAsync(transaction, device, receipt, bytes);
-            }
-
+            await RecordAsync(transaction, device, verified);
             return await GiveNumbersAsync(transaction, device, session);
         }, cancellation);
         return new MoreGrants(Sign(device, numbers));
@@ -76,19 +72,17 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         }
     }
 
-    /// <summary>Writes what a receipt says into its object's row. The row decides whether it counts: it must be this computer's and not on its way out.</summary>
-    public static async Task<bool> RecordAsync(AccountTransaction transaction, Device device, Receipt receipt, byte[] bytes) =>
-        receipt.Account == transaction.Account && ObjectName.SpaceOf(receipt.Type) == ObjectSpace.Numbered
-        && await transaction.ExecuteAsync(
-            """
-            UPDATE objects SET type = @type, length = @length, tables_offset = @tables, frames = @frames, checksum = @checksum, receipt = @bytes, version = @version
-            WHERE account_id = @account AND number = @number AND computer = @computer AND state IN ('granted', 'live', 'condemned')
-            """,
-            new
-            {
-                number = (long)receipt.Name, device.Computer, type = (int)receipt.Type, length = receipt.Length, tables = receipt.TablesOffset,
-                frames = receipt.Frames, checksum = receipt.Checksum.ToArray(), bytes,
-            }) == 1;
+    /// <summary>Writes what receipts say into their objects' rows; how many counted. The row decides: it must be this computer's and not on its way out.</summary>
+    public static Task<int> RecordAsync(AccountTransaction transaction, Device device, IEnumerable<(byte[] Bytes, Receipt Receipt)> receipts) => transaction.ExecuteEachAsync(
+        """
+        UPDATE objects SET type = @type, length = @length, tables_offset = @tables, frames = @frames, checksum = @checksum, receipt = @bytes, version = @version
+        WHERE account_id = @account AND number = @number AND computer = @computer AND state IN ('granted', 'live', 'condemned')
+        """,
+        receipts.Where(item => item.Receipt.Account == transaction.Account && ObjectName.SpaceOf(item.Receipt.Type) == ObjectSpace.Numbered).Select(item => new
+        {
+            number = item.Receipt.Name, device.Computer, type = (int)item.Receipt.Type, length = item.Receipt.Length, tables = item.Receipt.TablesOffset,
+            frames = item.Receipt.Frames, checksum = item.Receipt.Checksum.ToArray(), item.Bytes,
+        }));
 
     private List<UploadGrant> Sign(Device device, IReadOnlyList<uint> numbers) => [.. numbers.Select(number => new UploadGrant(number,
         pod.Sign(GrantMethod.Put, new ObjectName(device.Place.Account, ObjectSpace.Numbered, number), device.Computer, Limits.SegmentLengthMax, 0, UploadLife)))];
@@ -134,15 +128,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         {
             var computer = await CertifiedAsync(device, cancellation);
             var verified = found.SelectMany(bytes => TryVerify(computer, device, bytes)).ToList();
-            await store.WriteAsync(device.Place, async transaction =>
-            {
-                foreach (var (bytes, receipt) in verified)
-                {
-                    await RecordAsync(transaction, device, receipt, bytes);
-                }
-
-                return verified.Count;
-            }, cancellation);
+            await store.WriteAsync(device.Place, transaction => RecordAsync(transaction, device, verified), cancellation);
         }
     }
 

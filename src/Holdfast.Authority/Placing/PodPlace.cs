@@ -10,5 +10,13 @@ namespace Holdfast.Authority.Placing;
 /// <param name="GrantKey">The key that signs grants at this moment; it changes while the service runs.</param>
 /// <param name="PodKeys">Public keys that sign the pod's receipts.</param>
 /// <param name="RotateGrantKey">Changes to a new grant key that the pod learns of first; if asked to, makes grants under the old one worthless at once.</param>
+/// <param name="Usage">Asks the pod how full it is.</param>
 public sealed record PodPlace(
-    Func<string> PublicUrl, Func<string> InternalUrl, string? ServiceHost, ECDsa AuthorityKey, Func<ECDsa> GrantKey, IReadOnlyList<ECDsa> PodKeys, Func<bool, CancellationToken, Task> RotateGrantKey);
+    Func<string> PublicUrl, Func<string> InternalUrl, string? ServiceHost, ECDsa AuthorityKey, Func<ECDsa> GrantKey, IReadOnlyList<ECDsa> PodKeys, Func<bool, CancellationToken, Task> RotateGrantKey,
+    Func<CancellationToken, Task<PodUsage>> Usage);
+
+/// <summary>How full a pod is.</summary>
+/// <param name="Objects">Objects stored.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="Drives">Each drive's path, and the size and the free space of its file system; null if it cannot be read.</param>
+public sealed record PodUsage(long Objects, long Bytes, IReadOnlyList<(string Path, long? BytesTotal, long? BytesFree)> Drives);

@@ -38,5 +38,5 @@ internal sealed class AccountRows(AccountStore store, AccountPlace place, Accoun
         INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version)
         VALUES (@account, @number, @name, @noToken, @rights, @revoked, @now, (SELECT max(received_at) FROM snapshots WHERE account_id = @account AND computer = @number), @version)
         """,
-        new { computer.Number, computer.Name, noToken = _noToken, rights = nameof(DeviceRights.Add), revoked = draft.IsRevoked(computer) ? 1 : 0, now = time.GetUtcNow().ToUnixTimeSeconds() });
+        new { computer.Number, name = new string([.. computer.Name.Select(letter => char.IsControl(letter) ? '?' : letter)]), noToken = _noToken, rights = nameof(DeviceRights.Add), revoked = draft.IsRevoked(computer) ? 1 : 0, now = time.GetUtcNow().ToUnixTimeSeconds() });
 }

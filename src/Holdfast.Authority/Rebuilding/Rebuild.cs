@@ -14,9 +14,13 @@ namespace Holdfast.Authority.Rebuilding;
 /// </summary>
 internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, TimeProvider time)
 {
+    /// <summary>Says that the databases are half made.</summary>
+    public const string Mark = "rebuilding";
+
     /// <summary>Accounts one after the other, as they come back; an account can be used once it was returned.</summary>
     public async IAsyncEnumerable<RebuiltAccount> RunAsync(Action<long> progress, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        await BeginAsync(cancellation);
         var taken = 0L;
         for (var next = await pod.FirstAsync(null, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
         {
@@ -31,6 +35,25 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
             await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
         }
+
+        await directory.SetMarkAsync(Mark, null, cancellation);
+    }
+
+    /// <summary>Databases with accounts are refused, unless a rebuild made them that did not end: those begin anew.</summary>
+    private async Task BeginAsync(CancellationToken cancellation)
+    {
+        if (await directory.MarkAsync(Mark, cancellation) is not null)
+        {
+            await store.ClearAsync(cancellation);
+            await directory.ClearAsync(cancellation);
+        }
+        else if (await directory.CountAsync(cancellation) is > 0 and var known)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"The directory has {known} accounts: a rebuild needs empty databases. Nothing was changed.");
+        }
+
+        await store.RefuseUnlessEmptyAsync(cancellation);
+        await directory.SetMarkAsync(Mark, $"{time.GetUtcNow():O}", cancellation);
     }
 
     /// <summary>What a snapshot needs and the pod was told to delete: the old mark's grace must not count any more.</summary>

@@ -90,7 +90,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         await store.WriteAsync(place, async transaction =>
         {
             await SnapshotRows.InsertAsync(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt, isOnPod: true);
-            return await transaction.ExecuteAsync("UPDATE objects SET state = 'live', condemned_at = NULL WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
+            return await transaction.ExecuteAsync("UPDATE objects SET state = 'live', condemned_at = NULL, version = @version WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
         }, cancellation);
     }
 
@@ -111,16 +111,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
                 draft.SawNumber(pack);
             }
 
-            return _lacking[reference.Number] = await store.WriteAsync(place, async transaction =>
-            {
-                var lacking = 0L;
-                foreach (var pack in map.Packs)
-                {
-                    lacking += (await FramesStored.LackingAsync(transaction, map, pack)).Count;
-                }
-
-                return lacking;
-            }, cancellation);
+            return _lacking[reference.Number] = await store.WriteAsync(place, async transaction => (await FramesStored.LackingAsync(transaction, map)).Count, cancellation);
         }
         catch (Exception exception) when (exception.IsOfOneObject())
         {

@@ -2,24 +2,19 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Verifying;
 
-/// <summary>Live numbers of a verification. Thread-safe.</summary>
-internal sealed class VerificationRun(string? account, long startedAt, long bytesTotal)
+/// <summary>Live numbers of a verification that begins, or goes on from what was saved. Thread-safe.</summary>
+internal sealed class VerificationRun(VerificationStatus begin)
 {
     private const int DamagesMax = 1000;
 
     private readonly Lock _lock = new();
-    private readonly List<VerificationDamage> _damages = [];
-    private long _snapshots;
-    private long _objects;
-    private long _bytes;
-    private long _damageCount;
-    private int _accounts;
-    private long? _endedAt;
-    private string? _failure;
-
-    public string? OnlyAccount => account;
-
-    public long StartedAt { get; } = startedAt;
+    private readonly List<VerificationDamage> _damages = [.. begin.Damages];
+    private long _snapshots = begin.Snapshots;
+    private long _objects = begin.Objects;
+    private long _bytes = begin.Bytes;
+    private long _damageCount = begin.DamageCount;
+    private int _accounts = begin.Accounts;
+    private string? _failure = begin.Failure;
 
     /// <summary>Snapshots, objects, bytes and damages up to now.</summary>
     public (long Snapshots, long Objects, long Bytes, long Damages) Totals
@@ -39,8 +34,7 @@ internal sealed class VerificationRun(string? account, long startedAt, long byte
         {
             lock (_lock)
             {
-                return new VerificationStatus(_endedAt is null ? "running" : _failure is null ? "ended" : "failed", account, StartedAt, _endedAt, _accounts, _snapshots, _objects, _bytes, bytesTotal,
-                    [.. _damages], _damageCount, _failure);
+                return begin with { Accounts = _accounts, Snapshots = _snapshots, Objects = _objects, Bytes = _bytes, Damages = [.. _damages], DamageCount = _damageCount, Failure = _failure };
             }
         }
     }
@@ -58,7 +52,8 @@ internal sealed class VerificationRun(string? account, long startedAt, long byte
         _damages.RemoveRange((int)Math.Min(before.Damages, _damages.Count), Math.Max(0, _damages.Count - (int)Math.Min(before.Damages, DamagesMax)));
     });
 
-    public void End(long at, string? failure) => Change(() => (_endedAt, _failure) = (at, failure));
+    /// <summary>Something could not be verified at all; what is said last is kept.</summary>
+    public void Fail(string failure) => Change(() => _failure = failure);
 
     public void Damage(VerificationDamage damage) => Change(() =>
     {

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -8,75 +9,120 @@ using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Verifying;
 
-/// <summary>Verifications that the operator asks for: one at a time, in the background, account after account; each account's result is kept.</summary>
-internal sealed partial class Verifications(AccountDirectory directory, AccountStore store, PodClient pod, ProofTable proofs, TimeProvider time, ILogger logger) : IAsyncDisposable
+/// <summary>Verifications that the operator asks for: one at a time, as a job, account after account; each account's result is kept. A killed one goes on with the account it was at.</summary>
+internal sealed partial class Verifications(AccountDirectory directory, AccountStore store, PodClient pod, ProofTable proofs, JobTable jobs, TimeProvider time, ILogger logger) : IJobKind
 {
+    private static readonly TimeSpan _savesEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan[] _pauses = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1)];
 
-    private readonly Lock _lock = new();
-    private readonly CancellationTokenSource _stopping = new();
-    private VerificationRun? _run;
-    private Task _running = Task.CompletedTask;
-
-    public VerificationStatus Status => _run?.Status ?? new VerificationStatus("none", null, 0, null, 0, 0, 0, 0, 0, [], 0);
+    public string Name => "verification";
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Starts a verification, unless one runs.</summary>
     public async Task<VerificationStatus> StartAsync(string? account, CancellationToken cancellation)
     {
-        var only = account is null ? null : await directory.FindByNameAsync(account, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{account}'.");
-        var stored = await store.StoredBytesAsync(only, cancellation);
-        lock (_lock)
+        if (account is not null && await directory.FindByNameAsync(account, cancellation) is null)
         {
-            if (_running.IsCompleted)
-            {
-                _run = new VerificationRun(account, Now, stored);
-                _running = Task.Run(() => RunAsync(_run, only, _stopping.Token), CancellationToken.None);
-            }
-            else if (_run!.OnlyAccount != account)
-            {
-                throw new HoldfastException(FailureTable.Conflict, $"A verification of {_run.OnlyAccount ?? "all accounts"} runs: wait until it has ended.");
-            }
-
-            return Status;
+            throw new HoldfastException(FailureTable.NotFound, $"There is no account '{account}'.");
         }
+
+        var subject = account ?? "";
+        if (await jobs.FindLatestAsync(Name, cancellation) is { EndedAt: null } running && running.Subject != subject)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"A verification of {(running.Subject.Length == 0 ? "all accounts" : running.Subject)} runs: wait until it has ended.");
+        }
+
+        return StatusOf(await jobs.EnqueueAsync(Name, subject, cancellation));
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stopping.CancelAsync();
-        await _running;
-        _stopping.Dispose();
-    }
+    /// <summary>How far the latest is.</summary>
+    public async Task<VerificationStatus> StatusAsync(CancellationToken cancellation) =>
+        await jobs.FindLatestAsync(Name, cancellation) is { } job ? StatusOf(job) : new VerificationStatus("none", null, 0, null, 0, 0, 0, 0, 0, [], 0);
 
-    private async Task RunAsync(VerificationRun run, AccountPlace? only, CancellationToken cancellation)
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
-        string? failure = null;
+        var only = lease.Job.Subject.Length == 0 ? null : lease.Job.Subject;
+        var progress = VerificationProgress.TryRead(lease.Job.Progress) ?? await BeginAsync(lease, only, cancellation);
+        var run = new VerificationRun(progress.Before);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var gate = new SemaphoreSlim(1);
+        async Task SaveAsync(Func<VerificationProgress> next)
+        {
+            await gate.WaitAsync(stop.Token);
+            try
+            {
+                await lease.SaveAsync((progress = next()).Write(), stop.Token);
+            }
+            finally
+            {
+                gate.Release();
+            }
+        }
+
+        var showing = ShowAsync(() => SaveAsync(() => progress with { Live = run.Status }), stop);
         try
         {
-            await foreach (var place in only is null ? AllAsync(cancellation) : AsyncEnumerable.Repeat(only, 1))
+            await foreach (var place in AccountsAsync(only, progress.LastAccount, stop.Token))
             {
-                failure = await TryVerifyAsync(run, place, cancellation) ?? failure;
+                await TryVerifyAsync(run, place, stop.Token);
+                await SaveAsync(() => new VerificationProgress(run.Status, run.Status, place.Name));
             }
         }
-        catch (OperationCanceledException)
+        finally
         {
-            failure = "The service was stopped.";
-        }
-#pragma warning disable CA1031 // The end of a background task: whatever it is, the log and the status say it.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            LogFailed(exception);
-            failure = "The verification failed; the service's log says why.";
+            await stop.CancelAsync();
+            await showing;
+            gate.Dispose();
         }
 
-        run.End(Now, failure);
+        return null;
     }
 
-    /// <summary>Tries again for a while if the pod does not answer; what it says is why this account was given up, so that the others are verified all the same.</summary>
-    private async Task<string?> TryVerifyAsync(VerificationRun run, AccountPlace place, CancellationToken cancellation)
+    private async Task<VerificationProgress> BeginAsync(JobLease lease, string? only, CancellationToken cancellation)
+    {
+        var place = only is null ? null : await directory.FindByNameAsync(only, cancellation);
+        var status = StatusOf(lease.Job) with { BytesTotal = await store.StoredBytesAsync(place, cancellation) };
+        return new VerificationProgress(status, status, null);
+    }
+
+    /// <summary>Saves the numbers every second, for whoever watches; if the lease is lost, everything is stopped.</summary>
+    private async Task ShowAsync(Func<Task> saveAsync, CancellationTokenSource stop)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(_savesEvery, time, stop.Token);
+                try
+                {
+                    await saveAsync();
+                }
+                catch (HoldfastException exception)
+                {
+                    LogFailed(exception);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // It has ended.
+        }
+        catch (LeaseLostException)
+        {
+            await stop.CancelAsync();
+        }
+    }
+
+    private static VerificationStatus StatusOf(Job job)
+    {
+        var live = VerificationProgress.TryRead(job.Progress)?.Live ?? new VerificationStatus("", job.Subject.Length == 0 ? null : job.Subject, job.CreatedAt, null, 0, 0, 0, 0, 0, [], 0);
+        var failure = job.Failure ?? live.Failure;
+        return live with { State = job.EndedAt is null ? "running" : failure is null ? "ended" : "failed", EndedAt = job.EndedAt, Failure = failure };
+    }
+
+    /// <summary>Tries again for a while if the pod does not answer; then this account is given up, so that the others are verified all the same.</summary>
+    private async Task TryVerifyAsync(VerificationRun run, AccountPlace place, CancellationToken cancellation)
     {
         var before = run.Totals;
         for (var attempt = 0; ; attempt++)
@@ -85,7 +131,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
             try
             {
                 await VerifyAsync(run, place, cancellation);
-                return null;
+                return;
             }
             catch (HoldfastException exception) when (attempt < _pauses.Length)
             {
@@ -95,7 +141,8 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
             catch (HoldfastException exception)
             {
                 LogFailed(exception);
-                return $"account {place.Name}: {exception.Message}";
+                run.Fail($"account {place.Name}: {exception.Message}");
+                return;
             }
         }
     }
@@ -116,11 +163,21 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         run.Account();
     }
 
-    private async IAsyncEnumerable<AccountPlace> AllAsync([EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<AccountPlace> AccountsAsync(string? only, string? behind, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        for (var paging = Paging.Of(null, null); ;)
+        if (only is not null)
         {
-            var page = await directory.ListAsync(paging, cancellation);
+            if (behind is null && await directory.FindByNameAsync(only, cancellation) is { } place)
+            {
+                yield return place;
+            }
+
+            yield break;
+        }
+
+        for (Page<AccountSummary>? page = null; page is null || page.Next is not null;)
+        {
+            page = await directory.ListAsync(Paging.Behind(behind), cancellation);
             foreach (var account in page.Items)
             {
                 // One that was renamed or removed meanwhile is not there under this name.
@@ -128,14 +185,9 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
                 {
                     yield return place;
                 }
-            }
 
-            if (page.Next is null)
-            {
-                yield break;
+                behind = account.Name;
             }
-
-            paging = Paging.Of(page.Next, null);
         }
     }
 

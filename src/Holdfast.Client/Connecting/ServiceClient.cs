@@ -87,7 +87,7 @@ public sealed class ServiceClient : IDisposable
         SendAsync(HttpMethod.Post, "/v1/enrolments", () => JsonContent.Create(request, MessageJson.Default.BeginEnrolment), MessageJson.Default.EnrolmentBegun, null, cancellation);
 
     public Task<IReadOnlyList<byte[]>> GetLogAsync(CancellationToken cancellation) =>
-        GetAllAsync("log", MessageJson.Default.LogStatements, page => (page.Statements, page.Next), cancellation);
+        ListAsync(Path("log"), MessageJson.Default.LogStatements, page => (page.Statements, page.Next), cancellation);
 
     public Task AppendLogAsync(AppendLog request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path("log"), () => JsonContent.Create(request, MessageJson.Default.AppendLog), MessageJson.Default.LogAppended, null, cancellation);
@@ -95,7 +95,7 @@ public sealed class ServiceClient : IDisposable
     public async Task<byte[]> GetKeyringAsync(CancellationToken cancellation) => (await GetAsync("keyring", MessageJson.Default.StoredKeyring, cancellation)).Keyring;
 
     public Task<IReadOnlyList<PendingEnrolment>> GetPendingAsync(CancellationToken cancellation) =>
-        GetAllAsync("enrolments", MessageJson.Default.PendingEnrolments, page => (page.Pending, page.Next), cancellation);
+        ListAsync(Path("enrolments"), MessageJson.Default.PendingEnrolments, page => (page.Pending, page.Next), cancellation);
 
     public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) =>
         SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogAppended, cancellation);
@@ -111,10 +111,10 @@ public sealed class ServiceClient : IDisposable
             $"\"{Convert.ToHexStringLower(headId)}\"", cancellation);
 
     public Task<IReadOnlyList<SnapshotSummary>> GetSnapshotsAsync(CancellationToken cancellation) =>
-        GetAllAsync("snapshots", MessageJson.Default.SnapshotList, page => (page.Snapshots, page.Next), cancellation);
+        ListAsync(Path("snapshots"), MessageJson.Default.SnapshotList, page => (page.Snapshots, page.Next), cancellation);
 
     public Task<IReadOnlyList<SegmentSummary>> GetSegmentsAsync(CancellationToken cancellation) =>
-        GetAllAsync("segments", MessageJson.Default.SegmentList, page => (page.Segments, page.Next), cancellation);
+        ListAsync(Path("segments"), MessageJson.Default.SegmentList, page => (page.Segments, page.Next), cancellation);
 
     public async Task<IReadOnlyList<ReadGrant>> OpenReadsAsync(OpenReads request, CancellationToken cancellation) =>
         (await SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation)).Grants;
@@ -227,10 +227,15 @@ public sealed class ServiceClient : IDisposable
         SendAsync(HttpMethod.Get, Path(rest), () => null, answer, null, cancellation);
 
     /// <summary>A list from its first page to its last. A service that never ends is stopped by the limit of pages.</summary>
-    private async Task<IReadOnlyList<TItem>> GetAllAsync<TPage, TItem>(
-        string rest, JsonTypeInfo<TPage> type, Func<TPage, (IReadOnlyList<TItem> Items, string? Next)> read, CancellationToken cancellation)
+    /// <param name="path">The list's path.</param>
+    /// <param name="type">A page of it.</param>
+    /// <param name="read">A page's items, and the cursor of the next.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<IReadOnlyList<TItem>> ListAsync<TPage, TItem>(
+        string path, JsonTypeInfo<TPage> type, Func<TPage, (IReadOnlyList<TItem> Items, string? Next)> read, CancellationToken cancellation)
     {
-        var (all, next) = read(await GetAsync(rest, type, cancellation));
+        Task<TPage> PageAsync(string query) => SendAsync(HttpMethod.Get, path + query, () => null, type, null, cancellation);
+        var (all, next) = read(await PageAsync(""));
         if (next is null)
         {
             return all;
@@ -241,10 +246,10 @@ public sealed class ServiceClient : IDisposable
         {
             if (pages == PagesMax)
             {
-                throw new HoldfastException(FailureTable.Tampered, $"The service's list of {rest} does not end after {PagesMax} pages.");
+                throw new HoldfastException(FailureTable.Tampered, $"The service's list {path} does not end after {PagesMax} pages.");
             }
 
-            (all, next) = read(await GetAsync($"{rest}?cursor={Uri.EscapeDataString(next)}", type, cancellation));
+            (all, next) = read(await PageAsync($"?cursor={Uri.EscapeDataString(next)}"));
             gathered.AddRange(all);
         }
 

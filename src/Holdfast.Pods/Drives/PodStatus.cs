@@ -8,7 +8,13 @@ namespace Holdfast.Pods.Drives;
 public sealed record ShardStoreOptions(long? CodedExtentLength = null, long CopiesExtentLength = 64 << 20);
 
 /// <summary>A drive as the operator sees it.</summary>
-public sealed record DriveStatus(int Slot, string Path, string State, string? Reason);
+/// <param name="Slot">Its place in the set.</param>
+/// <param name="Path">Where it is mounted.</param>
+/// <param name="State">Whether it is used.</param>
+/// <param name="Reason">Why not.</param>
+/// <param name="BytesTotal">Size of its file system; null if it cannot be asked.</param>
+/// <param name="BytesFree">What is free of it.</param>
+public sealed record DriveStatus(int Slot, string Path, string State, string? Reason, long? BytesTotal = null, long? BytesFree = null);
 
 /// <summary>A pod as the operator sees it.</summary>
 /// <param name="Set">The set of its drives.</param>

@@ -157,11 +157,25 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         await _copies.AppendAsync(new Append(RecordType.Deleted, name, default), cancellation);
     }
 
+    private static DriveStatus StatusOf(Drive drive)
+    {
+        var status = new DriveStatus(drive.Slot, drive.Path, drive.State.ToString(), drive.Reason);
+        try
+        {
+            return drive.CanRead && new DriveInfo(drive.Path) is { IsReady: true } disk ? status with { BytesTotal = disk.TotalSize, BytesFree = disk.AvailableFreeSpace } : status;
+        }
+        catch (IOException)
+        {
+            // Its state says more than an error would.
+            return status;
+        }
+    }
+
     /// <summary>What the operator should know.</summary>
     public PodStatus Status()
     {
         var (objects, bytes) = _index.Totals;
-        return new PodStatus(_set.Id, _set.Code.ToString(), _set.WriteFloor, [.. _set.Drives.Select(drive => new DriveStatus(drive.Slot, drive.Path, drive.State.ToString(), drive.Reason))],
+        return new PodStatus(_set.Id, _set.Code.ToString(), _set.WriteFloor, [.. _set.Drives.Select(StatusOf)],
             objects, bytes, _set.Volumes.All.Count, _healer.Rebuild(), _healer.Scrub(), _events.Latest);
     }
 

@@ -45,5 +45,9 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(ProofSummary))]
 [JsonSerializable(typeof(HandInDrill))]
 [JsonSerializable(typeof(DrillKept))]
+[JsonSerializable(typeof(JobList))]
+[JsonSerializable(typeof(AccountUsageList))]
+[JsonSerializable(typeof(GrowthHistory))]
+[JsonSerializable(typeof(AuditEntries))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class MessageJson : JsonSerializerContext;

@@ -1,0 +1,172 @@
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Authority.Jobs;
+
+/// <summary>Runs what is due on this node, a few jobs at a time, and keeps their leases. What a killed node left is taken over when its lease has run out.</summary>
+internal sealed partial class JobRunner : IAsyncDisposable
+{
+    private const int AtOnceMax = 4;
+
+    private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _pauseMax = TimeSpan.FromHours(1);
+
+    private readonly JobTable _table;
+    private readonly Dictionary<string, IJobKind> _kinds;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _running = [];
+    private Task _loop = Task.CompletedTask;
+
+    public JobRunner(JobTable table, IEnumerable<IJobKind> kinds, TimeProvider time, ILogger logger)
+    {
+        (_table, _kinds, _time, _logger) = (table, kinds.ToDictionary(kind => kind.Name), time, logger);
+    }
+
+    /// <summary>Begins to look for work.</summary>
+    public void Start() => _loop = Task.Run(LoopAsync);
+
+
+    /// <summary>Stops: what runs saves nothing more and is given back, for another node to go on with.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _loop;
+        await Task.WhenAll(_running);
+        _stop.Dispose();
+    }
+
+    private async Task LoopAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                _running.RemoveAll(task => task.IsCompleted);
+                while (_running.Count < AtOnceMax && await _table.ClaimAsync(_kinds.Keys, _stop.Token) is { } lease)
+                {
+                    _running.Add(RunAsync(lease));
+                }
+
+                await Task.Delay(_looksEvery, _time, _stop.Token);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // The edge of a background loop: the log says it, and the loop goes on.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                LogNotLooked(exception);
+                await PauseAsync();
+            }
+        }
+    }
+
+    private async Task PauseAsync()
+    {
+        try
+        {
+            await Task.Delay(_looksEvery, _time, _stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The loop looks.
+        }
+    }
+
+    private async Task RunAsync(JobLease lease)
+    {
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var keeping = KeepAsync(lease, lost);
+        try
+        {
+            var again = await _kinds[lease.Job.Kind].RunAsync(lease, lost.Token);
+            await (again is { } due ? _table.ReturnAsync(lease.Job, due, null, CancellationToken.None) : _table.EndAsync(lease.Job, CancellationToken.None));
+        }
+        catch (LeaseLostException exception)
+        {
+            LogLost(exception);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            await TryReturnAsync(lease.Job, _time.GetUtcNow(), null);
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested)
+        {
+            LogLost(new LeaseLostException(lease.Job));
+        }
+#pragma warning disable CA1031 // The edge of a background job: the log and the job's row say it, and it is tried again.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            var pause = TimeSpan.FromSeconds(Math.Min(_pauseMax.TotalSeconds, 5 * Math.Pow(2, Math.Min(lease.Job.Attempts, 20))));
+            LogFailed(exception, lease.Job.Kind, lease.Job.Subject, lease.Job.Attempts, pause);
+            await TryReturnAsync(lease.Job, _time.GetUtcNow() + pause, exception.Message);
+        }
+        finally
+        {
+            await lost.CancelAsync();
+            await keeping;
+        }
+    }
+
+    /// <summary>If it cannot be given back its lease runs out.</summary>
+    private async Task TryReturnAsync(Job job, DateTimeOffset dueAt, string? failure)
+    {
+        try
+        {
+            await _table.ReturnAsync(job, dueAt, failure, CancellationToken.None);
+        }
+        catch (Protocol.Failures.HoldfastException exception)
+        {
+            LogNotLooked(exception);
+        }
+    }
+
+    /// <summary>Renews the lease while the job runs; if that fails until it has run out, or somebody else has it, the work is ended.</summary>
+    private async Task KeepAsync(JobLease lease, CancellationTokenSource lost)
+    {
+        var renewed = _time.GetTimestamp();
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(JobTable.LeaseLength / 3, _time, lost.Token);
+                try
+                {
+                    if (await _table.RenewAsync(lease.Job, null, lost.Token) is null)
+                    {
+                        break;
+                    }
+
+                    renewed = _time.GetTimestamp();
+                }
+                catch (Protocol.Failures.HoldfastException exception)
+                {
+                    LogNotLooked(exception);
+                    if (_time.GetElapsedTime(renewed) > JobTable.LeaseLength)
+                    {
+                        break;
+                    }
+                }
+            }
+
+            await lost.CancelAsync();
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested)
+        {
+            // The job has ended, or the node stops.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Jobs could not be looked at; the next look is soon.")]
+    private partial void LogNotLooked(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A job was taken over by another node.")]
+    private partial void LogLost(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Job {Kind} {Subject} failed, attempt {Attempt}; the next in {Pause}.")]
+    private partial void LogFailed(Exception exception, string kind, string subject, long attempt, TimeSpan pause);
+}

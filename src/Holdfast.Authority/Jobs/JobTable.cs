@@ -1,0 +1,83 @@
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
+
+namespace Holdfast.Authority.Jobs;
+
+/// <summary>Jobs and their leases. Clocks only decide how soon a job is taken over; that nobody else's work is overwritten is decided by tokens.</summary>
+internal sealed class JobTable(IDatabase directory, string node, TimeProvider time)
+{
+    public static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(15);
+
+    private const int CandidatesMax = 16;
+    private const int EndedKept = 1000;
+
+    private const string Columns =
+        "job_id AS Id, kind, subject, state, due_at AS DueAt, lease_until AS LeaseUntil, token, node, attempts, progress, failure, created_at AS CreatedAt, ended_at AS EndedAt";
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>Makes a job, unless one of its kind and subject is under way; returns the one that is.</summary>
+    public Task<Job> EnqueueAsync(string kind, string subject, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await transaction.ExecuteAsync(
+            """
+            INSERT INTO jobs (job_id, kind, subject, state, due_at, lease_until, token, attempts, created_at) VALUES (@id, @kind, @subject, 'waiting', @now, 0, 0, 0, @now)
+            ON CONFLICT DO NOTHING
+            """, new { id = Guid.CreateVersion7(time.GetUtcNow()).ToString(), kind, subject, Now });
+        return (await transaction.FindAsync<Job>($"SELECT {Columns} FROM jobs WHERE kind = @kind AND subject = @subject AND state IN ('waiting', 'running')", new { kind, subject }))!;
+    }, cancellation);
+
+    /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none.</summary>
+    public Task<JobLease?> ClaimAsync(IReadOnlyCollection<string> kinds, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        foreach (var candidate in await transaction.QueryAsync<Job>(
+            $"SELECT {Columns} FROM jobs WHERE state IN ('waiting', 'running') AND due_at <= @now AND lease_until < @now AND kind IN ({string.Join(", ", kinds.Select(kind => $"'{kind}'"))}) ORDER BY due_at LIMIT {CandidatesMax}", new { Now }))
+        {
+            // Of several nodes that saw it, one finds the token unchanged.
+            if (await transaction.FindAsync<Job>(
+                $"UPDATE jobs SET state = 'running', lease_until = @until, token = token + 1, node = @node, attempts = attempts + 1 WHERE job_id = @id AND token = @token AND state = @state RETURNING {Columns}",
+                new { candidate.Id, candidate.Token, candidate.State, until = Now + (long)LeaseLength.TotalSeconds, node }) is { } job)
+            {
+                return new JobLease(this, job);
+            }
+        }
+
+        return null;
+    }, cancellation);
+
+    /// <summary>Prolongs a lease, and with progress says that the job got on; null if it is somebody else's.</summary>
+    public Task<Job?> RenewAsync(Job job, string? progress, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.FindAsync<Job>(
+        $"""
+        UPDATE jobs SET lease_until = @until, progress = CASE WHEN @gotOn = 1 THEN @progress ELSE progress END, attempts = CASE WHEN @gotOn = 1 THEN 1 ELSE attempts END
+        WHERE job_id = @id AND token = @token AND state = 'running' RETURNING {Columns}
+        """, new { job.Id, job.Token, until = Now + (long)LeaseLength.TotalSeconds, progress = progress ?? "", gotOn = progress is null ? 0 : 1 }), cancellation);
+
+    /// <summary>Gives a job back, to be run again when it is due; false if it is somebody else's.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="dueAt">When to run it again.</param>
+    /// <param name="failure">Why it did not end; null if it is to be repeated, or the node stops.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public async Task<bool> ReturnAsync(Job job, DateTimeOffset dueAt, string? failure, CancellationToken cancellation) => await directory.WriteAsync(transaction => transaction.ExecuteAsync(
+        """
+        UPDATE jobs SET state = 'waiting', lease_until = 0, due_at = @due, failure = @failure, attempts = CASE WHEN @hasFailed = 1 THEN attempts ELSE 0 END
+        WHERE job_id = @id AND token = @token AND state = 'running'
+        """, new { job.Id, job.Token, due = dueAt.ToUnixTimeSeconds(), failure, hasFailed = failure is null ? 0 : 1 }), cancellation) == 1;
+
+    /// <summary>Ends a job for good; false if it is somebody else's. Of jobs that ended, the latest are kept.</summary>
+    public async Task<bool> EndAsync(Job job, CancellationToken cancellation) => await directory.WriteAsync(async transaction =>
+    {
+        var ended = await transaction.ExecuteAsync(
+            "UPDATE jobs SET state = 'done', lease_until = 0, ended_at = @now, failure = NULL WHERE job_id = @id AND token = @token AND state = 'running'", new { job.Id, job.Token, Now });
+        await transaction.ExecuteAsync(
+            $"DELETE FROM jobs WHERE state = 'done' AND job_id < (SELECT min(job_id) FROM (SELECT job_id FROM jobs WHERE state = 'done' ORDER BY job_id DESC LIMIT {EndedKept}) AS kept)");
+        return ended;
+    }, cancellation) == 1;
+
+    /// <summary>Jobs, the latest first.</summary>
+    public Task<Page<Job>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+        await transaction.QueryAsync<Job>($"SELECT {Columns} FROM jobs WHERE job_id < @before ORDER BY job_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }), job => job.Id), cancellation);
+
+    /// <summary>The latest job of a kind; null if there was none.</summary>
+    public Task<Job?> FindLatestAsync(string kind, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<Job>(
+        $"SELECT {Columns} FROM jobs WHERE kind = @kind ORDER BY job_id DESC LIMIT 1", new { kind }), cancellation);
+}

@@ -1,0 +1,89 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Measuring;
+
+/// <summary>What accounts use, kept by day. An account that changed nothing gets no row.</summary>
+internal sealed class AccountUsages(AccountDirectory directory, AccountStore store)
+{
+    /// <summary>Counts what every account uses and keeps what changed since the last row; totals of all.</summary>
+    public async Task<Usage> KeepAsync(long day, CancellationToken cancellation)
+    {
+        var total = new Usage(0, 0, 0, 0);
+        foreach (var accounts in await store.ReadAllAsync(CountAsync, cancellation))
+        {
+            foreach (var (account, (now, kept)) in accounts)
+            {
+                total = new Usage(total.Bytes + now.Bytes, total.Objects + now.Objects, total.Snapshots + now.Snapshots, total.Computers + now.Computers);
+                if (now != kept && await directory.FindAsync(account, cancellation) is { } place)
+                {
+                    await store.WriteAsync(place, transaction => transaction.ExecuteAsync(
+                        """
+                        INSERT INTO account_usage (account_id, day, bytes, objects, snapshots, computers, version) VALUES (@account, @day, @bytes, @objects, @snapshots, @computers, @version)
+                        ON CONFLICT (account_id, day) DO UPDATE SET bytes = excluded.bytes, objects = excluded.objects, snapshots = excluded.snapshots, computers = excluded.computers, version = excluded.version
+                        """, new { day, now.Bytes, now.Objects, now.Snapshots, now.Computers }), cancellation);
+                }
+            }
+        }
+
+        return total;
+    }
+
+    /// <summary>What each account uses as it was counted last, by name.</summary>
+    public async Task<Page<AccountUsage>> ListAsync(Paging paging, CancellationToken cancellation)
+    {
+        var page = await directory.ListAsync(paging, cancellation);
+        var usages = new List<AccountUsage>();
+        foreach (var account in page.Items)
+        {
+            var row = await directory.FindByNameAsync(account.Name, cancellation) is { } place
+                ? await store.ReadAsync(place, transaction => transaction.FindAsync<Row>(
+                    "SELECT day, bytes, objects, snapshots, computers FROM account_usage WHERE account_id = @account AND deleted = 0 ORDER BY day DESC LIMIT 1"), cancellation) : null;
+            usages.Add(new AccountUsage(account.Account, account.Name, row?.Day, row?.Bytes ?? 0, row?.Objects ?? 0, row?.Snapshots ?? 0, row?.Computers ?? 0));
+        }
+
+        return new Page<AccountUsage>(usages, page.Next);
+    }
+
+    /// <summary>Reads each table once, whatever the number of accounts.</summary>
+    private static async Task<Dictionary<AccountId, (Usage Now, Usage? Kept)>> CountAsync(DatabaseTransaction transaction)
+    {
+        var objects = (await transaction.QueryAsync<(byte[] Id, long Count, long Bytes)>(
+            "SELECT account_id, count(*), CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') GROUP BY account_id"))
+            .ToDictionary(row => new AccountId(row.Id), row => (row.Count, row.Bytes));
+        var snapshots = await CountsAsync(transaction, "snapshots WHERE state = 'live'");
+        var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0");
+        var kept = (await transaction.QueryAsync<(byte[] Id, long Bytes, long Objects, long Snapshots, long Computers)>(
+            """
+            SELECT account_id, bytes, objects, snapshots, computers FROM account_usage u
+            WHERE deleted = 0 AND day = (SELECT max(day) FROM account_usage m WHERE m.account_id = u.account_id AND m.deleted = 0)
+            """)).ToDictionary(row => new AccountId(row.Id), row => new Usage(row.Bytes, row.Objects, row.Snapshots, row.Computers));
+        return (await transaction.QueryAsync<byte[]>("SELECT account_id FROM fence WHERE state = 'open'")).Select(id => new AccountId(id)).ToDictionary(account => account, account =>
+        {
+            var (count, bytes) = objects.GetValueOrDefault(account);
+            return (new Usage(bytes, count, snapshots.GetValueOrDefault(account), computers.GetValueOrDefault(account)), kept.GetValueOrDefault(account));
+        });
+    }
+
+    private static async Task<Dictionary<AccountId, long>> CountsAsync(DatabaseTransaction transaction, string from) =>
+        (await transaction.QueryAsync<(byte[] Id, long Count)>($"SELECT account_id, count(*) FROM {from} GROUP BY account_id")).ToDictionary(row => new AccountId(row.Id), row => row.Count);
+
+    /// <summary>What is stored, and of how many computers.</summary>
+    internal sealed record Usage(long Bytes, long Objects, long Snapshots, long Computers);
+
+    private sealed record Row
+    {
+        public long Day { get; init; }
+
+        public long Bytes { get; init; }
+
+        public long Objects { get; init; }
+
+        public long Snapshots { get; init; }
+
+        public long Computers { get; init; }
+    }
+}

@@ -1,0 +1,82 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Placing;
+using Holdfast.Protocol.Failures;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Authority.Measuring;
+
+/// <summary>Once a day: rows and bytes of every table, packs and bytes of the pod and its drives, accounts, computers, and how many of those are behind. The same day again changes nothing.</summary>
+internal sealed partial class GrowthSampling(AccountDirectory directory, IDatabase directoryDatabase, AccountStore store, AccountUsages usages, Samples samples, PodPlace pod, TimeProvider time, ILogger logger) : IJobKind
+{
+    public const string JobName = "growth";
+
+    private const int SecondsPerDay = 86_400;
+
+    /// <summary>A computer that has not backed up for so long is behind.</summary>
+    private static readonly TimeSpan _behind = TimeSpan.FromHours(36);
+
+    /// <summary>Behind midnight (UTC), when others do their daily work.</summary>
+    private static readonly TimeSpan _atNight = TimeSpan.FromMinutes(17);
+
+    public string Name => JobName;
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var day = now.ToUnixTimeSeconds() / SecondsPerDay;
+        var values = new List<(string, string, long)> { ("accounts", "", await directory.CountAsync(cancellation)) };
+        AddSize(values, "directory", await directoryDatabase.SizeAsync(cancellation));
+        foreach (var (home, size) in await store.SizesAsync(cancellation))
+        {
+            AddSize(values, home, size);
+        }
+
+        var total = await usages.KeepAsync(day, cancellation);
+        values.AddRange([("stored_bytes", "", total.Bytes), ("stored_objects", "", total.Objects), ("snapshots", "", total.Snapshots), ("computers", "", total.Computers)]);
+        var since = (now - _behind).ToUnixTimeSeconds();
+        values.Add(("computers_behind", "", (await store.ReadAllAsync(transaction => transaction.FindAsync<long>(
+            "SELECT count(*) FROM devices WHERE revoked = 0 AND deleted = 0 AND rights <> 'Waiting' AND coalesce(last_backup_at, created_at) < @since", new { since }), cancellation)).Sum()));
+        await AddPodAsync(values, cancellation);
+        await samples.KeepAsync(day, values, cancellation);
+        return DateTimeOffset.FromUnixTimeSeconds((day + 1) * SecondsPerDay) + _atNight;
+    }
+
+    private static void AddSize(List<(string, string, long)> values, string home, DatabaseSize size)
+    {
+        values.Add(("database_bytes", home, size.Bytes));
+        foreach (var table in size.Tables)
+        {
+            values.Add(("rows", $"{home}/{table.Table}", table.Rows));
+            if (table.Bytes is { } bytes)
+            {
+                values.Add(("bytes", $"{home}/{table.Table}", bytes));
+            }
+        }
+    }
+
+    /// <summary>A pod that does not answer leaves a gap in its own history only.</summary>
+    private async Task AddPodAsync(List<(string, string, long)> values, CancellationToken cancellation)
+    {
+        try
+        {
+            var usage = await pod.Usage(cancellation);
+            values.AddRange([("pod_objects", "", usage.Objects), ("pod_bytes", "", usage.Bytes)]);
+            foreach (var (path, total, free) in usage.Drives)
+            {
+                if (total is { } bytes && free is { } left)
+                {
+                    values.AddRange([("drive_bytes", path, bytes), ("drive_bytes_used", path, bytes - left)]);
+                }
+            }
+        }
+        catch (HoldfastException exception)
+        {
+            LogNoPod(exception);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The pod could not be asked how full it is; this day's sample lacks it.")]
+    private partial void LogNoPod(Exception exception);
+}

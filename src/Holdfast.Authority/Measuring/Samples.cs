@@ -1,0 +1,35 @@
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Measuring;
+
+/// <summary>How much there was of what, a value a day; older ones are thinned out.</summary>
+internal sealed class Samples(IDatabase directory)
+{
+    /// <summary>Days of which every one is kept; behind them one of a week, and behind those one of four weeks.</summary>
+    private const int DailyDays = 60;
+    private const int WeeklyDays = 400;
+
+    /// <summary>Keeps a day's values; the same day again replaces them.</summary>
+    public Task<int> KeepAsync(long day, IReadOnlyCollection<(string Metric, string Subject, long Value)> values, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var kept = await transaction.ExecuteEachAsync(
+            "INSERT INTO samples (metric, subject, day, value) VALUES (@metric, @subject, @day, @value) ON CONFLICT (metric, subject, day) DO UPDATE SET value = excluded.value",
+            [.. values.Select(value => new { value.Metric, value.Subject, day, value.Value })]);
+        await transaction.ExecuteAsync("DELETE FROM samples WHERE (day < @daily AND day % 7 <> 0) OR (day < @weekly AND day % 28 <> 0)", new { daily = day - DailyDays, weekly = day - WeeklyDays });
+        return kept;
+    }, cancellation);
+
+    /// <summary>The values of one metric, or of all, by metric, subject and day.</summary>
+    public Task<Page<GrowthSample>> ListAsync(string? metric, Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+    {
+        var (lastMetric, lastSubject, lastDay) = paging.After?.Split('\n') is [var m, var s, var d] && long.TryParse(d, out var day) ? (m, s, day) : ("", "", -1L);
+        return paging.Cut((await transaction.QueryAsync<(string Metric, string Subject, long Day, long Value)>(
+            """
+            SELECT metric, subject, day, value FROM samples WHERE (metric, subject, day) > (@lastMetric, @lastSubject, @lastDay) AND (@metric = '' OR metric = @metric)
+            ORDER BY metric, subject, day LIMIT @rows
+            """, new { lastMetric, lastSubject, lastDay, metric = metric ?? "", rows = paging.Rows }))
+            .Select(row => new GrowthSample(row.Metric, row.Subject, row.Day, row.Value)).ToList(), sample => $"{sample.Metric}\n{sample.Subject}\n{sample.Day}");
+    }, cancellation);
+}

@@ -1,0 +1,169 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Holdfast.Client.Connecting;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Cli;
+
+/// <summary><c>holdfast admin</c>: what an operator asks of the service, from anywhere.</summary>
+internal static class AdminVerb
+{
+    private static readonly Option<string?> _service = Recursive(Flags.Text("--service", "The service's address, such as https://backup.example.org."));
+    private static readonly Option<string?> _tokenFile = Recursive(Flags.Text("--token-file", "A file with an operator's token; or the token itself in HOLDFAST_OPERATOR_TOKEN."));
+
+    public static Command Build(Output output)
+    {
+        var command = new Command("admin", """
+            The service as its operator sees it.
+
+            Examples:
+              holdfast admin jobs --service https://backup.example.org --token-file ~/.operator-token
+              holdfast admin usage --json
+              holdfast admin growth --metric stored_bytes
+              holdfast admin audit --verify
+            """) { _service, _tokenFile };
+        command.Subcommands.Add(Jobs(output));
+        command.Subcommands.Add(Usage(output));
+        command.Subcommands.Add(Growth(output));
+        command.Subcommands.Add(Audit(output));
+        return command;
+    }
+
+    private static Command Jobs(Output output)
+    {
+        var command = new Command("jobs", "The service's own work, the latest first. Exit code 3 if some of it is stuck.");
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var jobs = await service.ListAsync("/v1/jobs", MessageJson.Default.JobList, page => (page.Jobs, page.Next), cancellation);
+            output.Say($"{"Asked for",-19}  {"Kind",-14}  {"Subject",-20}  {"State",-8}  {"Due or ended",-19}  Node");
+            foreach (var job in jobs)
+            {
+                output.Print($"{At(job.CreatedAt)}  {job.Kind,-14}  {job.Subject,-20}  {(job.IsStuck ? "stuck" : job.State),-8}  {At(job.EndedAt ?? job.DueAt)}  {job.Node}{(job.Failure is { } failure ? $"\n  attempt {job.Attempts}: {failure}" : "")}");
+                output.Message("job", ("id", job.Id), ("kind", job.Kind), ("subject", job.Subject), ("state", job.State), ("due_at", job.DueAt), ("node", job.Node), ("attempts", job.Attempts),
+                    ("stuck", job.IsStuck), ("failure", job.Failure), ("created_at", job.CreatedAt), ("ended_at", job.EndedAt));
+            }
+
+            return jobs.Any(job => job.IsStuck) ? ExitCode.Partial : ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Usage(Output output)
+    {
+        var command = new Command("usage", "What each account uses, as it was counted last (once a day).");
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var accounts = await service.ListAsync("/v1/usage", MessageJson.Default.AccountUsageList, page => (page.Accounts, page.Next), cancellation);
+            output.Say($"{"Account",-32}  {"Stored",10}  {"Snapshots",10}  {"Computers",10}  Since");
+            foreach (var account in accounts)
+            {
+                output.Print($"{account.Name,-32}  {Units.Bytes(account.Bytes),10}  {Units.Count(account.Snapshots),10}  {Units.Count(account.Computers),10}  {(account.Day is { } day ? Day(day) : "not counted yet")}");
+                output.Message("account_usage", ("account", account.Account), ("name", account.Name), ("since", account.Day is { } since ? Day(since) : null), ("bytes", account.Bytes), ("objects", account.Objects),
+                    ("snapshots", account.Snapshots), ("computers", account.Computers));
+            }
+
+            output.Say($"{accounts.Count} accounts, {Units.Bytes(accounts.Sum(account => account.Bytes))} stored.");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Growth(Output output)
+    {
+        var metric = new Option<string?>("--metric") { Description = "One of accounts, computers, computers_behind, snapshots, stored_bytes, stored_objects, database_bytes, rows, bytes, pod_objects, pod_bytes, drive_bytes, drive_bytes_used." };
+        var command = new Command("growth", "How much there was of what, a value a day: daily for 60 days, weekly for 400, then every four weeks.") { metric };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var wanted = parsed.GetValue(metric);
+            var samples = await service.ListAsync("/v1/growth", MessageJson.Default.GrowthHistory, page => (page.Samples, page.Next), cancellation);
+            foreach (var sample in samples.Where(sample => wanted is null || sample.Metric == wanted))
+            {
+                output.Print($"{Day(sample.Day)}  {sample.Metric,-18}  {sample.Subject,-32}  {Units.Count(sample.Value),20}");
+                output.Message("growth", ("day", Day(sample.Day)), ("metric", sample.Metric), ("subject", sample.Subject), ("value", sample.Value));
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Audit(Output output)
+    {
+        var verify = new Option<bool>("--verify") { Description = "Recompute every hash; exit code 1 if an entry was changed or is missing." };
+        var command = new Command("audit", "What operators did. Keep the last hash elsewhere: with it, nothing before it can be changed unseen.") { verify };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var entries = await service.ListAsync("/v1/audit", MessageJson.Default.AuditEntries, page => (page.Entries, page.Next), cancellation);
+            if (parsed.GetValue(verify))
+            {
+                return Verify(entries, output);
+            }
+
+            foreach (var entry in entries)
+            {
+                output.Print($"{entry.Number,6}  {At(entry.At)}  {entry.Actor,-16}  {entry.Action}  {entry.Subject}");
+                output.Message("audit", ("number", entry.Number), ("at", entry.At), ("actor", entry.Actor), ("action", entry.Action), ("subject", entry.Subject), ("hash", Convert.ToHexStringLower(entry.Hash)));
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static int Verify(IReadOnlyList<AuditEntry> entries, Output output)
+    {
+        var before = new byte[SHA256.HashSizeInBytes];
+        for (var number = 1; number <= entries.Count; number++)
+        {
+            var entry = entries[number - 1];
+            if (entry.Number != number || !entry.HashBehind(before).AsSpan().SequenceEqual(entry.Hash))
+            {
+                throw new HoldfastException(FailureTable.Tampered, $"Entry {number} of the audit log was changed, or is missing.");
+            }
+
+            before = entry.Hash;
+        }
+
+        output.Print($"{entries.Count} entries, each in its place; the last hash is {Convert.ToHexStringLower(before)}.");
+        output.Message("audit_verified", ("entries", entries.Count), ("last_hash", Convert.ToHexStringLower(before)));
+        return ExitCode.Ok;
+    }
+
+    private static ServiceClient Connect(ParseResult parsed)
+    {
+        var service = parsed.GetValue(_service) ?? throw new HoldfastException(FailureTable.InvalidRequest, "Name the service with --service or HOLDFAST_SERVICE.");
+        var token = parsed.GetValue(_tokenFile) is { } file ? ReadToken(file) : Environment.GetEnvironmentVariable("HOLDFAST_OPERATOR_TOKEN");
+        return token is { Length: > 0 }
+            ? new ServiceClient(service, null, token, TimeProvider.System)
+            : throw new HoldfastException(FailureTable.InvalidRequest, "An operator's token is needed: --token-file, or HOLDFAST_OPERATOR_TOKEN.");
+    }
+
+    private static string ReadToken(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file).Trim();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"The token cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    private static string At(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    private static string Day(long day) => DateOnly.FromDayNumber((int)day + DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    private static Option<string?> Recursive(Option<string?> option)
+    {
+        option.Recursive = true;
+        return option;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>A piece of the service's own work. Times are seconds since 1970.</summary>
+/// <param name="Id">Rises with time.</param>
+/// <param name="Kind">What is done.</param>
+/// <param name="Subject">An account's name, or nothing.</param>
+/// <param name="State">waiting, running or done; one that failed waits to be tried again.</param>
+/// <param name="DueAt">When it may be run.</param>
+/// <param name="Node">Who ran it last.</param>
+/// <param name="Attempts">How often it was begun since it last got on.</param>
+/// <param name="IsStuck">It was begun again and again and does not get on: somebody should look.</param>
+/// <param name="Failure">Why it did not end the last time.</param>
+/// <param name="CreatedAt">When it was asked for.</param>
+/// <param name="EndedAt">When it was done.</param>
+public sealed record JobSummary(string Id, string Kind, string Subject, string State, long DueAt, string? Node, long Attempts, bool IsStuck, string? Failure, long CreatedAt, long? EndedAt);
+
+/// <summary>A page of jobs, the latest first.</summary>
+public sealed record JobList(IReadOnlyList<JobSummary> Jobs, string? Next);
+
+/// <summary>What an account uses, as it was counted last.</summary>
+/// <param name="Account">Its id.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Day">The day since which it is so, in days since 1970; null before it was counted.</param>
+/// <param name="Bytes">Stored on the pod.</param>
+/// <param name="Objects">Objects there.</param>
+/// <param name="Snapshots">Snapshots that are kept.</param>
+/// <param name="Computers">Computers that may back up.</param>
+public sealed record AccountUsage(string Account, string Name, long? Day, long Bytes, long Objects, long Snapshots, long Computers);
+
+/// <summary>A page of accounts' usage, by name.</summary>
+public sealed record AccountUsageList(IReadOnlyList<AccountUsage> Accounts, string? Next);
+
+/// <summary>How much there was of something on a day (days since 1970).</summary>
+public sealed record GrowthSample(string Metric, string Subject, long Day, long Value);
+
+/// <summary>A page of samples, by metric, subject and day.</summary>
+public sealed record GrowthHistory(IReadOnlyList<GrowthSample> Samples, string? Next);
+
+/// <summary>Something an operator did.</summary>
+/// <param name="Number">From 1, without gaps.</param>
+/// <param name="At">Seconds since 1970.</param>
+/// <param name="Actor">Who.</param>
+/// <param name="Action">What: the method and the route.</param>
+/// <param name="Subject">To what: the path.</param>
+/// <param name="Hash">SHA-256 of the hash before (zeros for the first) and this entry, each text preceded by its length.</param>
+public sealed record AuditEntry(long Number, long At, string Actor, string Action, string Subject, byte[] Hash)
+{
+    /// <summary>What the hash must be behind an entry whose hash is <paramref name="before"/>.</summary>
+    public byte[] HashBehind(ReadOnlySpan<byte> before)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(before);
+        hash.AppendData(BitConverter.GetBytes(Number));
+        hash.AppendData(BitConverter.GetBytes(At));
+        foreach (var text in new[] { Actor, Action, Subject })
+        {
+            var bytes = Encoding.UTF8.GetBytes(text);
+            hash.AppendData(BitConverter.GetBytes(bytes.Length));
+            hash.AppendData(bytes);
+        }
+
+        return hash.GetHashAndReset();
+    }
+}
+
+/// <summary>A page of the audit log, in order.</summary>
+public sealed record AuditEntries(IReadOnlyList<AuditEntry> Entries, string? Next);

@@ -1,0 +1,190 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Auditing;
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Measuring;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Holdfast.Contracts.Tests;
+
+/// <summary>Jobs, samples and the audit log on every engine.</summary>
+public abstract partial class DatabaseContract
+{
+    [Fact]
+    public async Task One_of_many_nodes_gets_a_job_and_the_same_is_not_asked_for_twice()
+    {
+        var time = new ManualTime();
+        var tables = Enumerable.Range(0, 6).Select(node => new JobTable(DirectoryDatabase, $"node{node}", time)).ToList();
+        var asked = await Task.WhenAll(tables.Select(table => Task.Run(() => table.EnqueueAsync("work", "a", Cancellation))));
+        Assert.Single(asked.Select(job => job.Id).Distinct());
+        var claims = await Task.WhenAll(tables.Select(table => Task.Run(() => table.ClaimAsync(["work"], Cancellation))));
+        Assert.Single(claims, claim => claim is not null);
+        Assert.Null(await tables[0].ClaimAsync(["work"], Cancellation));
+        await tables[0].EnqueueAsync("other", "a", Cancellation);
+        Assert.Null(await tables[0].ClaimAsync(["work"], Cancellation));
+        Assert.Equal("other", (await tables[0].ClaimAsync(["work", "other"], Cancellation))!.Job.Kind);
+    }
+
+    [Fact]
+    public async Task A_lease_that_ran_out_is_taken_over_and_what_is_written_under_it_changes_nothing()
+    {
+        var time = new ManualTime();
+        var table = new JobTable(DirectoryDatabase, "node", time);
+        await table.EnqueueAsync("work", "", Cancellation);
+        var first = (await table.ClaimAsync(["work"], Cancellation))!;
+        await first.SaveAsync("half", Cancellation);
+        time.Advance(JobTable.LeaseLength - TimeSpan.FromSeconds(1));
+        Assert.Null(await table.ClaimAsync(["work"], Cancellation));
+        await first.SaveAsync("three quarters", Cancellation);
+        time.Advance(JobTable.LeaseLength - TimeSpan.FromSeconds(1));
+        Assert.Null(await table.ClaimAsync(["work"], Cancellation));
+        time.Advance(TimeSpan.FromSeconds(2));
+        var second = (await table.ClaimAsync(["work"], Cancellation))!;
+        Assert.Equal(("three quarters", 2, first.Job.Token + 1), (second.Job.Progress, second.Job.Attempts, second.Job.Token));
+        await Assert.ThrowsAsync<LeaseLostException>(() => first.SaveAsync("late", Cancellation));
+        Assert.Null(await table.RenewAsync(first.Job, null, Cancellation));
+        Assert.False(await table.EndAsync(first.Job, Cancellation));
+        Assert.False(await table.ReturnAsync(first.Job, time.GetUtcNow(), "late", Cancellation));
+        Assert.Equal("three quarters", (await table.FindLatestAsync("work", Cancellation))!.Progress);
+        Assert.True(await table.EndAsync(second.Job, Cancellation));
+        Assert.NotNull((await table.FindLatestAsync("work", Cancellation))!.EndedAt);
+        Assert.NotEqual(second.Job.Id, (await table.EnqueueAsync("work", "", Cancellation)).Id);
+    }
+
+    [Fact]
+    public async Task What_fails_is_tried_again_later_and_shown_as_stuck_and_getting_on_forgets_that()
+    {
+        var time = new ManualTime();
+        var table = new JobTable(DirectoryDatabase, "node", time);
+        await table.EnqueueAsync("work", "", Cancellation);
+        for (var attempt = 1; attempt <= 5; attempt++)
+        {
+            var lease = (await table.ClaimAsync(["work"], Cancellation))!;
+            Assert.Equal(attempt, lease.Job.Attempts);
+            Assert.True(await table.ReturnAsync(lease.Job, time.GetUtcNow().AddSeconds(100), "broken", Cancellation));
+            Assert.Null(await table.ClaimAsync(["work"], Cancellation));
+            time.Advance(TimeSpan.FromSeconds(100));
+        }
+
+        var stuck = (await table.ListAsync(Paging.Of(null, null), Cancellation)).Items[0];
+        Assert.Equal((true, "broken"), (stuck.IsStuck, stuck.Failure));
+        var last = (await table.ClaimAsync(["work"], Cancellation))!;
+        await last.SaveAsync("on", Cancellation);
+        Assert.False((await table.FindLatestAsync("work", Cancellation))!.IsStuck);
+    }
+
+    [Fact]
+    public async Task A_runner_does_what_is_due_and_gives_back_what_it_is_stopped_in()
+    {
+        var table = new JobTable(DirectoryDatabase, "node", TimeProvider.System);
+        var kind = new Counting();
+        var runner = new JobRunner(table, [kind], TimeProvider.System, NullLogger.Instance);
+        runner.Start();
+        await table.EnqueueAsync("counting", "", Cancellation);
+        await kind.Begun.Task.WaitAsync(Cancellation);
+        Assert.Equal("running", (await table.FindLatestAsync("counting", Cancellation))!.State);
+        await runner.DisposeAsync();
+        var given = (await table.FindLatestAsync("counting", Cancellation))!;
+        Assert.Equal(("waiting", 0, "1", null), (given.State, given.LeaseUntil, given.Progress, given.Failure));
+        var next = new Counting { IsPatient = false };
+        await using var other = new JobRunner(table, [next], TimeProvider.System, NullLogger.Instance);
+        other.Start();
+        await next.Begun.Task.WaitAsync(Cancellation);
+        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while ((await table.FindLatestAsync("counting", Cancellation))!.EndedAt is null)
+        {
+            await pause.WaitForNextTickAsync(Cancellation);
+        }
+
+        Assert.Equal("2", (await table.FindLatestAsync("counting", Cancellation))!.Progress);
+    }
+
+    [Fact]
+    public async Task Usage_and_samples_are_kept_once_a_day_and_thinned_out()
+    {
+        var (a, b) = (await AdmitAsync("a"), await AdmitAsync("b"));
+        var usages = new AccountUsages(Directory, Store);
+        await InsertObjectsAsync(a, 3);
+        Assert.Equal(new AccountUsages.Usage(300, 3, 0, 0), await usages.KeepAsync(10, Cancellation));
+        await Store.WriteAsync(b, transaction => InsertDeviceAsync(transaction, 1, "x"), Cancellation);
+        await usages.KeepAsync(10, Cancellation);
+        await usages.KeepAsync(11, Cancellation);
+        var list = (await usages.ListAsync(Paging.Of(null, null), Cancellation)).Items;
+        Assert.Equal([("a", 10L, 300L, 3L, 0L), ("b", 10L, 0L, 0L, 1L)], list.Select(usage => (usage.Name, usage.Day!.Value, usage.Bytes, usage.Objects, usage.Computers)));
+        Assert.Equal([10L], await Store.ReadAsync(a, transaction => transaction.QueryAsync<long>("SELECT day FROM account_usage WHERE account_id = @account"), Cancellation));
+
+        var samples = new Samples(DirectoryDatabase);
+        for (var day = 0; day <= 1000; day++)
+        {
+            await samples.KeepAsync(day, [("m", "s", day), ("n", "", 1)], Cancellation);
+        }
+
+        await samples.KeepAsync(1000, [("m", "s", 7)], Cancellation);
+        var kept = new List<Protocol.Messages.GrowthSample>();
+        for (Page<Protocol.Messages.GrowthSample>? page = null; page is null || page.Next is not null; kept.AddRange(page.Items))
+        {
+            page = await samples.ListAsync("m", Paging.Of(page?.Next, 13), Cancellation);
+        }
+
+        Assert.Equal(kept.OrderBy(sample => sample.Day).Select(sample => sample.Day).Distinct(), kept.Select(sample => sample.Day));
+        Assert.Equal(61, kept.Count(sample => sample.Day >= 940));
+        Assert.InRange(kept.Count, 61 + 47, 61 + 52 + 23);
+        Assert.Equal(7, kept[^1].Value);
+    }
+
+    [Fact]
+    public async Task The_audit_log_has_no_gaps_whoever_writes_and_a_change_is_found()
+    {
+        var audit = new AuditLog(DirectoryDatabase, TimeProvider.System);
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(number => Task.Run(() => audit.AppendAsync("me", "do", $"{number}", Cancellation))));
+        var entries = (await audit.ListAsync(Paging.Of(null, null), Cancellation)).Items;
+        Assert.Equal(Enumerable.Range(1, 20).Select(number => (long)number), entries.Select(entry => entry.Number));
+        var before = new byte[32];
+        foreach (var entry in entries)
+        {
+            Assert.Equal(entry.HashBehind(before), entry.Hash);
+            Assert.NotEqual((entry with { Subject = entry.Subject + "x" }).HashBehind(before), entry.Hash);
+            before = entry.Hash;
+        }
+    }
+
+    [Fact]
+    public async Task Sizes_name_the_tables_of_the_kind()
+    {
+        var place = await AdmitAsync("a");
+        await InsertObjectsAsync(place, 5);
+        var sizes = await Store.SizesAsync(Cancellation);
+        Assert.Equal(["one", "two"], sizes.Select(size => size.Home));
+        Assert.Contains(sizes[0].Size.Tables, table => table.Table == "objects");
+        Assert.DoesNotContain(sizes[0].Size.Tables, table => table.Table is "operators" or "holdfast_schema");
+        Assert.True(sizes[0].Size.Bytes > 0);
+    }
+
+    private static Task InsertObjectsAsync(AccountStore store, AccountPlace place, int count) => store.WriteAsync(place, transaction => transaction.ExecuteEachAsync(
+        "INSERT INTO objects (account_id, number, session, computer, state, touched, type, length, receipt, version) VALUES (@account, @number, 1, 1, 'live', 1, 1, 100, @receipt, @version)",
+        Enumerable.Range(1, count).Select(number => new { number, receipt = new byte[1] })), Cancellation);
+
+    private Task InsertObjectsAsync(AccountPlace place, int count) => InsertObjectsAsync(Store, place, count);
+
+    /// <summary>Adds one to what was saved; the patient one then waits to be stopped.</summary>
+    private sealed class Counting : IJobKind
+    {
+        public bool IsPatient { get; init; } = true;
+
+        public TaskCompletionSource Begun { get; } = new();
+
+        public string Name => "counting";
+
+        public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+        {
+            await lease.SaveAsync($"{int.Parse(lease.Job.Progress ?? "0", System.Globalization.CultureInfo.InvariantCulture) + 1}", cancellation);
+            Begun.TrySetResult();
+            if (IsPatient)
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
+            }
+
+            return null;
+        }
+    }
+}

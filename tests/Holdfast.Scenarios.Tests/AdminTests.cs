@@ -1,0 +1,70 @@
+using System.Text.Json;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>What an operator asks of the service from anywhere: its work, its growth, what accounts use, and what operators did.</summary>
+public sealed class AdminTests : Scenario
+{
+    [Fact]
+    public async Task The_operator_sees_work_usage_growth_and_an_audit_log_that_cannot_be_changed_unseen()
+    {
+        var computer = await EnrolAsync("one", "customer");
+        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 10));
+        Assert.Equal(0, (await Service.OperateAsync(["account", "rename", "customer", "client"], Cancellation)).ExitCode);
+        Assert.Equal(0, (await Service.OperateAsync(["pod", "verify"], Cancellation)).ExitCode);
+        var kinds = Lines(await AdminAsync("jobs", "--json")).Select(job => (job.GetProperty("kind").GetString(), job.GetProperty("stuck").GetBoolean())).ToList();
+        Assert.Contains(("verification", false), kinds);
+        Assert.Contains(("growth", false), kinds);
+
+        // The day's sample was taken at the first start, before there was an account; asked for again it is taken again.
+        Assert.Equal(1, Service.DirectorySql("UPDATE jobs SET due_at = 0, lease_until = 0 WHERE kind = 'growth' AND state = 'waiting'"));
+        using (var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100)))
+        {
+            while (Lines(await AdminAsync("growth", "--metric", "snapshots", "--json"))[0].GetProperty("value").GetInt64() == 0)
+            {
+                await timer.WaitForNextTickAsync(Cancellation);
+            }
+        }
+
+        var usage = Assert.Single(Lines(await AdminAsync("usage", "--json")));
+        Assert.Equal(("client", 1, 1), (usage.GetProperty("name").GetString(), usage.GetProperty("snapshots").GetInt64(), usage.GetProperty("computers").GetInt64()));
+        Assert.True(usage.GetProperty("bytes").GetInt64() > 100_000);
+        var growth = Lines(await AdminAsync("growth", "--json")).ToDictionary(sample => $"{sample.GetProperty("metric")} {sample.GetProperty("subject")}", sample => sample.GetProperty("value").GetInt64());
+        Assert.Equal((1, 1, 1, 0), (growth["accounts "], growth["computers "], growth["snapshots "], growth["computers_behind "]));
+        Assert.Equal(growth["stored_bytes "], usage.GetProperty("bytes").GetInt64());
+        Assert.True(growth["pod_bytes "] >= growth["stored_bytes "], $"{growth["pod_bytes "]} {growth["stored_bytes "]}");
+        Assert.True(growth[$"drive_bytes_used {Service.Pod}"] > 0);
+        Assert.True(growth["rows embedded/objects"] > 0);
+
+        var entries = Lines(await AdminAsync("audit", "--json")).Select(entry => $"{entry.GetProperty("actor")} {entry.GetProperty("action")} {entry.GetProperty("subject")}").ToList();
+        Assert.Contains("bootstrap make operator tester", entries);
+        Assert.Contains("tester make account customer", entries);
+        Assert.Contains("tester PATCH /v1/accounts/{name} /v1/accounts/customer", entries);
+        Assert.Contains("each in its place", (await AdminAsync("audit", "--verify")).Output, StringComparison.Ordinal);
+        Service.DirectorySql("UPDATE audit SET actor = 'somebody' WHERE number = 2");
+        var changed = await AdminAsync("audit", "--verify");
+        Assert.Equal(1, changed.ExitCode);
+        Assert.Contains("Entry 2", changed.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_token_or_with_a_wrong_one_nothing_is_shown()
+    {
+        Assert.Equal(2, (await Programs.RunAsync(Programs.Holdfast, ["admin", "jobs"], new Dictionary<string, string>(), Cancellation)).ExitCode);
+        Assert.Equal(2, (await Programs.RunAsync(Programs.Holdfast, ["admin", "jobs", "--service", Service.Url], new Dictionary<string, string>(), Cancellation)).ExitCode);
+        foreach (var verb in new[] { "jobs", "usage", "growth", "audit" })
+        {
+            var refused = await Programs.RunAsync(Programs.Holdfast, ["admin", verb, "--service", Service.Url], new Dictionary<string, string> { ["HOLDFAST_OPERATOR_TOKEN"] = "wrong" }, Cancellation);
+            Assert.Equal((1, ""), (refused.ExitCode, refused.Output));
+            Assert.Contains("[token_invalid]", refused.Error, StringComparison.Ordinal);
+        }
+    }
+
+    private Task<Ended> AdminAsync(params string[] arguments) => Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments, "--service", Service.Url, "--token-file", Path.Combine(Service.Data, "operator-token")], new Dictionary<string, string>(), Cancellation);
+
+    private static List<JsonElement> Lines(Ended ended)
+    {
+        Assert.True(ended.ExitCode == 0, ended.Error);
+        return [.. ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    }
+}
