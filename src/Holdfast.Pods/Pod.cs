@@ -15,12 +15,14 @@ public sealed class Pod : IAsyncDisposable
     private readonly ShardStore _store;
     private readonly PodEndpoints _endpoints;
     private readonly OperatorEndpoints _operator;
+    private readonly PodMeter _meter;
 
     private Pod(ShardStore store, PodKeys keys, TimeProvider time)
     {
         _store = store;
         _endpoints = new PodEndpoints(store, keys, time);
         _operator = new OperatorEndpoints(store, keys);
+        _meter = new PodMeter(store, time);
     }
 
     public IPackStore Store => _store;
@@ -46,6 +48,7 @@ public sealed class Pod : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _meter.Dispose();
         _endpoints.Dispose();
         await _store.DisposeAsync();
     }

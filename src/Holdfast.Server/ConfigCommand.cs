@@ -37,7 +37,10 @@ internal static class ConfigCommand
 
           // The authority's keys and what it knows of its pod, for all its nodes: a folder that each of them can read and write,
           // and nobody else. Made once, by `holdfastd pod join` or `holdfastd keys create`. The data folder unless set.
-          "keys": "/etc/holdfast/keys"
+          "keys": "/etc/holdfast/keys",
+
+          // PEM files for https; read again when they change. Without them, serve on the loopback behind a proxy.
+          "tls": { "certificate": "/etc/holdfast/tls/fullchain.pem", "key": "/etc/holdfast/tls/privkey.pem" }
         }
         """;
 
@@ -53,6 +56,11 @@ internal static class ConfigCommand
         }
 
         Console.WriteLine($"keys          {configuration.KeysFolderOf(root)}");
+        if (configuration.TlsOf(root) is { } tls)
+        {
+            Console.WriteLine($"tls           {tls.Certificate}, {tls.Key}");
+        }
+
         return ExitCode.Ok;
     }
 }

@@ -43,6 +43,9 @@ internal sealed class DataFolder : IDisposable
 
     public static string BootstrapFile(string root) => InKeys(root, "bootstrap-secret");
 
+    /// <summary>Whoever has this token may read the metrics.</summary>
+    public static string MetricsTokenFile(string root) => Path.Combine(root, "metrics-token");
+
     /// <summary>The secret of a pod that is a process of its own, kept on the authority's side.</summary>
     public static string PodSecretFile(string root) => InKeys(root, "pod-secret");
 
@@ -225,6 +228,11 @@ internal sealed class DataFolder : IDisposable
         if (!File.Exists(BootstrapFile(Root)))
         {
             TryWritePrivate(BootstrapFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
+        }
+
+        if (!File.Exists(MetricsTokenFile(Root)))
+        {
+            TryWritePrivate(MetricsTokenFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
         }
 
         if (isNewPod)

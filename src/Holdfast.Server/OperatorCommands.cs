@@ -90,7 +90,8 @@ internal static class OperatorCommands
             throw new HoldfastException(FailureTable.TokenInvalid, $"{tokenFile} is missing: run `holdfastd operator create NAME --data {root}` first.");
         }
 
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = !new Uri(url).IsLoopback, AllowAutoRedirect = false }) { BaseAddress = new Uri(url) };
+        var tls = ServiceConfiguration.Read(root).TlsOf(root);
+        using var http = new HttpClient(OwnCertificate.Trust(new SocketsHttpHandler { UseProxy = !new Uri(url).IsLoopback, AllowAutoRedirect = false }, () => tls is null ? null : OwnCertificate.Read(tls))) { BaseAddress = new Uri(url) };
         using var request = new HttpRequestMessage(method, path) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(tokenFile, cancellation)).Trim());
         try

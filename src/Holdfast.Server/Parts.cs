@@ -17,12 +17,13 @@ internal sealed class Parts : IAsyncDisposable
     private const int PodConnectionsMax = 4_096;
     private const int RequestBufferLength = 64 << 10;
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(10) };
+    private readonly HttpClient _http;
     private readonly List<IDisposable> _kept = [];
 
-    private Parts(WebApplication web)
+    private Parts(WebApplication web, OwnCertificate? certificate)
     {
         Web = web;
+        _http = new HttpClient(OwnCertificate.Trust(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }, () => certificate?.Current)) { Timeout = TimeSpan.FromMinutes(10) };
     }
 
     public WebApplication Web { get; }
@@ -38,7 +39,13 @@ internal sealed class Parts : IAsyncDisposable
 
     public static async Task<Parts> OpenAsync(DataFolder data, Roles roles, string listen, string? publicUrl, CancellationToken cancellation)
     {
-        var parts = new Parts(BuildWeb(listen, roles));
+        var certificate = data.Configuration.TlsOf(data.Root) is { } tls ? new OwnCertificate(tls, TimeProvider.System) : null;
+        if (certificate is null && listen.StartsWith("https:", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"{listen} needs a certificate: name its PEM files in holdfastd.json (`holdfastd config explain`), or listen on the loopback behind a proxy.");
+        }
+
+        var parts = new Parts(BuildWeb(listen, roles, certificate), certificate);
         try
         {
             var secretHash = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
@@ -119,7 +126,7 @@ internal sealed class Parts : IAsyncDisposable
         return kept;
     }
 
-    private static WebApplication BuildWeb(string listen, Roles roles)
+    private static WebApplication BuildWeb(string listen, Roles roles, OwnCertificate? certificate)
     {
         var builder = WebApplication.CreateSlimBuilder();
 
@@ -130,6 +137,13 @@ internal sealed class Parts : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
+            options.ConfigureHttpsDefaults(https =>
+            {
+                https.ServerCertificateSelector = (_, _) => certificate?.Current.TargetCertificate;
+
+                // With those that vouch for it, which a selector cannot give.
+                https.OnAuthenticate = (_, tls) => (tls.ServerCertificateSelectionCallback, tls.ServerCertificateContext) = (null, certificate?.Current);
+            });
             options.Limits.MaxRequestBodySize = 4 << 20;
             options.Limits.MaxConcurrentConnections = roles.Authority ? AuthorityConnectionsMax : PodConnectionsMax;
 
@@ -140,6 +154,7 @@ internal sealed class Parts : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Service.DrainTimeout);
+        Watching.Add(builder);
         builder.Services.AddOpenApi(ApiDocument.Configure);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, new Protocol.Messages.MessageJson()));

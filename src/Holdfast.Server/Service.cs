@@ -28,6 +28,7 @@ internal static class Service
         await (parts.Authority?.RefuseWhileRebuildingAsync(cancellation) ?? Task.CompletedTask);
         var isReady = false;
         parts.Web.UseMiddleware<Problems>();
+        Watching.Map(parts.Web, (await File.ReadAllTextAsync(DataFolder.MetricsTokenFile(data.Root), cancellation)).Trim());
         parts.Web.MapOpenApi();
         parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
         parts.Web.MapGet("/readyz", (CancellationToken token) => CheckReadyAsync(isReady, parts.Authority, token)).ExcludeFromDescription();

@@ -22,6 +22,9 @@ internal sealed record ServiceConfiguration
     /// <summary>The folder of the authority's keys, shared by all its nodes.</summary>
     public string? Keys { get; init; }
 
+    /// <summary>What https is served with.</summary>
+    public TlsFiles? Tls { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -49,6 +52,9 @@ internal sealed record ServiceConfiguration
     public DatabaseSources DatabasesOf(string root) => IsEmbedded ? DatabaseSources.InFolder(root) : new DatabaseSources(
         DatabaseSource.Rooted(Directory!, Path.GetFullPath(root)), Stores!.ToDictionary(store => store.Key, store => DatabaseSource.Rooted(store.Value, Path.GetFullPath(root))), NewAccounts ?? Stores!.Keys.First());
 
+    /// <summary>The PEM files' paths; null if none are named.</summary>
+    public TlsFiles? TlsOf(string root) => Tls is null ? null : new TlsFiles(Path.GetFullPath(Tls.Certificate, Path.GetFullPath(root)), Path.GetFullPath(Tls.Key, Path.GetFullPath(root)));
+
     public string KeysFolderOf(string root) => Path.GetFullPath(Keys ?? ".", Path.GetFullPath(root));
 
     private string? Check() => (Directory, Stores?.Count ?? 0, NewAccounts) switch
@@ -61,6 +67,9 @@ internal sealed record ServiceConfiguration
         _ => null,
     };
 }
+
+/// <summary>PEM files: the certificate with those that vouch for it, and its private key. They are read again when they change.</summary>
+internal sealed record TlsFiles(string Certificate, string Key);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]

@@ -37,6 +37,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         var receivedAt = await TryCommitAsync(device, draft, baseId, cancellation)
             ?? await TryCommitAsync(device, draft, null, cancellation)
             ?? throw new InvalidOperationException("a commit without a base needs none");
+        AuthorityMeter.Commits.Add(1);
         await objects.PlaceAsync(device.Place, cancellation);
         return new SnapshotCommitted(Convert.ToHexStringLower(id), receivedAt);
     }

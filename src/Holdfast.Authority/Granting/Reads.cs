@@ -27,6 +27,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
         }
 
         var places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
+        AuthorityMeter.ReadGrants.Add(places.Count);
         var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
         if (!request.TablesOnly && device.Rights == DeviceRights.Read)
         {

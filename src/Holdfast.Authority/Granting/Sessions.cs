@@ -35,6 +35,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
                 new { session = next.Session, computer = device.Computer, now });
             return (next.Session, await GiveNumbersAsync(transaction, device, next.Session), next.Collection);
         }, cancellation);
+        AuthorityMeter.Sessions.Add(1);
         return await store.ReadAsync(device.Place, async transaction => new SessionOpened(
             session,
             pod.Url,

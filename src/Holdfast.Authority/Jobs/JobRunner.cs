@@ -84,17 +84,21 @@ internal sealed partial class JobRunner : IAsyncDisposable
         {
             var again = await _kinds[lease.Job.Kind].RunAsync(lease, lost.Token);
             await (again is { } due ? _table.ReturnAsync(lease.Job, due, null, CancellationToken.None) : _table.EndAsync(lease.Job, CancellationToken.None));
+            AuthorityMeter.JobRun(lease.Job.Kind, again is null ? "done" : "again");
         }
         catch (LeaseLostException exception)
         {
+            AuthorityMeter.JobRun(lease.Job.Kind, "lost");
             LogLost(exception);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
+            AuthorityMeter.JobRun(lease.Job.Kind, "returned");
             await TryReturnAsync(lease.Job, _time.GetUtcNow(), null);
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
+            AuthorityMeter.JobRun(lease.Job.Kind, "lost");
             LogLost(new LeaseLostException(lease.Job));
         }
 #pragma warning disable CA1031 // The edge of a background job: the log and the job's row say it, and it is tried again.
@@ -102,6 +106,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
 #pragma warning restore CA1031
         {
             var pause = TimeSpan.FromSeconds(Math.Min(_pauseMax.TotalSeconds, 5 * Math.Pow(2, Math.Min(lease.Job.Attempts, 20))));
+            AuthorityMeter.JobRun(lease.Job.Kind, "failed");
             LogFailed(exception, lease.Job.Kind, lease.Job.Subject, lease.Job.Attempts, pause);
             await TryReturnAsync(lease.Job, _time.GetUtcNow() + pause, exception.Message);
         }
