@@ -11,6 +11,9 @@ internal sealed class ClientComputer(string root)
 
     public string Root => root;
 
+    /// <summary>The client that it runs.</summary>
+    public string Program { get; set; } = Programs.Holdfast;
+
     public string Config => Path.Combine(root, "config");
 
     public string State => Path.Combine(root, "state");
@@ -33,7 +36,7 @@ internal sealed class ClientComputer(string root)
     /// <summary>Index segments in the cache.</summary>
     public IReadOnlyList<string> Segments => [.. Directory.EnumerateFiles(Cache, "*.segment", SearchOption.AllDirectories)];
 
-    public Task<Ended> RunAsync(CancellationToken cancellation, params string[] arguments) => Programs.RunAsync(Programs.Holdfast, arguments, Environment, cancellation);
+    public Task<Ended> RunAsync(CancellationToken cancellation, params string[] arguments) => Programs.RunAsync(Program, arguments, Environment, cancellation);
 
     /// <summary>Runs a verb that must succeed.</summary>
     public async Task<Ended> MustAsync(CancellationToken cancellation, params string[] arguments)
@@ -43,7 +46,7 @@ internal sealed class ClientComputer(string root)
         return ended;
     }
 
-    public Process Start(params string[] arguments) => Process.Start(Programs.Start(Programs.Holdfast, arguments, Environment))!;
+    public Process Start(params string[] arguments) => Process.Start(Programs.Start(Program, arguments, Environment))!;
 
     /// <summary>Backs up again what is stored already: nothing but the nodes of parent directories, whose times the test itself changes, may be new.</summary>
     public async Task SendsNothingNewAsync(string source, CancellationToken cancellation)

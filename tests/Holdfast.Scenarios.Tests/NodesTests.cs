@@ -86,6 +86,44 @@ public sealed class NodesTests : Scenario
         });
     }
 
+    [Fact]
+    public async Task Nodes_and_clients_of_the_commit_before_work_beside_those_of_this_one()
+    {
+        var before = Path.Combine(Root, "before");
+        var commit = Shell($"cd '{Programs.Root}' && git status --porcelain --untracked-files=no | grep -q . && echo HEAD || git rev-parse --verify -q HEAD~1 || true").Trim();
+        Assert.SkipWhen(commit.Length == 0, "there is no commit before this one");
+        Shell($"""
+            git clone -q --no-checkout '{Programs.Root}' '{before}' && cd '{before}' && git checkout -q "$(git -C '{Programs.Root}' rev-parse {commit})"
+            for project in Server Cli; do dotnet build src/Holdfast.$project -c Release --nologo -v quiet -clp:NoSummary -nodeReuse:false >/dev/null; done
+            """);
+        string Old(string project, string program) => Path.Combine(before, "src", project, "bin", "Release", "net10.0", program);
+        var computer = await EnrolAsync("one", "account");
+        var tree = MakeTree("tree", files: 20);
+        await computer.MustAsync(Cancellation, "backup", tree);
+
+        // The databases are of this version; the old node serves them alone, then beside the new one.
+        await _nodes[1].StopAsync(Cancellation);
+        _nodes[1].Program = Old("Holdfast.Server", "holdfastd");
+        await _nodes[1].RestartAsync(Cancellation);
+        await _nodes[0].StopAsync(Cancellation);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        await File.WriteAllBytesAsync(Path.Combine(tree, "new"), Content(1), Cancellation);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await _nodes[0].RestartAsync(Cancellation);
+        var older = await EnrolAsync("two", "account", await Service.NewCodeAsync("account", Cancellation));
+        older.Program = Old("Holdfast.Cli", "holdfast");
+        for (var run = 0; run < 2; run++)
+        {
+            await File.WriteAllBytesAsync(Path.Combine(tree, $"old{run}"), Content(run + 2), Cancellation);
+            await older.MustAsync(Cancellation, "backup", tree);
+            await computer.MustAsync(Cancellation, "backup", tree);
+            await older.RestoresIdenticallyAsync(tree, Cancellation);
+            await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        }
+
+        await computer.MustAsync(Cancellation, "check", "--read-data");
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

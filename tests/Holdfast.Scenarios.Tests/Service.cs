@@ -25,6 +25,9 @@ internal sealed class Service : IAsyncDisposable
 
     public string Url { get; private set; } = "";
 
+    /// <summary>The program that the next start runs.</summary>
+    public string Program { get; set; } = Programs.Holdfastd;
+
     public string Pod => Path.Combine(Data, "pod");
 
     public static Task<Service> StartAsync(string data, CancellationToken cancellation) => StartAsync(data, "http://127.0.0.1:0", cancellation);
@@ -198,7 +201,7 @@ internal sealed class Service : IAsyncDisposable
             File.Delete(ready);
         }
 
-        _process = Process.Start(Programs.Start(Programs.Holdfastd, ["run", "--data", Data, "--listen", listen, "--roles", _roles, .. _url is null ? (string[])[] : ["--url", _url]], _noEnvironment))!;
+        _process = Process.Start(Programs.Start(Program, ["run", "--data", Data, "--listen", listen, "--roles", _roles, .. _url is null ? (string[])[] : ["--url", _url]], _noEnvironment))!;
         var log = new FileStream(Data + ".log", FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
         var error = _process.StandardError.ReadToEndAsync(cancellation);

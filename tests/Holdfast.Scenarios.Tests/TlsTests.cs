@@ -72,6 +72,14 @@ public sealed class TlsTests : Scenario
         {
             Assert.Contains(line, metrics, StringComparison.Ordinal);
         }
+
+        // What the dashboard shows is there: all but what needs a restore or a job, which have not been.
+        var dashboard = await File.ReadAllTextAsync(Path.Combine(Programs.Root, "docs", "operations", "dashboard.json"), Cancellation);
+        foreach (var name in System.Text.RegularExpressions.Regex.Matches(dashboard, @"\b(holdfast|http|dotnet|kestrel)_[a-z_]+\b").Select(match => match.Value).Distinct()
+            .Where(name => name is not ("holdfast_job_runs_total" or "holdfast_read_grants_total" or "http_route" or "http_response_status_code")))
+        {
+            Assert.Contains($"\n{name}", metrics, StringComparison.Ordinal);
+        }
     }
 
     private void MakeCertificate(string data, string name) => Shell($"""
