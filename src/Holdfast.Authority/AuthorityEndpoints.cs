@@ -36,6 +36,10 @@ internal sealed class AuthorityEndpoints(
         api.MapPost("/accounts/{name}/codes", CreateCodeAsync).For(new CallRule.Operators()).WithSummary("Makes a code that enrols one more computer.");
         api.MapPatch("/accounts/{name}", (string name, RenameAccount request, CancellationToken cancellation) => directory.RenameAsync(name, Named(request.Name), cancellation))
             .For(new CallRule.Operators()).WithSummary("Gives an account another name: after a rebuild, its id is its name.");
+        api.MapPut("/accounts/{name}/suspension", (string name, SetSuspension request, CancellationToken cancellation) => directory.SuspendAsync(name, request.Suspended, cancellation))
+            .For(new CallRule.Operators()).WithSummary("Suspends an account, or lets it go on: it backs up nothing meanwhile, and restores as always.");
+        api.MapGet("/accounts/{name}/computers", ListComputersAsync).For(new CallRule.Operators()).WithSummary("An account's computers, and when each backed up last.");
+        api.MapPatch("/accounts/{name}/computers/{computer}", ChangeComputerAsync).For(new CallRule.Operators()).WithSummary("Renames a computer, retires it, or takes that back. Its snapshots stay.");
         api.MapPost("/grant-keys/rotation", async (RotateGrantKey request, CancellationToken cancellation) =>
         {
             await rotateGrantKey(request.RevokeOld, cancellation);
@@ -65,9 +69,9 @@ internal sealed class AuthorityEndpoints(
         account.MapPost("/confirmation", (HttpContext context, ConfirmAccount request, CancellationToken cancellation) => 
                 attachments.ConfirmAsync(CallerCheck.DeviceOf(context), context.Request.Host.Value ?? "", request, cancellation))
             .For(DeviceRights.Add).WithSummary("A person who opened the account confirms what came back: what is old may be collected again.");
-        account.MapPost("/sessions", OpenSessionAsync).For(DeviceRights.Add).WithSummary("Opens a backup session.");
-        account.MapPost("/sessions/{session}/grants", ExtendAsync).For(DeviceRights.Add).WithSummary("More numbers to upload under.");
-        account.MapPost("/commits", CommitAsync).For(DeviceRights.Add).WithSummary("Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.");
+        account.MapPost("/sessions", OpenSessionAsync).For(new CallRule.Computers(DeviceRights.Add, BacksUp: true)).WithSummary("Opens a backup session.");
+        account.MapPost("/sessions/{session}/grants", ExtendAsync).For(new CallRule.Computers(DeviceRights.Add, BacksUp: true)).WithSummary("More numbers to upload under.");
+        account.MapPost("/commits", CommitAsync).For(new CallRule.Computers(DeviceRights.Add, BacksUp: true)).WithSummary("Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.");
         account.MapGet("/snapshots", ListSnapshotsAsync).For(DeviceRights.Add).WithSummary("Heads of all snapshots, by computer and sequence.");
         account.MapGet("/segments", ListSegmentsAsync).For(DeviceRights.Add).WithSummary("Index segments in force, by number.");
         account.MapPost("/drills", (HttpContext context, HandInDrill request, CancellationToken cancellation) => proofs.HandInAsync(CallerCheck.DeviceOf(context), request, cancellation))
@@ -122,9 +126,21 @@ internal sealed class AuthorityEndpoints(
         return new AccountList(page.Items, page.Next);
     }
 
+    private async Task<ComputerList> ListComputersAsync(string name, string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await devices.ListAsync(await PlaceOfAsync(name, cancellation), Paging.Of(cursor, limit), cancellation);
+        return new ComputerList(page.Items, page.Next);
+    }
+
+    private async Task<ComputerSummary> ChangeComputerAsync(string name, uint computer, ChangeComputer request, CancellationToken cancellation) => await devices.ChangeAsync(
+        await PlaceOfAsync(name, cancellation), computer, request.Name is { } newName ? request with { Name = Named(newName) } : request, cancellation);
+
+    private async Task<AccountPlace> PlaceOfAsync(string name, CancellationToken cancellation) =>
+        await directory.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+
     private async Task<AccountCreated> CreateCodeAsync(string name, CancellationToken cancellation)
     {
-        var place = await directory.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var place = await PlaceOfAsync(name, cancellation);
 
         // A crash between directory and store leaves an account without its fence row; admitting again makes it whole.
         await store.AdmitAsync(place, cancellation);

@@ -29,6 +29,10 @@ internal static class AdminVerb
         command.Subcommands.Add(Usage(output));
         command.Subcommands.Add(Growth(output));
         command.Subcommands.Add(Audit(output));
+        command.Subcommands.Add(Computers(output));
+        command.Subcommands.Add(Computer(output));
+        command.Subcommands.Add(Suspension(output, "suspend", "Suspends an account: it backs up nothing until it is resumed. Restores work as always.", isSuspended: true));
+        command.Subcommands.Add(Suspension(output, "resume", "Lets a suspended account go on.", isSuspended: false));
         return command;
     }
 
@@ -91,6 +95,75 @@ internal static class AdminVerb
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static Command Computers(Output output)
+    {
+        var account = Account();
+        var command = new Command("computers", "An account's computers, and when each backed up last.") { account };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var computers = await service.ListAsync($"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/computers", MessageJson.Default.ComputerList, page => (page.Computers, page.Next), cancellation);
+            output.Say($"{"No",4}  {"Name",-24}  {"State",-8}  {"Enrolled",-19}  Last backup");
+            foreach (var computer in computers)
+            {
+                Print(output, computer);
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Computer(Output output)
+    {
+        var command = new Command("computer", "Changes one computer of an account.");
+        var newName = new Argument<string>("new-name") { Description = "What it shall be called." };
+        command.Subcommands.Add(Change("rename", "Gives a computer another name.", parsed => new ChangeComputer(parsed.GetRequiredValue(newName)), newName));
+        command.Subcommands.Add(Change("retire", "A computer is not used any more: its snapshots stay, and nobody waits for its backups.", _ => new ChangeComputer(Retired: true)));
+        command.Subcommands.Add(Change("reinstate", "Takes a computer's retirement back.", _ => new ChangeComputer(Retired: false)));
+        return command;
+
+        Command Change(string verb, string description, Func<ParseResult, ChangeComputer> change, params Argument[] more)
+        {
+            var (account, number) = (Account(), new Argument<uint>("computer") { Description = "Its number, as `holdfast admin computers` shows it." });
+            var command = new Command(verb, description) { account, number };
+            Array.ForEach(more, command.Arguments.Add);
+            command.SetAction(async (parsed, cancellation) =>
+            {
+                using var service = Connect(parsed);
+                Print(output, await service.SendOnceAsync(HttpMethod.Patch, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/computers/{parsed.GetRequiredValue(number)}",
+                    change(parsed), MessageJson.Default.ChangeComputer, MessageJson.Default.ComputerSummary, cancellation));
+                return ExitCode.Ok;
+            });
+            return command;
+        }
+    }
+
+    private static Command Suspension(Output output, string verb, string description, bool isSuspended)
+    {
+        var account = Account();
+        var command = new Command(verb, description) { account };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var summary = await service.SendOnceAsync(HttpMethod.Put, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/suspension",
+                new SetSuspension(isSuspended), MessageJson.Default.SetSuspension, MessageJson.Default.AccountSummary, cancellation);
+            output.Print($"Account {summary.Name} is {summary.State}.");
+            output.Message("account", ("account", summary.Account), ("name", summary.Name), ("state", summary.State));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Argument<string> Account() => new("account") { Description = "The account's name." };
+
+    private static void Print(Output output, ComputerSummary computer)
+    {
+        var state = computer.Revoked ? "revoked" : computer.Retired ? "retired" : computer.Rights == "Waiting" ? "waiting" : "in use";
+        output.Print($"{computer.Computer,4}  {computer.Name,-24}  {state,-8}  {At(computer.CreatedAt)}  {(computer.LastBackupAt is { } last ? At(last) : "never")}");
+        output.Message("computer", ("computer", computer.Computer), ("name", computer.Name), ("state", state), ("created_at", computer.CreatedAt), ("last_backup_at", computer.LastBackupAt));
     }
 
     private static Command Audit(Output output)

@@ -48,6 +48,41 @@ public sealed class AdminTests : Scenario
     }
 
     [Fact]
+    public async Task Computers_are_renamed_and_retired_and_a_suspended_account_restores_and_backs_up_nothing()
+    {
+        var computer = await EnrolAsync("one", "customer");
+        var other = await EnrolAsync("two", "customer", await Service.NewCodeAsync("customer", Cancellation));
+        var tree = MakeTree("tree", files: 5);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        var listed = Lines(await AdminAsync("computers", "customer", "--json"));
+        Assert.Equal([(1, "one", "in use", true), (2, "two", "in use", false)], listed.Select(item => (item.GetProperty("computer").GetInt32(), item.GetProperty("name").GetString()!,
+            item.GetProperty("state").GetString()!, item.GetProperty("last_backup_at").ValueKind == JsonValueKind.Number)));
+        Assert.Equal("front desk", Lines(await AdminAsync("computer", "rename", "customer", "2", "front desk", "--json"))[0].GetProperty("name").GetString());
+        Assert.Equal(10, (await AdminAsync("computer", "rename", "customer", "7", "nobody")).ExitCode);
+        Assert.Equal(2, (await AdminAsync("computer", "rename", "customer", "2", "")).ExitCode);
+
+        // Its certified key does not let it in again; taken back, it goes on.
+        Assert.Equal("retired", Lines(await AdminAsync("computer", "retire", "customer", "2", "--json"))[0].GetProperty("state").GetString());
+        var refused = await other.RunAsync(Cancellation, "backup", tree);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("[token_invalid]", refused.Error, StringComparison.Ordinal);
+        Assert.Equal("in use", Lines(await AdminAsync("computer", "reinstate", "customer", "2", "--json"))[0].GetProperty("state").GetString());
+        await other.MustAsync(Cancellation, "backup", tree);
+
+        Assert.Contains("is suspended", (await AdminAsync("suspend", "customer")).Output, StringComparison.Ordinal);
+        var suspended = await computer.RunAsync(Cancellation, "backup", tree);
+        Assert.Equal(1, suspended.ExitCode);
+        Assert.Contains("[account_suspended]", suspended.Error, StringComparison.Ordinal);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        var replaced = await EnrolAsync("three", "customer", await Service.NewCodeAsync("customer", Cancellation));
+        await replaced.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Contains("suspended", (await Service.OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
+        Assert.Contains("is open", (await AdminAsync("resume", "customer")).Output, StringComparison.Ordinal);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        Assert.Contains(Lines(await AdminAsync("audit", "--json")), entry => entry.GetProperty("action").GetString() == "PUT /v1/accounts/{name}/suspension");
+    }
+
+    [Fact]
     public async Task Without_a_token_or_with_a_wrong_one_nothing_is_shown()
     {
         Assert.Equal(2, (await Programs.RunAsync(Programs.Holdfast, ["admin", "jobs"], new Dictionary<string, string>(), Cancellation)).ExitCode);

@@ -8,7 +8,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>An account's place: the store that is its home, and the epoch its writes must name.</summary>
-internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State);
+internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false);
 
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
 internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
@@ -57,6 +57,15 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     public Task OpenAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
         "UPDATE accounts SET state = 'open' WHERE account_id = @id AND state = 'rebuilt'", new { id = account.ToArray() }), cancellation);
 
+    /// <summary>Suspends an account, or lets it go on; one that is not there is the failure not_found.</summary>
+    public async Task<AccountSummary> SuspendAsync(string name, bool isSuspended, CancellationToken cancellation)
+    {
+        var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET suspended_at = @at WHERE account_id = @id",
+            new { id = place.Account.ToArray(), at = isSuspended ? Now : (long?)null }), cancellation);
+        return new AccountSummary(place.Account.ToString(), place.Name, isSuspended ? "suspended" : place.State, 0);
+    }
+
     /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>
     public async Task<AccountSummary> RenameAsync(string name, string newName, CancellationToken cancellation)
     {
@@ -92,7 +101,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     public Task<Page<AccountSummary>> ListAsync(Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
         (await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt)>(
-            "SELECT account_id, name, state, created_at FROM accounts WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
+            "SELECT account_id, name, CASE WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at FROM accounts WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
             .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name), cancellation);
 
     public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync(transaction =>
@@ -109,7 +118,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             RETURNING account_id AS Id, computer
             """, new { codeHash, attemptHash, Now });
         return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace((await transaction.FindAsync<PlaceRow>(
-            "SELECT account_id AS Id, name, home, epoch, state FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
+            "SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
     }, cancellation);
 
     /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>
@@ -117,11 +126,11 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer }), cancellation);
 
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
-        await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
+        await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
-    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State);
+    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null);
 
     private sealed record CodeRow(byte[] Id, long? Computer);
 
-    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State);
+    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt);
 }

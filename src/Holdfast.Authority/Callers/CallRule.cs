@@ -16,7 +16,9 @@ internal abstract record CallRule
     public sealed record Bootstrap : CallRule;
 
     /// <summary>A computer of the account in the route, with at least these rights.</summary>
-    public sealed record Computers(DeviceRights Needed) : CallRule;
+    /// <param name="Needed">What its token must allow.</param>
+    /// <param name="BacksUp">Part of a backup: not while the account is suspended.</param>
+    public sealed record Computers(DeviceRights Needed, bool BacksUp = false) : CallRule;
 }
 
 /// <summary>Marks the API's endpoints: each needs a rule. By this mark, not by its path: routes are matched without regard to case.</summary>

@@ -38,7 +38,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
                 await RequireOperatorAsync(context);
                 break;
             case CallRule.Computers rule:
-                context.Features.Set(await AuthenticateAsync(context, rule.Needed));
+                context.Features.Set(await AuthenticateAsync(context, rule));
                 break;
             default:
                 throw new HoldfastException(FailureTable.Forbidden, "Nobody may call this.");
@@ -58,7 +58,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
         }
     }
 
-    private async Task<Device> AuthenticateAsync(HttpContext context, DeviceRights needed)
+    private async Task<Device> AuthenticateAsync(HttpContext context, CallRule.Computers rule)
     {
         var token = Bearer(context);
         var account = context.GetRouteValue("account") as string;
@@ -69,7 +69,12 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             throw new HoldfastException(FailureTable.TokenInvalid, "The token is unknown or revoked.");
         }
 
-        return device.Rights >= needed ? device : throw new HoldfastException(FailureTable.Forbidden, "This computer's token does not allow that.");
+        if (rule.BacksUp && device.Place.IsSuspended)
+        {
+            throw new HoldfastException(FailureTable.AccountSuspended, $"Account {device.Place.Name} is suspended.");
+        }
+
+        return device.Rights >= rule.Needed ? device : throw new HoldfastException(FailureTable.Forbidden, "This computer's token does not allow that.");
     }
 
     private static string Bearer(HttpContext context)

@@ -40,7 +40,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public async Task<Device?> AuthenticateAsync(AccountPlace place, uint computer, string token, CancellationToken cancellation)
     {
         var row = await store.ReadAsync(place, transaction => transaction.FindAsync<DeviceRow>(
-            "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0", new { computer }), cancellation);
+            "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0 AND retired_at IS NULL", new { computer }), cancellation);
         return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, DeviceToken.HashOf(token))
             ? new Device(place, computer, Enum.Parse<DeviceRights>(row.Rights))
             : null;
@@ -70,7 +70,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
 
     /// <summary>A certified computer's new token; false if the computer is unknown here or was revoked.</summary>
     public Task<bool> AttachAsync(AccountPlace place, uint computer, byte[] tokenHash, CancellationToken cancellation) => store.WriteAsync(place, async transaction => await transaction.ExecuteAsync(
-        "UPDATE devices SET token_hash = @tokenHash, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0 AND deleted = 0", new { computer, tokenHash }) == 1, cancellation);
+        "UPDATE devices SET token_hash = @tokenHash, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0 AND deleted = 0 AND retired_at IS NULL", new { computer, tokenHash }) == 1, cancellation);
 
     /// <summary>Somebody who holds the root key is at this computer.</summary>
     public Task TrustAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
@@ -80,6 +80,46 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
 
     public static Task<int> RevokeAsync(AccountTransaction transaction, uint computer) => transaction.ExecuteAsync(
         "UPDATE devices SET revoked = 1, version = @version WHERE account_id = @account AND computer = @computer", new { computer });
+
+    /// <summary>All computers, by number.</summary>
+    public Task<Page<ComputerSummary>> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction => paging.Cut(
+        (await transaction.QueryAsync<ComputerRow>(
+            """
+            SELECT computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt FROM devices
+            WHERE account_id = @account AND computer > @after AND deleted = 0 ORDER BY computer LIMIT @rows
+            """, new { after = paging.AfterNumber(), rows = paging.Rows }))
+            .Select(row => row.Summary).ToList(), computer => $"{computer.Computer}"), cancellation);
+
+    /// <summary>Changes a computer's name, or whether it is used; one that is not there is the failure not_found.</summary>
+    public Task<ComputerSummary> ChangeAsync(AccountPlace place, uint computer, ChangeComputer change, CancellationToken cancellation) => store.WriteAsync(place, async transaction =>
+    {
+        var row = await transaction.FindAsync<ComputerRow>(
+            """
+            UPDATE devices SET name = coalesce(@name, name), retired_at = CASE WHEN @isRetired = 1 THEN coalesce(retired_at, @now) WHEN @isRetired = 0 THEN NULL ELSE retired_at END, version = @version
+            WHERE account_id = @account AND computer = @computer AND deleted = 0
+            RETURNING computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt
+            """, new { computer, name = change.Name, isRetired = change.Retired switch { true => 1, false => 0, null => 2 }, now = time.GetUtcNow().ToUnixTimeSeconds() });
+        return row?.Summary ?? throw new HoldfastException(FailureTable.NotFound, $"Account {place.Name} has no computer {computer}.");
+    }, cancellation);
+
+    private sealed record ComputerRow
+    {
+        public long Computer { get; init; }
+
+        public string Name { get; init; } = "";
+
+        public string Rights { get; init; } = "";
+
+        public long Revoked { get; init; }
+
+        public long? RetiredAt { get; init; }
+
+        public long CreatedAt { get; init; }
+
+        public long? LastBackupAt { get; init; }
+
+        public ComputerSummary Summary => new((uint)Computer, Name, Rights, Revoked != 0, RetiredAt is not null, CreatedAt, LastBackupAt);
+    }
 
     private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked);
 

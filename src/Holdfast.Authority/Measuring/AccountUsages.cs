@@ -55,7 +55,7 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
             "SELECT account_id, count(*), CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') GROUP BY account_id"))
             .ToDictionary(row => new AccountId(row.Id), row => (row.Count, row.Bytes));
         var snapshots = await CountsAsync(transaction, "snapshots WHERE state = 'live'");
-        var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0");
+        var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL");
         var kept = (await transaction.QueryAsync<(byte[] Id, long Bytes, long Objects, long Snapshots, long Computers)>(
             """
             SELECT account_id, bytes, objects, snapshots, computers FROM account_usage u

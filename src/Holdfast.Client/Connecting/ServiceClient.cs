@@ -257,7 +257,7 @@ public sealed class ServiceClient : IDisposable
     }
 
     /// <summary>For requests that must not be repeated blindly.</summary>
-    private async Task<TAnswer> SendOnceAsync<TRequest, TAnswer>(
+    public async Task<TAnswer> SendOnceAsync<TRequest, TAnswer>(
         HttpMethod method, string path, TRequest body, JsonTypeInfo<TRequest> type, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation)
     {
         using var response = await WithTokenAsync(async authorization =>

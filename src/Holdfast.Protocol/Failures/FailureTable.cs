@@ -11,6 +11,8 @@ public static class FailureTable
 
     public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "This token may not do that; use a computer that was enrolled with the passphrase, or run `holdfast attach` if the service was rebuilt.");
 
+    public static FailureKind AccountSuspended { get; } = new("account_suspended", 403, Failed, Retry.Never, "The account is suspended and backs up nothing until your operator lets it go on. Restores work as always.");
+
     public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask your operator for a new enrolment code: each works once and for a limited time.");
 
     public static FailureKind NotFound { get; } = new("not_found", 404, NoRepository, Retry.Never, "Check the name; `holdfast snapshots` lists what there is.");

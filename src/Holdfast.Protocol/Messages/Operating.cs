@@ -68,3 +68,22 @@ public sealed record AuditEntry(long Number, long At, string Actor, string Actio
 
 /// <summary>A page of the audit log, in order.</summary>
 public sealed record AuditEntries(IReadOnlyList<AuditEntry> Entries, string? Next);
+
+/// <summary>A computer of an account as its operator sees it. Times are seconds since 1970.</summary>
+/// <param name="Computer">Its number.</param>
+/// <param name="Name">What it is called.</param>
+/// <param name="Rights">Waiting, Add or Read.</param>
+/// <param name="Revoked">The account's root took its rights away, for good.</param>
+/// <param name="Retired">It is not used any more; this can be taken back.</param>
+/// <param name="CreatedAt">When it was enrolled.</param>
+/// <param name="LastBackupAt">When its last good backup arrived; null for never.</param>
+public sealed record ComputerSummary(uint Computer, string Name, string Rights, bool Revoked, bool Retired, long CreatedAt, long? LastBackupAt);
+
+/// <summary>A page of computers, by number.</summary>
+public sealed record ComputerList(IReadOnlyList<ComputerSummary> Computers, string? Next);
+
+/// <summary>Changes what the service calls a computer, or whether it is used; what is null stays.</summary>
+public sealed record ChangeComputer(string? Name = null, bool? Retired = null);
+
+/// <summary>Suspends an account, or lets it go on. While it is suspended it backs up nothing; restores are never refused.</summary>
+public sealed record SetSuspension(bool Suspended);
