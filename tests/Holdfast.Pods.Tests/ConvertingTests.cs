@@ -60,7 +60,7 @@ public sealed class ConvertingTests : IDisposable
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     private Task<ShardStore> OpenAsync(DriveSetConfiguration configuration, CancellationToken cancellation) =>
-        ShardStore.OpenAsync(configuration, Path.Combine(_root, "state"), TimeProvider.System, Pod.CondemnGrace, NullLogger.Instance, cancellation, StoredObjects.SmallVolumes);
+        DriveFolders.OpenAsync(configuration, Path.Combine(_root, "state"), cancellation);
 
     private static string FileOf(string drive, ulong number) => Path.Combine(drive, "objects", StoredObjects.Name(number).Account.ToString(), $"{(byte)ObjectSpace.Numbered}", $"{number >> 10}", $"{number}");
 

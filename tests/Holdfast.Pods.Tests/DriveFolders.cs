@@ -41,7 +41,26 @@ internal sealed class DriveFolders : IDisposable
 
     public void SaveConfiguration() => File.WriteAllText(ConfigurationFile, JsonSerializer.Serialize(Configuration, StatusJson.Default.DriveSetConfiguration));
 
-    public Task<ShardStore> OpenAsync() => ShardStore.OpenAsync(Configuration, State, TimeProvider.System, Pod.CondemnGrace, NullLogger.Instance, Cancellation, StoredObjects.SmallVolumes);
+    public Task<ShardStore> OpenAsync() => OpenAsync(Configuration, State, Cancellation);
+
+    /// <summary>Opens drives that this process has just closed. A process that another test starts holds their locks from its fork to its exec.</summary>
+    public static async Task<ShardStore> OpenAsync(DriveSetConfiguration configuration, string state, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(TimeSpan.FromSeconds(3));
+        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (true)
+        {
+            try
+            {
+                return await ShardStore.OpenAsync(configuration, state, TimeProvider.System, Pod.CondemnGrace, NullLogger.Instance, cancellation, StoredObjects.SmallVolumes);
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.AlreadyRunning && !limit.IsCancellationRequested)
+            {
+                await pause.WaitForNextTickAsync(cancellation);
+            }
+        }
+    }
 
     public async Task PutAsync(ShardStore store, ulong number, int length)
     {
