@@ -98,14 +98,11 @@ public sealed class Authority : IAsyncDisposable
         _endpoints.Map(app);
     }
 
-    /// <summary>Fails if the directory cannot be read. A store of accounts that is away keeps only its own accounts waiting.</summary>
-    public Task CheckReadyAsync(CancellationToken cancellation) => _directory.CountAsync(cancellation);
-
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
     public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);
 
-    /// <summary>Fails if the databases are half made.</summary>
-    public async Task RefuseWhileRebuildingAsync(CancellationToken cancellation)
+    /// <summary>Fails if the directory cannot be read, or the databases are half made. A store of accounts that is away keeps only its own accounts waiting.</summary>
+    public async Task CheckReadyAsync(CancellationToken cancellation)
     {
         if (await _directory.MarkAsync(Rebuild.Mark, cancellation) is not null)
         {
@@ -124,6 +121,9 @@ public sealed class Authority : IAsyncDisposable
     /// <param name="progress">Hears how many objects were taken in.</param>
     /// <param name="cancellation">Ends it; what is half done must be begun anew.</param>
     public IAsyncEnumerable<RebuiltAccount> RebuildAsync(Action<long> progress, CancellationToken cancellation) => _rebuild.RunAsync(progress, cancellation);
+
+    /// <summary>Gives back what this node works on.</summary>
+    public Task StopJobsAsync() => _runner.StopAsync();
 
     public async ValueTask DisposeAsync()
     {

@@ -34,14 +34,15 @@ internal sealed class AuthorityEndpoints(
         api.MapPost("/accounts", CreateAccountAsync).For(new CallRule.Operators()).WithSummary("Makes an account and a code that enrols its first computer.");
         api.MapGet("/accounts", ListAccountsAsync).For(new CallRule.Operators()).WithSummary("Lists accounts by name.");
         api.MapPost("/accounts/{name}/codes", CreateCodeAsync).For(new CallRule.Operators()).WithSummary("Makes a code that enrols one more computer.");
-        api.MapPatch("/accounts/{name}", (string name, RenameAccount request, CancellationToken cancellation) => directory.RenameAsync(name, Named(request.Name), cancellation))
+        api.MapPatch("/accounts/{name}", RenameAccountAsync)
             .For(new CallRule.Operators()).WithSummary("Gives an account another name: after a rebuild, its id is its name.");
-        api.MapPut("/accounts/{name}/suspension", (string name, SetSuspension request, CancellationToken cancellation) => directory.SuspendAsync(name, request.Suspended, cancellation))
+        api.MapPut("/accounts/{name}/suspension", SuspendAsync)
             .For(new CallRule.Operators()).WithSummary("Suspends an account, or lets it go on: it backs up nothing meanwhile, and restores as always.");
         api.MapGet("/accounts/{name}/computers", ListComputersAsync).For(new CallRule.Operators()).WithSummary("An account's computers, and when each backed up last.");
         api.MapPatch("/accounts/{name}/computers/{computer}", ChangeComputerAsync).For(new CallRule.Operators()).WithSummary("Renames a computer, retires it, or takes that back. Its snapshots stay.");
-        api.MapPost("/grant-keys/rotation", async (RotateGrantKey request, CancellationToken cancellation) =>
+        api.MapPost("/grant-keys/rotation", async (HttpContext context, RotateGrantKey request, CancellationToken cancellation) =>
         {
+            await audit.AppendAsync(CallerCheck.OperatorOf(context), request.RevokeOld ? "rotate the grant key and revoke the old one" : "rotate the grant key", "", cancellation);
             await rotateGrantKey(request.RevokeOld, cancellation);
             return new GrantKeyRotated(request.RevokeOld);
         }).For(new CallRule.Operators()).WithSummary("Changes to a new key for grants, without a stop; grants under the old one stay good for their life unless it is revoked.");
@@ -132,8 +133,33 @@ internal sealed class AuthorityEndpoints(
         return new ComputerList(page.Items, page.Next);
     }
 
-    private async Task<ComputerSummary> ChangeComputerAsync(string name, uint computer, ChangeComputer request, CancellationToken cancellation) => await devices.ChangeAsync(
-        await PlaceOfAsync(name, cancellation), computer, request.Name is { } newName ? request with { Name = Named(newName) } : request, cancellation);
+    private async Task<ComputerSummary> ChangeComputerAsync(HttpContext context, string name, uint computer, ChangeComputer request, CancellationToken cancellation)
+    {
+        var place = await PlaceOfAsync(name, cancellation);
+        if (request.Name is not null)
+        {
+            await audit.AppendAsync(CallerCheck.OperatorOf(context), $"rename computer {computer} of {name}", Named(request.Name), cancellation);
+        }
+
+        if (request.Retired is { } isRetired)
+        {
+            await audit.AppendAsync(CallerCheck.OperatorOf(context), $"{(isRetired ? "retire" : "reinstate")} computer {computer}", name, cancellation);
+        }
+
+        return await devices.ChangeAsync(place, computer, request, cancellation);
+    }
+
+    private async Task<AccountSummary> RenameAccountAsync(HttpContext context, string name, RenameAccount request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.OperatorOf(context), $"rename account {name}", Named(request.Name), cancellation);
+        return await directory.RenameAsync(name, request.Name, cancellation);
+    }
+
+    private async Task<AccountSummary> SuspendAsync(HttpContext context, string name, SetSuspension request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.OperatorOf(context), request.Suspended ? "suspend account" : "resume account", name, cancellation);
+        return await directory.SuspendAsync(name, request.Suspended, cancellation);
+    }
 
     private async Task<AccountPlace> PlaceOfAsync(string name, CancellationToken cancellation) =>
         await directory.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");

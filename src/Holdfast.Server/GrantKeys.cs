@@ -120,14 +120,21 @@ internal sealed class GrantKeys : IDisposable
     {
         lock (_lock)
         {
-            if (WrittenAt() != _written)
-            {
-                var (current, before) = Read();
-                _before = before;
-                Volatile.Write(ref _current, current);
-            }
-
             Volatile.Write(ref _looked, _time.GetTimestamp());
+            try
+            {
+                if (WrittenAt() != _written)
+                {
+                    var (current, before) = Read();
+                    _before = before;
+                    Volatile.Write(ref _current, current);
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+            {
+                // The folder is away: the keys that are known go on being used.
+                Console.Error.WriteLine($"holdfastd: the keys for grants cannot be looked at: {exception.Message}");
+            }
         }
     }
 
@@ -135,7 +142,19 @@ internal sealed class GrantKeys : IDisposable
     private IDisposable LockRotation() => PosixFile.TryLock(_data.PathOf("rotation.lock"))
         ?? throw new HoldfastException(FailureTable.Conflict, "Another node is changing the key for grants just now.");
 
-    private DateTime WrittenAt() => File.GetLastWriteTimeUtc(_data.PathOf(CurrentFile));
+    /// <summary>By opening it: a network file system then asks its server.</summary>
+    private DateTime WrittenAt()
+    {
+        try
+        {
+            using var file = File.OpenHandle(_data.PathOf(CurrentFile));
+            return File.GetLastWriteTimeUtc(file);
+        }
+        catch (FileNotFoundException)
+        {
+            return default;
+        }
+    }
 
     /// <summary>Counts as read only if both could be: otherwise the next look tries again.</summary>
     private (ECDsa Current, ECDsa? Before) Read()

@@ -85,5 +85,20 @@ internal sealed class OwnCertificate
         }
     }
 
-    private static (DateTime, DateTime) Written(TlsFiles files) => (File.GetLastWriteTimeUtc(files.Certificate), File.GetLastWriteTimeUtc(files.Key));
+    private static (DateTime, DateTime) Written(TlsFiles files) => (Written(files.Certificate), Written(files.Key));
+
+    /// <summary>Of what the path leads to: a renewal may change where a link points, or what a link behind it does.</summary>
+    private static DateTime Written(string path)
+    {
+        try
+        {
+            using var file = File.OpenHandle(path);
+            return File.GetLastWriteTimeUtc(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Reading it says what is wrong.
+            return default;
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Holdfast.Authority.Placing;
@@ -34,8 +35,20 @@ internal sealed class Parts : IAsyncDisposable
     /// <summary>The authority in this process, if it is one.</summary>
     public Authority.Authority? Authority { get; private set; }
 
-    /// <summary>The address that the server got; once it was started.</summary>
-    public string BoundUrl() => Web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+    /// <summary>The address at which this machine reaches the server; once it was started.</summary>
+    public string BoundUrl()
+    {
+        var bound = new UriBuilder(Web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        if (IsEveryAddress(bound.Host))
+        {
+            bound.Host = "127.0.0.1";
+        }
+
+        return bound.Uri.GetLeftPart(UriPartial.Authority);
+    }
+
+    /// <summary>True for the names of "whatever address this machine has", at which nobody can be reached.</summary>
+    public static bool IsEveryAddress(string host) => host is "*" or "+" || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)));
 
     public static async Task<Parts> OpenAsync(DataFolder data, Roles roles, string listen, string? publicUrl, CancellationToken cancellation)
     {

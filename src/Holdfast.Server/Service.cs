@@ -18,6 +18,11 @@ internal static class Service
             RefusePlaintextOffLoopback(publicUrl);
         }
 
+        if (roles == Roles.Both && publicUrl is null && Parts.IsEveryAddress(new Uri(listen).Host))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"{listen} is every address of this machine: say with --url under which one clients reach it.");
+        }
+
         using var data = DataFolder.Open(dataRoot, roles);
         if (data.IsRebuilding)
         {
@@ -25,7 +30,7 @@ internal static class Service
         }
 
         await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);
-        await (parts.Authority?.RefuseWhileRebuildingAsync(cancellation) ?? Task.CompletedTask);
+        await (parts.Authority?.CheckReadyAsync(cancellation) ?? Task.CompletedTask);
         var isReady = false;
         parts.Web.UseMiddleware<Problems>();
         Watching.Map(parts.Web, (await File.ReadAllTextAsync(DataFolder.MetricsTokenFile(data.Root), cancellation)).Trim());
@@ -52,6 +57,8 @@ internal static class Service
         }
         finally
         {
+            // Jobs are given back at once; requests get their time.
+            await (parts.Authority?.StopJobsAsync() ?? Task.CompletedTask);
             await parts.Web.StopAsync(CancellationToken.None);
         }
 

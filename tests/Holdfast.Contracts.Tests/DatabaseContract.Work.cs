@@ -42,7 +42,7 @@ public abstract partial class DatabaseContract
         var second = (await table.ClaimAsync(["work"], Cancellation))!;
         Assert.Equal(("three quarters", 2, first.Job.Token + 1), (second.Job.Progress, second.Job.Attempts, second.Job.Token));
         await Assert.ThrowsAsync<LeaseLostException>(() => first.SaveAsync("late", Cancellation));
-        Assert.Null(await table.RenewAsync(first.Job, null, Cancellation));
+        Assert.Null(await table.RenewAsync(first.Job, null, gotOn: true, Cancellation));
         Assert.False(await table.EndAsync(first.Job, Cancellation));
         Assert.False(await table.ReturnAsync(first.Job, time.GetUtcNow(), "late", Cancellation));
         Assert.Equal("three quarters", (await table.FindLatestAsync("work", Cancellation))!.Progress);

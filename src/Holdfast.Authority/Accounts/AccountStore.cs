@@ -70,7 +70,11 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
         {
             foreach (var table in home.Tables.Where(table => table != "store_marks"))
             {
-                await home.WriteAsync(transaction => transaction.ExecuteAsync($"DELETE FROM {table}"), cancellation);
+                await home.WriteAsync(transaction =>
+                {
+                    transaction.IsPatient = true;
+                    return transaction.ExecuteAsync($"DELETE FROM {table}");
+                }, cancellation);
             }
         }
     }
@@ -81,7 +85,11 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
         const string Stored = "SELECT CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')";
         return only is not null
             ? await ReadAsync(only, transaction => transaction.FindAsync<long>($"{Stored} AND account_id = @account"), cancellation)
-            : (await ReadAllAsync(transaction => transaction.FindAsync<long>(Stored), cancellation)).Sum();
+            : (await ReadAllAsync(transaction =>
+            {
+                transaction.IsPatient = true;
+                return transaction.FindAsync<long>(Stored);
+            }, cancellation)).Sum();
     }
 
     /// <summary>Accounts with heads, statements or keyrings that a crash kept from their pod.</summary>

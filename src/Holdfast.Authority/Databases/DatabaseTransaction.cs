@@ -6,6 +6,9 @@ namespace Holdfast.Authority.Databases;
 /// <summary>A transaction that is open. Properties of the parameters are written <c>@likeThis</c> in SQL.</summary>
 internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction transaction, CancellationToken cancellation)
 {
+    /// <summary>Set for statements that look at whole tables: they take as long as they take.</summary>
+    public bool IsPatient { get; set; }
+
     /// <summary>Rows changed.</summary>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) => connection.ExecuteAsync(Command(sql, parameters));
 
@@ -55,6 +58,8 @@ internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction
             all.Add(name, value);
         }
 
-        return new CommandDefinition(sql, all, transaction, cancellationToken: cancellation);
+        // A text that is never the same again is not remembered.
+        var flags = sql.Contains(SqlParameters.ListMark, StringComparison.Ordinal) ? CommandFlags.Buffered | CommandFlags.NoCache : CommandFlags.Buffered;
+        return new CommandDefinition(sql, all, transaction, IsPatient ? 0 : null, flags: flags, cancellationToken: cancellation);
     }
 }

@@ -135,6 +135,8 @@ internal sealed class PostgresDatabase : IDatabase
 
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await connection.ExecuteAsync(new CommandDefinition("SELECT pg_advisory_xact_lock(hashtextextended('holdfast schema', 0))", transaction: transaction, commandTimeout: 0, cancellationToken: cancellation));
+        // A change that waits for a table's lock keeps everybody else waiting behind it.
+        await connection.ExecuteAsync(new CommandDefinition("SET LOCAL lock_timeout = '10s'", transaction: transaction, cancellationToken: cancellation));
         if (await connection.ExecuteScalarAsync<string>(new CommandDefinition("SHOW fsync", transaction: transaction, cancellationToken: cancellation)) == "off")
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "The server runs with fsync = off: a power cut would lose what was acknowledged. Turn it on.");
@@ -178,5 +180,5 @@ internal sealed class PostgresDatabase : IDatabase
     /// <summary>The server is shutting down, starting, or failing over, or refuses for want of room: not the request's fault.</summary>
     private static bool IsAway(string? state) => state is not null
         && (state.StartsWith("57P", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal) || state.StartsWith("53", StringComparison.Ordinal)
-            || state is PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected);
+            || state is PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected);
 }

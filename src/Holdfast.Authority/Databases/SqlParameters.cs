@@ -9,6 +9,9 @@ internal static class SqlParameters
     /// <summary>Numbers of one list: statements stay short enough for every engine.</summary>
     public const int ListMax = 1000;
 
+    /// <summary>Stands in every statement with such a list.</summary>
+    public const string ListMark = "/*list*/";
+
     private static readonly ConcurrentDictionary<Type, (string Name, PropertyInfo Property)[]> _properties = new();
 
     public static IEnumerable<(string Name, object? Value)> Of(object? parameters) => parameters switch
@@ -19,7 +22,7 @@ internal static class SqlParameters
     };
 
     /// <summary>Numbers for <c>IN (…)</c>, which no engine takes as one parameter; digits only, and never empty.</summary>
-    public static string List(IReadOnlyCollection<uint> numbers) => numbers.Count == 0 ? "NULL" : string.Join(',', numbers);
+    public static string List(IReadOnlyCollection<uint> numbers) => ListMark + (numbers.Count == 0 ? "NULL" : string.Join(',', numbers));
 
     // Engines compare names of parameters with their case.
     private static (string, PropertyInfo)[] PropertiesOf(Type type) => [.. type.GetProperties().Select(property => (char.ToLowerInvariant(property.Name[0]) + property.Name[1..], property))];

@@ -18,7 +18,11 @@ internal sealed class JobLease(JobTable table, Job job)
 
     /// <summary>Saves what to go on from, and that it got on; fails if another node has the job.</summary>
     public async Task SaveAsync(string progress, CancellationToken cancellation) =>
-        Job = await table.RenewAsync(Job, progress, cancellation) ?? throw new LeaseLostException(Job);
+        Job = await table.RenewAsync(Job, progress, gotOn: true, cancellation) ?? throw new LeaseLostException(Job);
+
+    /// <summary>Saves what is shown to whoever watches; that it got on is not said by it.</summary>
+    public async Task ShowAsync(string progress, CancellationToken cancellation) =>
+        Job = await table.RenewAsync(Job, progress, gotOn: false, cancellation) ?? throw new LeaseLostException(Job);
 }
 
 /// <summary>The lease ran out and somebody else has the job: whatever was under way must stop.</summary>

@@ -28,11 +28,16 @@ internal sealed partial class JobRunner : IAsyncDisposable
 
 
     /// <summary>Stops: what runs saves nothing more and is given back, for another node to go on with.</summary>
-    public async ValueTask DisposeAsync()
+    public async Task StopAsync()
     {
         await _stop.CancelAsync();
         await _loop;
         await Task.WhenAll(_running);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
         _stop.Dispose();
     }
 
@@ -45,7 +50,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
                 _running.RemoveAll(task => task.IsCompleted);
                 while (_running.Count < AtOnceMax && await _table.ClaimAsync(_kinds.Keys, _stop.Token) is { } lease)
                 {
-                    _running.Add(RunAsync(lease));
+                    _running.Add(Task.Run(() => RunAsync(lease)));
                 }
 
                 await Task.Delay(_looksEvery, _time, _stop.Token);
@@ -124,7 +129,9 @@ internal sealed partial class JobRunner : IAsyncDisposable
         {
             await _table.ReturnAsync(job, dueAt, failure, CancellationToken.None);
         }
-        catch (Protocol.Failures.HoldfastException exception)
+#pragma warning disable CA1031 // Whatever the database says: the log has it.
+        catch (Exception exception)
+#pragma warning restore CA1031
         {
             LogNotLooked(exception);
         }
@@ -141,14 +148,16 @@ internal sealed partial class JobRunner : IAsyncDisposable
                 await Task.Delay(JobTable.LeaseLength / 3, _time, lost.Token);
                 try
                 {
-                    if (await _table.RenewAsync(lease.Job, null, lost.Token) is null)
+                    if (await _table.RenewAsync(lease.Job, null, gotOn: false, lost.Token) is null)
                     {
                         break;
                     }
 
                     renewed = _time.GetTimestamp();
                 }
-                catch (Protocol.Failures.HoldfastException exception)
+#pragma warning disable CA1031 // Whatever the database says: it is a renewal that failed.
+                catch (Exception exception) when (!lost.IsCancellationRequested)
+#pragma warning restore CA1031
                 {
                     LogNotLooked(exception);
                     if (_time.GetElapsedTime(renewed) > JobTable.LeaseLength)

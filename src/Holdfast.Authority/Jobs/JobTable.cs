@@ -45,12 +45,12 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
         return null;
     }, cancellation);
 
-    /// <summary>Prolongs a lease, and with progress says that the job got on; null if it is somebody else's.</summary>
-    public Task<Job?> RenewAsync(Job job, string? progress, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.FindAsync<Job>(
+    /// <summary>Prolongs a lease, keeps progress if there is some, and says that the job got on if it did; null if it is somebody else's.</summary>
+    public Task<Job?> RenewAsync(Job job, string? progress, bool gotOn, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.FindAsync<Job>(
         $"""
-        UPDATE jobs SET lease_until = @until, progress = CASE WHEN @gotOn = 1 THEN @progress ELSE progress END, attempts = CASE WHEN @gotOn = 1 THEN 1 ELSE attempts END
+        UPDATE jobs SET lease_until = @until, progress = CASE WHEN @hasProgress = 1 THEN @progress ELSE progress END, attempts = CASE WHEN @gotOn = 1 THEN 1 ELSE attempts END
         WHERE job_id = @id AND token = @token AND state = 'running' RETURNING {Columns}
-        """, new { job.Id, job.Token, until = Now + (long)LeaseLength.TotalSeconds, progress = progress ?? "", gotOn = progress is null ? 0 : 1 }), cancellation);
+        """, new { job.Id, job.Token, until = Now + (long)LeaseLength.TotalSeconds, progress = progress ?? "", hasProgress = progress is null ? 0 : 1, gotOn = gotOn ? 1 : 0 }), cancellation);
 
     /// <summary>Gives a job back, to be run again when it is due; false if it is somebody else's.</summary>
     /// <param name="job">The job.</param>

@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Measuring;
@@ -18,18 +19,32 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
             foreach (var (account, (now, kept)) in accounts)
             {
                 total = new Usage(total.Bytes + now.Bytes, total.Objects + now.Objects, total.Snapshots + now.Snapshots, total.Computers + now.Computers);
+                cancellation.ThrowIfCancellationRequested();
                 if (now != kept && await directory.FindAsync(account, cancellation) is { } place)
                 {
-                    await store.WriteAsync(place, transaction => transaction.ExecuteAsync(
-                        """
-                        INSERT INTO account_usage (account_id, day, bytes, objects, snapshots, computers, version) VALUES (@account, @day, @bytes, @objects, @snapshots, @computers, @version)
-                        ON CONFLICT (account_id, day) DO UPDATE SET bytes = excluded.bytes, objects = excluded.objects, snapshots = excluded.snapshots, computers = excluded.computers, version = excluded.version
-                        """, new { day, now.Bytes, now.Objects, now.Snapshots, now.Computers }), cancellation);
+                    await KeepAsync(place, day, now, cancellation);
                 }
             }
         }
 
         return total;
+    }
+
+    /// <summary>An account that is being moved is counted the next day.</summary>
+    private async Task KeepAsync(AccountPlace place, long day, Usage now, CancellationToken cancellation)
+    {
+        try
+        {
+            await store.WriteAsync(place, transaction => transaction.ExecuteAsync(
+                """
+                INSERT INTO account_usage (account_id, day, bytes, objects, snapshots, computers, version) VALUES (@account, @day, @bytes, @objects, @snapshots, @computers, @version)
+                ON CONFLICT (account_id, day) DO UPDATE SET bytes = excluded.bytes, objects = excluded.objects, snapshots = excluded.snapshots, computers = excluded.computers, version = excluded.version
+                """, new { day, now.Bytes, now.Objects, now.Snapshots, now.Computers }), cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced)
+        {
+            // Its row says what was counted before.
+        }
     }
 
     /// <summary>What each account uses as it was counted last, by name.</summary>
@@ -51,6 +66,7 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     /// <summary>Reads each table once, whatever the number of accounts.</summary>
     private static async Task<Dictionary<AccountId, (Usage Now, Usage? Kept)>> CountAsync(DatabaseTransaction transaction)
     {
+        transaction.IsPatient = true;
         var objects = (await transaction.QueryAsync<(byte[] Id, long Count, long Bytes)>(
             "SELECT account_id, count(*), CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') GROUP BY account_id"))
             .ToDictionary(row => new AccountId(row.Id), row => (row.Count, row.Bytes));
@@ -58,8 +74,8 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL");
         var kept = (await transaction.QueryAsync<(byte[] Id, long Bytes, long Objects, long Snapshots, long Computers)>(
             """
-            SELECT account_id, bytes, objects, snapshots, computers FROM account_usage u
-            WHERE deleted = 0 AND day = (SELECT max(day) FROM account_usage m WHERE m.account_id = u.account_id AND m.deleted = 0)
+            SELECT u.account_id, u.bytes, u.objects, u.snapshots, u.computers FROM account_usage u
+            JOIN (SELECT account_id, max(day) AS day FROM account_usage WHERE deleted = 0 GROUP BY account_id) last ON last.account_id = u.account_id AND last.day = u.day
             """)).ToDictionary(row => new AccountId(row.Id), row => new Usage(row.Bytes, row.Objects, row.Snapshots, row.Computers));
         return (await transaction.QueryAsync<byte[]>("SELECT account_id FROM fence WHERE state = 'open'")).Select(id => new AccountId(id)).ToDictionary(account => account, account =>
         {

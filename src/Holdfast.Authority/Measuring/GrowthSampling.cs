@@ -2,7 +2,6 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
-using Holdfast.Protocol.Failures;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Measuring;
@@ -71,7 +70,9 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
                 }
             }
         }
-        catch (HoldfastException exception)
+#pragma warning disable CA1031 // A time-out, a proxy's page: whatever it is, the log says it.
+        catch (Exception exception) when (!cancellation.IsCancellationRequested)
+#pragma warning restore CA1031
         {
             LogNoPod(exception);
         }

@@ -20,7 +20,7 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
     /// <summary>Accounts one after the other, as they come back; an account can be used once it was returned.</summary>
     public async IAsyncEnumerable<RebuiltAccount> RunAsync(Action<long> progress, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await BeginAsync(cancellation);
+        var mark = await BeginAsync(cancellation);
         var taken = 0L;
         for (var next = await pod.FirstAsync(null, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
         {
@@ -36,11 +36,16 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
         }
 
+        if (await directory.MarkAsync(Mark, cancellation) != mark)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "Another rebuild was begun meanwhile: let only one run, and run it again.");
+        }
+
         await directory.SetMarkAsync(Mark, null, cancellation);
     }
 
     /// <summary>Databases with accounts are refused, unless a rebuild made them that did not end: those begin anew.</summary>
-    private async Task BeginAsync(CancellationToken cancellation)
+    private async Task<string> BeginAsync(CancellationToken cancellation)
     {
         if (await directory.MarkAsync(Mark, cancellation) is not null)
         {
@@ -53,7 +58,9 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
         }
 
         await store.RefuseUnlessEmptyAsync(cancellation);
-        await directory.SetMarkAsync(Mark, $"{time.GetUtcNow():O}", cancellation);
+        var mark = $"{time.GetUtcNow():O} {Guid.NewGuid():N}";
+        await directory.SetMarkAsync(Mark, mark, cancellation);
+        return mark;
     }
 
     /// <summary>What a snapshot needs and the pod was told to delete: the old mark's grace must not count any more.</summary>

@@ -3,6 +3,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
+using Holdfast.Format;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -47,12 +48,12 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         var run = new VerificationRun(progress.Before);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var gate = new SemaphoreSlim(1);
-        async Task SaveAsync(Func<VerificationProgress> next)
+        async Task SaveAsync(Func<VerificationProgress> next, Func<string, CancellationToken, Task> saveAsync)
         {
             await gate.WaitAsync(stop.Token);
             try
             {
-                await lease.SaveAsync((progress = next()).Write(), stop.Token);
+                await saveAsync((progress = next()).Write(), stop.Token);
             }
             finally
             {
@@ -60,14 +61,25 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
             }
         }
 
-        var showing = ShowAsync(() => SaveAsync(() => progress with { Live = run.Status }), stop);
+        var isLost = false;
+        var showing = ShowAsync(() => SaveAsync(() => progress with { Live = run.Status }, lease.ShowAsync), () => isLost = true, stop);
         try
         {
+            if (only is not null && progress.LastAccount is null && await directory.FindByNameAsync(only, stop.Token) is null)
+            {
+                run.Fail($"There is no account '{only}' any more.");
+                await SaveAsync(() => progress with { Live = run.Status }, lease.SaveAsync);
+            }
+
             await foreach (var place in AccountsAsync(only, progress.LastAccount, stop.Token))
             {
                 await TryVerifyAsync(run, place, stop.Token);
-                await SaveAsync(() => new VerificationProgress(run.Status, run.Status, place.Name));
+                await SaveAsync(() => new VerificationProgress(run.Status, run.Status, place.Name), lease.SaveAsync);
             }
+        }
+        catch (OperationCanceledException) when (isLost)
+        {
+            throw new LeaseLostException(lease.Job);
         }
         finally
         {
@@ -87,7 +99,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
     }
 
     /// <summary>Saves the numbers every second, for whoever watches; if the lease is lost, everything is stopped.</summary>
-    private async Task ShowAsync(Func<Task> saveAsync, CancellationTokenSource stop)
+    private async Task ShowAsync(Func<Task> saveAsync, Action lost, CancellationTokenSource stop)
     {
         try
         {
@@ -110,6 +122,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         }
         catch (LeaseLostException)
         {
+            lost();
             await stop.CancelAsync();
         }
     }
@@ -138,7 +151,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
                 LogFailed(exception);
                 await Task.Delay(_pauses[attempt], time, cancellation);
             }
-            catch (HoldfastException exception)
+            catch (Exception exception) when (exception is HoldfastException or MalformedObjectException)
             {
                 LogFailed(exception);
                 run.Fail($"account {place.Name}: {exception.Message}");
