@@ -10,6 +10,9 @@ namespace Holdfast.Pods.Volumes;
 /// <remarks>A block that is bad is reported, to be repaired; one whose drive is absent is not. Column by column, so that what was read is still in the cache when it is needed to compute the rest. Thread-safe.</remarks>
 internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap volumes, Action<ObjectPlace> reportBad)
 {
+    /// <summary>Reads of so much are part of a restore of whole packs.</summary>
+    private const int BulkLengthMin = 256 << 10;
+
     /// <summary>Fills <paramref name="destination"/> with the object's bytes from <paramref name="offset"/>, verified; what cannot be given back is the failure damaged_object.</summary>
     public void Read(ObjectPlace place, long offset, Span<byte> destination)
     {
@@ -24,7 +27,15 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         fixed (byte* target = destination)
         {
             var range = new ObjectRange(offset, (nint)target, destination.Length, volume.Code.ShardLength(place.Length));
-            Prefetch(extents, place, range);
+            if (destination.Length < BulkLengthMin)
+            {
+                Prefetch(extents, place, range);
+            }
+            else
+            {
+                PrefetchBulk(extents, shards, place, range);
+            }
+
             var isBad = false;
             foreach (var column in range.Columns())
             {
@@ -48,6 +59,26 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
 
         using var extents = new VolumeExtents(drives, volume);
         return new ShardSet(extents, place.Offset, place.Sequence).AnyRecord()?.ObjectHash;
+    }
+
+    /// <summary>In bulk, objects are read one after the other: the kernel notices by the reads of their headers, and reads far ahead on every drive, which is a quarter faster than asking for each.</summary>
+    private static void PrefetchBulk(VolumeExtents extents, ShardSet shards, ObjectPlace place, ObjectRange range)
+    {
+        var (first, last) = range.Shards;
+        var isWhole = Enumerable.Range(first, last - first + 1).All(shard => !extents.IsAbsent(shard));
+        if (first == last && isWhole)
+        {
+            return;
+        }
+
+        foreach (var shard in isWhole ? Enumerable.Range(first, last - first + 1) : Enumerable.Range(0, extents.Volume.Code.Total).Where(shard => !extents.IsAbsent(shard)).Take(extents.Volume.Code.Data))
+        {
+            if (shards.Record(shard) is { } record)
+            {
+                var (start, length) = isWhole ? range.BytesOf(shard) : first == last ? range.BytesOf(first) : (0, range.ShardLength);
+                extents.Prefetch(shard, (place.Offset + record.DataOffset + start, length));
+            }
+        }
     }
 
     /// <summary>Drives read at the same time all that is going to be asked for, headers too; and if one is absent, what it is computed from.</summary>
