@@ -27,15 +27,7 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         fixed (byte* target = destination)
         {
             var range = new ObjectRange(offset, (nint)target, destination.Length, volume.Code.ShardLength(place.Length));
-            if (destination.Length < BulkLengthMin)
-            {
-                Prefetch(extents, place, range);
-            }
-            else
-            {
-                PrefetchBulk(extents, shards, place, range);
-            }
-
+            Prefetch(extents, shards, place, range, isBulk: destination.Length >= BulkLengthMin);
             var isBad = false;
             foreach (var column in range.Columns())
             {
@@ -61,47 +53,37 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         return new ShardSet(extents, place.Offset, place.Sequence).AnyRecord()?.ObjectHash;
     }
 
-    /// <summary>In bulk, objects are read one after the other: the kernel notices by the reads of their headers, and reads far ahead on every drive, which is a quarter faster than asking for each.</summary>
-    private static void PrefetchBulk(VolumeExtents extents, ShardSet shards, ObjectPlace place, ObjectRange range)
+    /// <summary>Drives read at the same time all that is going to be asked for; and if one is absent, what it is computed from.</summary>
+    /// <remarks>
+    /// A small read asks for headers too, and then waits once. In bulk, packs are read one after the other: the kernel notices by the reads of their headers, and reads far ahead on every
+    /// drive, which is a quarter faster than asking for each.
+    /// </remarks>
+    private static void Prefetch(VolumeExtents extents, ShardSet shards, ObjectPlace place, ObjectRange range, bool isBulk)
     {
         var (first, last) = range.Shards;
-        var isWhole = Enumerable.Range(first, last - first + 1).All(shard => !extents.IsAbsent(shard));
-        if (first == last && isWhole)
+        var touched = Enumerable.Range(first, last - first + 1);
+        var isWhole = touched.All(shard => !extents.IsAbsent(shard));
+        if (isBulk && isWhole && first == last)
         {
             return;
         }
 
-        foreach (var shard in isWhole ? Enumerable.Range(first, last - first + 1) : Enumerable.Range(0, extents.Volume.Code.Total).Where(shard => !extents.IsAbsent(shard)).Take(extents.Volume.Code.Data))
-        {
-            if (shards.Record(shard) is { } record)
-            {
-                var (start, length) = isWhole ? range.BytesOf(shard) : first == last ? range.BytesOf(first) : (0, range.ShardLength);
-                extents.Prefetch(shard, (place.Offset + record.DataOffset + start, length));
-            }
-        }
-    }
-
-    /// <summary>Drives read at the same time all that is going to be asked for, headers too; and if one is absent, what it is computed from.</summary>
-    private static void Prefetch(VolumeExtents extents, ObjectPlace place, ObjectRange range)
-    {
-        var (first, last) = range.Shards;
         var header = (place.Offset, (long)RecordHeader.DataOffsetOf(range.ShardLength));
         (long, long) BytesOf(int shard) => (place.Offset + header.Item2 + range.BytesOf(shard).Start, range.BytesOf(shard).Length);
-        if (Enumerable.Range(first, last - first + 1).All(shard => !extents.IsAbsent(shard)))
-        {
-            for (var shard = first; shard <= last; shard++)
-            {
-                extents.Prefetch(shard, header, BytesOf(shard));
-            }
-
-            return;
-        }
 
         // What two shards are asked for at their ends may be far apart; what more are asked for is all there is.
-        (long, long)[] ranges = last - first > 1 ? [header, BytesOf(first + 1)] : [header, BytesOf(first), BytesOf(last)];
-        foreach (var shard in Enumerable.Range(0, extents.Volume.Code.Total).Where(shard => !extents.IsAbsent(shard)).Take(extents.Volume.Code.Data))
+        (long, long)[] computedFrom = last - first > 1 ? [BytesOf(first + 1)] : [.. touched.Select(BytesOf)];
+        foreach (var shard in isWhole ? touched : Enumerable.Range(0, extents.Volume.Code.Total).Where(shard => !extents.IsAbsent(shard)).Take(extents.Volume.Code.Data))
         {
-            extents.Prefetch(shard, ranges);
+            (long, long)[] wanted = isWhole ? [BytesOf(shard)] : computedFrom;
+            if (!isBulk)
+            {
+                extents.Prefetch(shard, [header, .. wanted]);
+            }
+            else if (shards.Record(shard) is not null)
+            {
+                extents.Prefetch(shard, wanted);
+            }
         }
     }
 
