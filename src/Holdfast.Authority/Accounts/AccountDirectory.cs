@@ -63,7 +63,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
         await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET suspended_at = @at WHERE account_id = @id",
             new { id = place.Account.ToArray(), at = isSuspended ? Now : (long?)null }), cancellation);
-        return new AccountSummary(place.Account.ToString(), place.Name, isSuspended ? "suspended" : place.State, 0);
+        return new AccountSummary(place.Account.ToString(), place.Name, isSuspended ? AccountState.Suspended : place.State, 0);
     }
 
     /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>

@@ -65,16 +65,16 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         var showing = ShowAsync(() => SaveAsync(() => progress with { Live = run.Status }, lease.ShowAsync), () => isLost = true, stop);
         try
         {
-            if (only is not null && progress.LastAccount is null && await directory.FindByNameAsync(only, stop.Token) is null)
-            {
-                run.Fail($"There is no account '{only}' any more.");
-                await SaveAsync(() => progress with { Live = run.Status }, lease.SaveAsync);
-            }
-
             await foreach (var place in AccountsAsync(only, progress.LastAccount, stop.Token))
             {
                 await TryVerifyAsync(run, place, stop.Token);
                 await SaveAsync(() => new VerificationProgress(run.Status, run.Status, place.Name), lease.SaveAsync);
+            }
+
+            if (only is not null && progress.LastAccount is null)
+            {
+                run.Fail($"There is no account '{only}' any more.");
+                await SaveAsync(() => progress with { Live = run.Status }, lease.SaveAsync);
             }
         }
         catch (OperationCanceledException) when (isLost)

@@ -5,6 +5,9 @@ public static class AccountState
 {
     public const string Open = "open";
 
+    /// <summary>It backs up nothing until its operator lets it go on; what it is besides is kept, and restores go on.</summary>
+    public const string Suspended = "suspended";
+
     /// <summary>It came back from pods alone: backups and restores work, and nothing of it is collected until a person who can open it has confirmed it (format rule 18).</summary>
     public const string Rebuilt = "rebuilt";
 

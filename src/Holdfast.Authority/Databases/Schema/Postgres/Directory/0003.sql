@@ -3,7 +3,7 @@ CREATE TABLE jobs (
     job_id       TEXT COLLATE "C" PRIMARY KEY,        -- rises with time
     kind         TEXT COLLATE "C" NOT NULL,
     subject      TEXT COLLATE "C" NOT NULL,           -- an account, or nothing: one job of a kind is under way for each
-    state        TEXT COLLATE "C" NOT NULL,           -- waiting | running | done | failed
+    state        TEXT COLLATE "C" NOT NULL,           -- waiting | running | done; one that failed waits again
     due_at       BIGINT NOT NULL,
     lease_until  BIGINT NOT NULL,        -- 0: nobody has it
     token        BIGINT NOT NULL,

@@ -3,7 +3,7 @@ CREATE TABLE jobs (
     job_id       TEXT PRIMARY KEY,        -- rises with time
     kind         TEXT NOT NULL,
     subject      TEXT NOT NULL,           -- an account, or nothing: one job of a kind is under way for each
-    state        TEXT NOT NULL,           -- waiting | running | done | failed
+    state        TEXT NOT NULL,           -- waiting | running | done; one that failed waits again
     due_at       INTEGER NOT NULL,
     lease_until  INTEGER NOT NULL,        -- 0: nobody has it
     token        INTEGER NOT NULL,
