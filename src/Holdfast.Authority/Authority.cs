@@ -6,7 +6,9 @@ using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
+using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Verifying;
@@ -23,13 +25,16 @@ public sealed class Authority : IAsyncDisposable
     private readonly AccountDirectory _directory;
     private readonly AccountStore _store;
     private readonly AccountObjects _objects;
-    private readonly AuthorityEndpoints _endpoints;
+    private readonly OperatingEndpoints _operating;
+    private readonly ComputerEndpoints _computers;
+    private readonly PeopleEndpoints _people;
+    private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
     private readonly Rebuild _rebuild;
     private readonly JobTable _jobs;
     private readonly JobRunner _runner;
 
-    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, MailSettings? mail, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
@@ -43,16 +48,23 @@ public sealed class Authority : IAsyncDisposable
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, time, logging.CreateLogger<GrowthSampling>());
-        _runner = new JobRunner(_jobs, [verifications, growth], time, logging.CreateLogger<JobRunner>());
-        _endpoints = new AuthorityEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, verifications, proofs, _jobs, usages, samples, audit, pod,
-            place.RotateGrantKey);
-        _callers = new CallerCheck(directory, devices, audit, bootstrapHash);
+        var outbox = new Outbox(directoryDatabase, mail, time);
+        _runner = new JobRunner(_jobs, [verifications, growth, outbox, new Tidying(directoryDatabase, time)], time, logging.CreateLogger<JobRunner>());
+        var (signIns, tokens, organisations, codes, limits) =
+            (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
+        _credentials = new Credentials(new PersonStore(directoryDatabase, time), limits, logging);
+        var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox);
+        _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, place.ServiceHost), signIns,
+            new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, time), changes, tokens, organisations, audit, time);
+        _operating = new OperatingEndpoints(directory, store, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, place.RotateGrantKey);
+        _computers = new ComputerEndpoints(
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
+        _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
         _rebuild = new Rebuild(directory, store, pod, time);
     }
 
     /// <summary>Opens the databases, upgrading them if need be.</summary>
-    public static async Task<Authority> OpenAsync(DatabaseSources sources, PodPlace place, HttpClient http, byte[] bootstrapHash, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation)
+    public static async Task<Authority> OpenAsync(DatabaseSources sources, PodPlace place, HttpClient http, byte[] bootstrapHash, MailSettings? mail, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation)
     {
         var opened = new List<IDatabase>();
         try
@@ -74,7 +86,7 @@ public sealed class Authority : IAsyncDisposable
 
             var store = new AccountStore(homes);
             await store.CheckNamesAsync(cancellation);
-            return new Authority(opened, directoryDatabase, directory, store, place, http, bootstrapHash, time, logging);
+            return new Authority(opened, directoryDatabase, directory, store, place, http, bootstrapHash, mail, time, logging);
         }
         catch
         {
@@ -95,7 +107,10 @@ public sealed class Authority : IAsyncDisposable
             await _callers.CheckAsync(context);
             await next(context);
         });
-        _endpoints.Map(app);
+        var api = new ApiRoutes(app).Group("/v1");
+        _operating.Map(api);
+        _computers.Map(api);
+        _people.Map(api);
     }
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
@@ -114,6 +129,7 @@ public sealed class Authority : IAsyncDisposable
     public async Task StartJobsAsync(CancellationToken cancellation)
     {
         await _jobs.EnqueueAsync(GrowthSampling.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(Tidying.JobName, "", cancellation);
         _runner.Start();
     }
 
@@ -128,6 +144,7 @@ public sealed class Authority : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _runner.DisposeAsync();
+        _credentials.Dispose();
         foreach (var database in _databases)
         {
             await database.DisposeAsync();

@@ -9,6 +9,16 @@ internal static partial class ApiDocument
 {
     public static void Configure(OpenApiOptions options)
     {
+        // Who may: the action is looked up in docs/permissions.md.
+        options.AddOperationTransformer((operation, context, _) =>
+        {
+            if (context.Description.ActionDescriptor.EndpointMetadata.OfType<Authority.Callers.ApiEndpoint>().FirstOrDefault() is { } endpoint)
+            {
+                operation.AddExtension("x-action", new JsonNodeExtension(endpoint.Name));
+            }
+
+            return Task.CompletedTask;
+        });
         options.AddDocumentTransformer((document, _, _) =>
         {
             document.Info = new OpenApiInfo

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Mailing;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
@@ -24,6 +25,9 @@ internal sealed record ServiceConfiguration
 
     /// <summary>What https is served with.</summary>
     public TlsFiles? Tls { get; init; }
+
+    /// <summary>How mail is sent; without it codes are handed on by whoever makes them.</summary>
+    public MailSettings? Mail { get; init; }
 
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
@@ -55,6 +59,9 @@ internal sealed record ServiceConfiguration
     /// <summary>The PEM files' paths; null if none are named.</summary>
     public TlsFiles? TlsOf(string root) => Tls is null ? null : new TlsFiles(Path.GetFullPath(Tls.Certificate, Path.GetFullPath(root)), Path.GetFullPath(Tls.Key, Path.GetFullPath(root)));
 
+    /// <summary>How mail is sent, with its file's path; null if none is.</summary>
+    public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
+
     public string KeysFolderOf(string root) => Path.GetFullPath(Keys ?? ".", Path.GetFullPath(root));
 
     private string? Check() => (Directory, Stores?.Count ?? 0, NewAccounts) switch
@@ -64,6 +71,16 @@ internal sealed record ServiceConfiguration
         (not null, 0, _) => "it names a directory and no store of accounts.",
         (_, > 1, null) => "it names several stores: say in new_accounts which is the home of new accounts.",
         (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
+        _ => CheckMail(),
+    };
+
+    private string? CheckMail() => Mail switch
+    {
+        null => null,
+        { Encryption: not ("starttls" or "tls" or "none") } => "mail's encryption is starttls, tls or none.",
+        { Encryption: "none", Host: not ("localhost" or "127.0.0.1" or "::1") } => "mail would go in the clear: use starttls or tls, or a mail server on this machine.",
+        { User: not null, PasswordFile: null } => "mail names a user and no password_file.",
+        { Port: < 1 or > 65_535 } => "mail's port is 1 to 65535.",
         _ => null,
     };
 }

@@ -109,7 +109,7 @@ public abstract partial class DatabaseContract
         await Store.WriteAsync(b, transaction => InsertDeviceAsync(transaction, 1, "x"), Cancellation);
         await usages.KeepAsync(10, Cancellation);
         await usages.KeepAsync(11, Cancellation);
-        var list = (await usages.ListAsync(Paging.Of(null, null), Cancellation)).Items;
+        var list = (await usages.ListAsync(null, Paging.Of(null, null), Cancellation)).Items;
         Assert.Equal([("a", 10L, 300L, 3L, 0L), ("b", 10L, 0L, 0L, 1L)], list.Select(usage => (usage.Name, usage.Day!.Value, usage.Bytes, usage.Objects, usage.Computers)));
         Assert.Equal([10L], await Store.ReadAsync(a, transaction => transaction.QueryAsync<long>("SELECT day FROM account_usage WHERE account_id = @account"), Cancellation));
 

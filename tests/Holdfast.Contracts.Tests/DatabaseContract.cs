@@ -129,7 +129,7 @@ public abstract partial class DatabaseContract : IAsyncLifetime
             await Directory.AddAccountAsync(name, Cancellation);
         }
 
-        Assert.Equal(["B", "Z", "a", "a b", "b", "ä"], (await Directory.ListAsync(Authority.Callers.Paging.Of(null, null), Cancellation)).Items.Select(account => account.Name));
+        Assert.Equal(["B", "Z", "a", "a b", "b", "ä"], (await Directory.ListAsync(null, Authority.Callers.Paging.Of(null, null), Cancellation)).Items.Select(account => account.Name));
         Assert.Equal(FailureTable.Conflict, (await Assert.ThrowsAsync<HoldfastException>(() => Directory.AddAccountAsync("b", Cancellation))).Kind);
         Assert.Equal(FailureTable.Conflict, (await Assert.ThrowsAsync<HoldfastException>(() => Directory.RenameAsync("a", "b", Cancellation))).Kind);
         Assert.Equal("c", (await Directory.RenameAsync("a", "c", Cancellation)).Name);

@@ -37,7 +37,7 @@ public sealed class AdminTests : Scenario
         Assert.True(growth["rows embedded/objects"] > 0);
 
         var entries = Lines(await AdminAsync("audit", "--json")).Select(entry => $"{entry.GetProperty("actor")} {entry.GetProperty("action")} {entry.GetProperty("subject")}").ToList();
-        Assert.Contains("bootstrap make operator tester", entries);
+        Assert.Contains("bootstrap make operator (admin) tester", entries);
         Assert.Contains("tester make account customer", entries);
         Assert.Contains("tester PATCH /v1/accounts/{name} /v1/accounts/customer", entries);
         Assert.Contains("each in its place", (await AdminAsync("audit", "--verify")).Output, StringComparison.Ordinal);

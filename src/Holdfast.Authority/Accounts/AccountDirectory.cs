@@ -8,7 +8,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>An account's place: the store that is its home, and the epoch its writes must name.</summary>
-internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false);
+internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null);
 
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
 internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
@@ -17,18 +17,19 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
-    public async Task AddOperatorAsync(string name, byte[] tokenHash, CancellationToken cancellation)
+    public async Task AddOperatorAsync(string name, byte[] tokenHash, string role, CancellationToken cancellation)
     {
         var added = await database.WriteAsync(transaction => transaction.ExecuteAsync(
-            "INSERT INTO operators (name, token_hash, created_at) VALUES (@name, @tokenHash, @now) ON CONFLICT (name) DO NOTHING", new { name, tokenHash, Now }), cancellation);
+            "INSERT INTO operators (name, token_hash, role, created_at) VALUES (@name, @tokenHash, @role, @now) ON CONFLICT (name) DO NOTHING", new { name, tokenHash, role, Now }), cancellation);
         if (added == 0)
         {
             throw new HoldfastException(FailureTable.Conflict, $"There is an operator '{name}' already.");
         }
     }
 
-    public Task<string?> FindOperatorAsync(byte[] tokenHash, CancellationToken cancellation) => database.ReadAsync(transaction =>
-        transaction.FindAsync<string>("SELECT name FROM operators WHERE token_hash = @tokenHash", new { tokenHash }), cancellation);
+    /// <summary>Whose token it is, and their role; null if it is nobody's.</summary>
+    public Task<(string Name, string Role)?> FindOperatorAsync(byte[] tokenHash, CancellationToken cancellation) => database.ReadAsync<(string, string)?>(async transaction =>
+        await transaction.FindAsync<(string? Name, string Role)>("SELECT name, role FROM operators WHERE token_hash = @tokenHash", new { tokenHash }) is ({ } name, var role) ? (name, role) : null, cancellation);
 
     public async Task<AccountPlace> AddAccountAsync(string name, CancellationToken cancellation)
     {
@@ -66,6 +67,14 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         return new AccountSummary(place.Account.ToString(), place.Name, isSuspended ? AccountState.Suspended : place.State, 0);
     }
 
+    /// <summary>Gives an account to an organisation, or to none; one that is not there is the failure not_found.</summary>
+    public async Task<AccountSummary> AssignAsync(string name, string? organisation, CancellationToken cancellation)
+    {
+        var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET organisation_id = @organisation WHERE account_id = @id", new { id = place.Account.ToArray(), organisation }), cancellation);
+        return new AccountSummary(place.Account.ToString(), place.Name, place.State, 0);
+    }
+
     /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>
     public async Task<AccountSummary> RenameAsync(string name, string newName, CancellationToken cancellation)
     {
@@ -99,9 +108,10 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     public Task<AccountPlace?> FindByNameAsync(string name, CancellationToken cancellation) => PlaceAsync("WHERE name = @key", name, cancellation);
 
-    public Task<Page<AccountSummary>> ListAsync(Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
+    /// <summary>Accounts by name; only those of some organisations, if <paramref name="only"/> says which.</summary>
+    public Task<Page<AccountSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
         (await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt)>(
-            "SELECT account_id, name, CASE WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at FROM accounts WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
+            $"SELECT account_id, name, CASE WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at FROM accounts WHERE name > @after {SqlParameters.Among("organisation_id", only)} ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
             .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name), cancellation);
 
     public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync(transaction =>
@@ -118,7 +128,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             RETURNING account_id AS Id, computer
             """, new { codeHash, attemptHash, Now });
         return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace((await transaction.FindAsync<PlaceRow>(
-            "SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
+            "SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
     }, cancellation);
 
     /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>
@@ -126,11 +136,11 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer }), cancellation);
 
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
-        await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
+        await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
-    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null);
+    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation);
 
     private sealed record CodeRow(byte[] Id, long? Computer);
 
-    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt);
+    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation);
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Devices;
+using Holdfast.Authority.People;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -10,78 +11,129 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Holdfast.Authority.Callers;
 
-/// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed.</summary>
-internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, AuditLog audit, byte[] bootstrapHash)
+/// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed. Who may is decided by <see cref="Permissions"/> alone.</summary>
+internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, SignIns signIns, ApiTokens tokens, AuditLog audit, byte[] bootstrapHash, TimeProvider time)
 {
-    /// <summary>The computer that <see cref="CheckAsync"/> let through.</summary>
-    public static Device DeviceOf(HttpContext context) => context.Features.Get<Device>() ?? throw new InvalidOperationException("the endpoint has no rule for computers");
+    /// <summary>How long a proof counts.</summary>
+    public static readonly TimeSpan ProofLife = TimeSpan.FromMinutes(10);
 
-    /// <summary>Who of the operators <see cref="CheckAsync"/> let through.</summary>
-    public static string OperatorOf(HttpContext context) => context.Features.Get<OperatorCaller>()?.Name ?? throw new InvalidOperationException("the endpoint has no rule for operators");
+    /// <summary>Whom <see cref="CheckAsync"/> let through.</summary>
+    public static Caller CallerOf(HttpContext context) => context.Features.Get<Caller>() ?? throw new InvalidOperationException("anybody may call this endpoint");
+
+    /// <summary>The computer that <see cref="CheckAsync"/> let through.</summary>
+    public static Device DeviceOf(HttpContext context) => CallerOf(context).Device ?? throw new InvalidOperationException("the endpoint is not only for computers");
+
+    /// <summary>The person that <see cref="CheckAsync"/> let through.</summary>
+    public static Person PersonOf(HttpContext context) => CallerOf(context).Person ?? throw new InvalidOperationException("the endpoint is not only for people");
 
     /// <summary>Refuses a request whose bearer may not call its endpoint; endpoints outside the API have rules of their own.</summary>
     public async Task CheckAsync(HttpContext context)
     {
-        if (context.GetEndpoint()?.Metadata is not { } metadata || metadata.GetMetadata<ApiEndpoint>() is null)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<ApiEndpoint>() is not { } endpoint)
         {
             return;
         }
 
-        switch (metadata.GetMetadata<CallRule>())
+        var permission = Permissions.Of(endpoint.Action);
+        if ((permission.Roles & Roles.Anybody) != Roles.None)
         {
-            case CallRule.Anybody:
-                break;
-            case CallRule.Bootstrap when CryptographicOperations.FixedTimeEquals(DeviceToken.HashOf(Bearer(context)), bootstrapHash):
-                await AdmitOperatorAsync(context, "bootstrap");
-                break;
-            case CallRule.Bootstrap or CallRule.Operators:
-                await RequireOperatorAsync(context);
-                break;
-            case CallRule.Computers rule:
-                context.Features.Set(await AuthenticateAsync(context, rule));
-                break;
-            default:
-                throw new HoldfastException(FailureTable.Forbidden, "Nobody may call this.");
+            return;
+        }
+
+        var caller = await IdentifyAsync(context);
+        await RequireRoleAsync(context, caller, permission);
+        if (caller.Scopes?.Contains(endpoint.Name) == false)
+        {
+            throw new HoldfastException(FailureTable.Forbidden, $"This token was not made for {endpoint.Name}.");
+        }
+
+        RequireProof(caller, permission.Proof);
+        context.Features.Set(caller);
+        if (caller.Device is null && !HttpMethods.IsGet(context.Request.Method))
+        {
+            // What somebody may change is written down before it is changed.
+            await audit.AppendAsync(caller.Name, $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText}", context.Request.Path.Value ?? "", context.RequestAborted);
         }
     }
 
-    private async Task RequireOperatorAsync(HttpContext context) => await AdmitOperatorAsync(context,
-        await directory.FindOperatorAsync(DeviceToken.HashOf(Bearer(context)), context.RequestAborted) ?? throw new HoldfastException(FailureTable.TokenInvalid, "This needs an operator's token."));
-
-    /// <summary>What an operator may change is written down before it is changed.</summary>
-    private async Task AdmitOperatorAsync(HttpContext context, string name)
-    {
-        context.Features.Set(new OperatorCaller(name));
-        if (!HttpMethods.IsGet(context.Request.Method))
-        {
-            await audit.AppendAsync(name, $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText}", context.Request.Path.Value ?? "", context.RequestAborted);
-        }
-    }
-
-    private async Task<Device> AuthenticateAsync(HttpContext context, CallRule.Computers rule)
-    {
-        var token = Bearer(context);
-        var account = context.GetRouteValue("account") as string;
-        var device = DeviceToken.TryRead(token) is { } claim && AccountId.TryParse(account, out var id) && claim.Account == id && await directory.FindAsync(id, context.RequestAborted) is { } place
-            ? await devices.AuthenticateAsync(place, claim.Computer, token, context.RequestAborted) : null;
-        if (device is null)
-        {
-            throw new HoldfastException(FailureTable.TokenInvalid, "The token is unknown or revoked.");
-        }
-
-        if (rule.BacksUp && device.Place.IsSuspended)
-        {
-            throw new HoldfastException(FailureTable.AccountSuspended, $"Account {device.Place.Name} is suspended.");
-        }
-
-        return device.Rights >= rule.Needed ? device : throw new HoldfastException(FailureTable.Forbidden, "This computer's token does not allow that.");
-    }
-
-    private static string Bearer(HttpContext context)
+    private async Task<Caller> IdentifyAsync(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
-        return header.StartsWith("Bearer ", StringComparison.Ordinal) ? header[7..] : throw new HoldfastException(FailureTable.TokenInvalid, "The request bears no token.");
+        var token = header.StartsWith("Bearer ", StringComparison.Ordinal) ? header[7..] : throw new HoldfastException(FailureTable.TokenInvalid, "The request bears no token.");
+        var hash = DeviceToken.HashOf(token);
+        var caller = token switch
+        {
+            _ when DeviceToken.TryRead(token) is { } claim => await FindDeviceAsync(context, claim, token),
+            _ when token.StartsWith(SignIns.TokenPrefix, StringComparison.Ordinal) => await signIns.FindAsync(hash, context.RequestAborted),
+            _ when token.StartsWith(ApiTokens.TokenPrefix, StringComparison.Ordinal) => await tokens.FindAsync(hash, context.RequestAborted),
+            _ when CryptographicOperations.FixedTimeEquals(hash, bootstrapHash) => new Caller("bootstrap", Roles.Bootstrap),
+            _ => await directory.FindOperatorAsync(hash, context.RequestAborted) is var (name, role) ? new Caller(name, RoleNames.OfOperator(role)) : null,
+        };
+        return caller ?? throw new HoldfastException(FailureTable.TokenInvalid, "The token is unknown, expired or revoked.");
     }
 
-    private sealed record OperatorCaller(string Name);
+    private async Task<Caller?> FindDeviceAsync(HttpContext context, (AccountId Account, uint Computer) claim, string token) =>
+        AccountId.TryParse(context.GetRouteValue("account") as string, out var id) && claim.Account == id && await directory.FindAsync(id, context.RequestAborted) is { } place
+        && await devices.AuthenticateAsync(place, claim.Computer, token, context.RequestAborted) is { } device
+            ? new Caller($"computer {device.Computer} of {device.Place.Name}", device.Rights switch
+            {
+                DeviceRights.Read => Roles.ReadingComputer,
+                DeviceRights.Add => Roles.AddingComputer,
+                _ => Roles.WaitingComputer,
+            }) { Device = device } : null;
+
+    /// <summary>What is in an organisation where somebody has no role does not exist for them.</summary>
+    private async Task RequireRoleAsync(HttpContext context, Caller caller, Permission permission)
+    {
+        if (permission.BacksUp && caller.Device is { Place: { IsSuspended: true, Name: var suspended } })
+        {
+            throw new HoldfastException(FailureTable.AccountSuspended, $"Account {suspended} is suspended.");
+        }
+
+        if ((caller.Everywhere & permission.Roles) != Roles.None)
+        {
+            return;
+        }
+
+        if (caller.Person is not null && (context.GetRouteValue("name") ?? context.GetRouteValue("organisation")) is string named)
+        {
+            var organisation = context.GetRouteValue("organisation") as string ?? (await directory.FindByNameAsync(named, context.RequestAborted))?.Organisation;
+            var here = caller.In(organisation);
+            if ((here & permission.Roles) != Roles.None)
+            {
+                return;
+            }
+
+            if (here == Roles.None && caller.Everywhere is Roles.SignedIn or Roles.None)
+            {
+                throw new HoldfastException(FailureTable.NotFound, $"There is no '{named}' here.");
+            }
+        }
+        else if (caller.Memberships.Any(membership => (RoleNames.InOrganisation(membership.Role) & permission.Roles) != Roles.None))
+        {
+            // A list: it shows what is theirs.
+            return;
+        }
+
+        throw new HoldfastException(FailureTable.Forbidden, caller.Device is null ? "Your role does not allow that." : "This computer's token does not allow that.");
+    }
+
+    private void RequireProof(Caller caller, Proof proof)
+    {
+        if (proof == Proof.None)
+        {
+            return;
+        }
+
+        if (caller.SignIn is not { } signIn)
+        {
+            throw new HoldfastException(FailureTable.ProofNeeded, "This needs a person who is signed in; no token can do it.");
+        }
+
+        if (signIn.ProvedAt is not { } at || time.GetUtcNow() > DateTimeOffset.FromUnixTimeSeconds(at) + ProofLife || (proof == Proof.TwoFactors && !signIn.IsStrong))
+        {
+            throw new HoldfastException(FailureTable.ProofNeeded, proof == Proof.TwoFactors
+                ? "This needs a password and an authenticator's code, or a passkey, shown within the last ten minutes." : "This needs your password (and code), or a passkey, shown within the last ten minutes.");
+        }
+    }
 }

@@ -24,6 +24,10 @@ internal static class SqlParameters
     /// <summary>Numbers for <c>IN (…)</c>, which no engine takes as one parameter; digits only, and never empty.</summary>
     public static string List(IReadOnlyCollection<uint> numbers) => ListMark + (numbers.Count == 0 ? "NULL" : string.Join(',', numbers));
 
+    /// <summary><c>AND column IN (…)</c>, or nothing if <paramref name="ids"/> is null. Ids are the directory's own: letters, digits and hyphens.</summary>
+    public static string Among(string column, IReadOnlyCollection<string>? ids) => ids is null ? ""
+        : $"AND {column} IN ({ListMark}{(ids.Count == 0 ? "NULL" : string.Join(", ", ids.Select(id => id.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-') ? $"'{id}'" : throw new ArgumentException("no id", nameof(ids)))))})";
+
     // Engines compare names of parameters with their case.
     private static (string, PropertyInfo)[] PropertiesOf(Type type) => [.. type.GetProperties().Select(property => (char.ToLowerInvariant(property.Name[0]) + property.Name[1..], property))];
 

@@ -19,13 +19,20 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     /// <summary>Makes a job, unless one of its kind and subject is under way; returns the one that is.</summary>
     public Task<Job> EnqueueAsync(string kind, string subject, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
-        await transaction.ExecuteAsync(
+        await EnqueueAsync(transaction, kind, subject, time);
+        return (await transaction.FindAsync<Job>($"SELECT {Columns} FROM jobs WHERE kind = @kind AND subject = @subject AND state IN ('waiting', 'running')", new { kind, subject }))!;
+    }, cancellation);
+
+    /// <summary>Makes a job with what else the transaction does.</summary>
+    public static Task EnqueueAsync(DatabaseTransaction transaction, string kind, string subject, TimeProvider time)
+    {
+        var now = time.GetUtcNow();
+        return transaction.ExecuteAsync(
             """
             INSERT INTO jobs (job_id, kind, subject, state, due_at, lease_until, token, attempts, created_at) VALUES (@id, @kind, @subject, 'waiting', @now, 0, 0, 0, @now)
             ON CONFLICT DO NOTHING
-            """, new { id = Guid.CreateVersion7(time.GetUtcNow()).ToString(), kind, subject, Now });
-        return (await transaction.FindAsync<Job>($"SELECT {Columns} FROM jobs WHERE kind = @kind AND subject = @subject AND state IN ('waiting', 'running')", new { kind, subject }))!;
-    }, cancellation);
+            """, new { id = Guid.CreateVersion7(now).ToString(), kind, subject, now = now.ToUnixTimeSeconds() });
+    }
 
     /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none.</summary>
     public Task<JobLease?> ClaimAsync(IReadOnlyCollection<string> kinds, CancellationToken cancellation) => directory.WriteAsync(async transaction =>

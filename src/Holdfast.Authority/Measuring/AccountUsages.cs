@@ -47,10 +47,10 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         }
     }
 
-    /// <summary>What each account uses as it was counted last, by name.</summary>
-    public async Task<Page<AccountUsage>> ListAsync(Paging paging, CancellationToken cancellation)
+    /// <summary>What each account uses as it was counted last, by name; only those of some organisations, if <paramref name="only"/> says which.</summary>
+    public async Task<Page<AccountUsage>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation)
     {
-        var page = await directory.ListAsync(paging, cancellation);
+        var page = await directory.ListAsync(only, paging, cancellation);
         var usages = new List<AccountUsage>();
         foreach (var account in page.Items)
         {

@@ -190,7 +190,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
 
         for (Page<AccountSummary>? page = null; page is null || page.Next is not null;)
         {
-            page = await directory.ListAsync(Paging.Behind(behind), cancellation);
+            page = await directory.ListAsync(null, Paging.Behind(behind), cancellation);
             foreach (var account in page.Items)
             {
                 // One that was renamed or removed meanwhile is not there under this name.

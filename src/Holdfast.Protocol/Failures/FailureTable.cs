@@ -7,13 +7,21 @@ public static class FailureTable
 {
     public static FailureKind InvalidRequest { get; } = new("invalid_request", 400, Usage, Retry.Never, "Correct what the message names and try again.");
 
-    public static FailureKind TokenInvalid { get; } = new("token_invalid", 401, Failed, Retry.Never, "This computer's token is unknown or revoked: enrol it again with a new code from your operator.");
+    public static FailureKind TokenInvalid { get; } = new("token_invalid", 401, Failed, Retry.Never, "The token is unknown, expired or revoked: enrol the computer again with a new code from your operator, or sign in again.");
 
-    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "This token may not do that; use a computer that was enrolled with the passphrase, or run `holdfast attach` if the service was rebuilt.");
+    public static FailureKind SignInFailed { get; } = new("sign_in_failed", 401, Failed, Retry.Never, "Check the address, the password and the code, and try again; `password-resets` sends a code to set another password.");
+
+    public static FailureKind SecondFactorNeeded { get; } = new("second_factor_needed", 401, Failed, Retry.Never, "Sign in with the six digits of your authenticator too, or with one of your recovery codes.");
+
+    public static FailureKind ProofNeeded { get; } = new("proof_needed", 403, Failed, Retry.Never, "Show your password and code, or your passkey, once more (`holdfast admin prove`), then repeat the change within ten minutes.");
+
+    public static FailureKind TooManyAttempts { get; } = new("too_many_attempts", 429, NotAdmitted, Retry.Never, "Wait a quarter of an hour, then try again.");
+
+    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "Your role or token may not do that (docs/permissions.md); on a computer, use one that was enrolled with the passphrase, or run `holdfast attach` if the service was rebuilt.");
 
     public static FailureKind AccountSuspended { get; } = new("account_suspended", 403, Failed, Retry.Never, "The account is suspended and backs up nothing until your operator lets it go on. Restores work as always.");
 
-    public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask your operator for a new enrolment code: each works once and for a limited time.");
+    public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask for a new code: each works once and for a limited time.");
 
     public static FailureKind NotFound { get; } = new("not_found", 404, NoRepository, Retry.Never, "Check the name; `holdfast snapshots` lists what there is.");
 

@@ -1,7 +1,7 @@
 namespace Holdfast.Protocol.Messages;
 
-/// <summary>First call of a freshly started service: makes an operator.</summary>
-public sealed record CreateOperator(string Name);
+/// <summary>First call of a freshly started service: makes an operator, whose token is for programs. Roles: support, operator, admin.</summary>
+public sealed record CreateOperator(string Name, string Role = "admin");
 
 public sealed record OperatorCreated(string Name, string Token);
 

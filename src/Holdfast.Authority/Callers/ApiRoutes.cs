@@ -1,0 +1,39 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Holdfast.Authority.Callers;
+
+/// <summary>The only way to add an endpoint to the API: with what it does, which says who may. The build refuses any other (BannedSymbols.txt of this project).</summary>
+internal sealed class ApiRoutes(IEndpointRouteBuilder routes)
+{
+    public ApiRoutes Group([StringSyntax("Route")] string prefix) => new(routes.MapGroup(prefix));
+
+    public void Get([StringSyntax("Route")] string pattern, ApiAction action, string summary, Delegate handler) => Map(HttpMethods.Get, pattern, action, summary, handler);
+
+    public void Post([StringSyntax("Route")] string pattern, ApiAction action, string summary, Delegate handler) => Map(HttpMethods.Post, pattern, action, summary, handler);
+
+    public void Put([StringSyntax("Route")] string pattern, ApiAction action, string summary, Delegate handler) => Map(HttpMethods.Put, pattern, action, summary, handler);
+
+    public void Patch([StringSyntax("Route")] string pattern, ApiAction action, string summary, Delegate handler) => Map(HttpMethods.Patch, pattern, action, summary, handler);
+
+    public void Delete([StringSyntax("Route")] string pattern, ApiAction action, string summary, Delegate handler) => Map(HttpMethods.Delete, pattern, action, summary, handler);
+
+#pragma warning disable RS0030 // The one place where endpoints are mapped.
+    private void Map(string method, string pattern, ApiAction action, string summary, Delegate handler) =>
+        routes.MapMethods(pattern, [method], handler).WithMetadata(new ApiEndpoint(action)).WithSummary(summary);
+#pragma warning restore RS0030
+}
+
+/// <summary>Marks the API's endpoints, and says what they do.</summary>
+/// <remarks>By this mark, not by its path, is an endpoint checked: routes are matched without regard to case.</remarks>
+public sealed class ApiEndpoint
+{
+    internal ApiEndpoint(ApiAction action) => Action = action;
+
+    /// <summary>The action's name, as it stands in docs/permissions.md and in the scopes of tokens.</summary>
+    public string Name => Permissions.NameOf(Action);
+
+    internal ApiAction Action { get; }
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using static Holdfast.Authority.Callers.Roles;
+
+namespace Holdfast.Authority.Callers;
+
+/// <summary>Who may do an action, and on what conditions.</summary>
+/// <param name="Roles">Any of them may.</param>
+/// <param name="BacksUp">Part of a backup: not while the account is suspended or closed.</param>
+/// <param name="Proof">What a person must have shown a moment ago; no token can.</param>
+internal sealed record Permission(Roles Roles, bool BacksUp = false, Proof Proof = Proof.None)
+{
+    /// <summary>May be granted to an API token: not what makes operators.</summary>
+    public bool IsScope => Proof == Proof.None && (Roles & Bootstrap) == None && (Roles & (Owner | Member | RestoreOnly | Billing | Support | Operator | Admin)) != None;
+}
+
+/// <summary>What a person must have shown a moment ago.</summary>
+internal enum Proof
+{
+    /// <summary>Being signed in is enough.</summary>
+    None,
+
+    /// <summary>All factors that they have.</summary>
+    Recent,
+
+    /// <summary>Two: a password and a code, or a passkey that knew its owner.</summary>
+    TwoFactors,
+}
+
+/// <summary>The matrix of roles and actions, the only place where it stands; docs/permissions.md shows it, and a test asks every endpoint in every role.</summary>
+internal static class Permissions
+{
+    private const Roles Operators = Operator | Admin;
+    private const Roles Staff = Support | Operators;
+    private const Roles Computers = WaitingComputer | AddingComputer | ReadingComputer;
+    private const Roles Enrolled = AddingComputer | ReadingComputer;
+
+    private static readonly Dictionary<ApiAction, Permission> _all = new()
+    {
+        // Accounts, by those who run the service and by the organisation that an account belongs to.
+        [ApiAction.CreateAccount] = new(Operators),
+        [ApiAction.ImportAccounts] = new(Operators),
+        [ApiAction.ListAccounts] = new(Staff | Owner | Member | RestoreOnly | Billing),
+        [ApiAction.RenameAccount] = new(Operators | Owner),
+        [ApiAction.SuspendAccount] = new(Operators),
+        [ApiAction.CloseAccount] = new(Admin | Owner, Proof: Proof.TwoFactors),
+        [ApiAction.AssignAccount] = new(Operators),
+        [ApiAction.CreateEnrolmentCode] = new(Operators | Owner | Member),
+        [ApiAction.ListComputers] = new(Staff | Owner | Member | RestoreOnly),
+        [ApiAction.ChangeComputer] = new(Operators | Owner | Member),
+        [ApiAction.ReadUsage] = new(Staff | Owner | Member | Billing),
+
+        // The service.
+        [ApiAction.ReadService] = new(Staff),
+        [ApiAction.StartVerification] = new(Operators),
+        [ApiAction.RotateGrantKey] = new(Admin),
+        [ApiAction.ReadAudit] = new(Operators),
+        [ApiAction.CreateOperator] = new(Bootstrap | Admin),
+
+        // People.
+        [ApiAction.InviteOperator] = new(Bootstrap | Admin),
+        [ApiAction.ListPeople] = new(Staff),
+        [ApiAction.ChangePerson] = new(Admin),
+        [ApiAction.ResetPassword] = new(Operators),
+        [ApiAction.CreateOrganisation] = new(Operators),
+        [ApiAction.ListOrganisations] = new(Staff | Owner | Member | RestoreOnly | Billing),
+        [ApiAction.ListMembers] = new(Staff | Owner),
+        [ApiAction.ChangeMembers] = new(Operators | Owner),
+        [ApiAction.SignIn] = new(Anybody),
+        [ApiAction.ReadOneself] = new(SignedIn),
+        [ApiAction.ChangeOneself] = new(SignedIn),
+        [ApiAction.ChangeFactors] = new(SignedIn, Proof: Proof.Recent),
+        [ApiAction.ChangeTokens] = new(SignedIn, Proof: Proof.Recent),
+
+        // Computers.
+        [ApiAction.Enrol] = new(Anybody),
+        [ApiAction.Attach] = new(Anybody),
+        [ApiAction.ReadLog] = new(Computers),
+        [ApiAction.AppendLog] = new(Computers),
+        [ApiAction.ApproveComputer] = new(ReadingComputer),
+        [ApiAction.ConfirmAccount] = new(Enrolled),
+        [ApiAction.BackUp] = new(Enrolled, BacksUp: true),
+        [ApiAction.Browse] = new(Enrolled),
+        [ApiAction.HandInDrill] = new(Enrolled),
+        [ApiAction.OpenReads] = new(Enrolled),
+    };
+
+    public static Permission Of(ApiAction action) => _all[action];
+
+    /// <summary>An action's name in documents and scopes.</summary>
+    public static string NameOf(ApiAction action) => JsonNamingPolicy.SnakeCaseLower.ConvertName(action.ToString());
+
+    /// <summary>Names of the actions that a token can be made for.</summary>
+    public static IReadOnlySet<string> Scopes { get; } = _all.Where(item => item.Value.IsScope).Select(item => NameOf(item.Key)).ToHashSet();
+}

@@ -1,0 +1,62 @@
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+using MailKit.Net.Smtp;
+using MailKit.Security;
+using MimeKit;
+
+namespace Holdfast.Authority.Mailing;
+
+/// <summary>Mail: written in the transaction that it tells of, sent by a job, so that none is lost; one that was sent when the node died may come twice, under the same Message-Id.</summary>
+internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimeProvider time) : IJobKind
+{
+    private const string JobName = "mail";
+
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+
+    public string Name => JobName;
+
+    /// <summary>False if the service sends no mail.</summary>
+    public bool IsConfigured => settings is not null;
+
+    /// <summary>Has mail sent once the transaction is committed.</summary>
+    public async Task AddAsync(DatabaseTransaction transaction, string recipient, string subject, string body)
+    {
+        var id = Guid.CreateVersion7(time.GetUtcNow()).ToString();
+        await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, created_at) VALUES (@id, @recipient, @subject, @body, @now)",
+            new { id, recipient, subject, body, now = time.GetUtcNow().ToUnixTimeSeconds() });
+        await JobTable.EnqueueAsync(transaction, JobName, id, time);
+    }
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var id = lease.Job.Subject;
+        var (recipient, subject, body) = await directory.ReadAsync(transaction => transaction.FindAsync<(string?, string, string)>(
+            "SELECT recipient, subject, body FROM outbox WHERE mail_id = @id AND sent_at IS NULL", new { id }), cancellation);
+        if (recipient is null || settings is null)
+        {
+            return null;
+        }
+
+        using var message = new MimeMessage { MessageId = $"{id}@{settings.Host}", Subject = subject, Body = new TextPart("plain") { Text = body }, Date = time.GetUtcNow() };
+        message.From.Add(MailboxAddress.Parse(settings.From));
+        message.To.Add(MailboxAddress.Parse(recipient));
+        using var client = new SmtpClient { Timeout = (int)_patience.TotalMilliseconds };
+        await client.ConnectAsync(settings.Host, settings.Port, settings.Encryption switch
+        {
+            "tls" => SecureSocketOptions.SslOnConnect,
+            "none" => SecureSocketOptions.None,
+            _ => SecureSocketOptions.StartTls,
+        }, cancellation);
+        if (settings.User is not null)
+        {
+            await client.AuthenticateAsync(settings.User, (await File.ReadAllTextAsync(settings.PasswordFile!, cancellation)).Trim(), cancellation);
+        }
+
+        await client.SendAsync(message, cancellation);
+
+        // What it said is not kept: codes stand in it.
+        await directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE outbox SET sent_at = @now, body = '' WHERE mail_id = @id", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() }), cancellation);
+        await client.DisconnectAsync(true, cancellation);
+        return null;
+    }
+}

@@ -1,0 +1,161 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Auditing;
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Devices;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Measuring;
+using Holdfast.Authority.People;
+using Holdfast.Authority.Verifying;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+using Microsoft.AspNetCore.Http;
+
+namespace Holdfast.Authority;
+
+/// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
+internal sealed class OperatingEndpoints(
+    AccountDirectory directory, AccountStore store, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit,
+    Func<bool, CancellationToken, Task> rotateGrantKey)
+{
+    public void Map(ApiRoutes api)
+    {
+        api.Post("/operators", ApiAction.CreateOperator, "Makes an operator's token for programs; the bearer is another, or the secret that the service wrote at its first start.", CreateOperatorAsync);
+        api.Post("/accounts", ApiAction.CreateAccount, "Makes an account and a code that enrols its first computer.", CreateAccountAsync);
+        api.Get("/accounts", ApiAction.ListAccounts, "Lists accounts by name: all, or those of one's organisations.", ListAccountsAsync);
+        api.Post("/accounts/{name}/codes", ApiAction.CreateEnrolmentCode, "Makes a code that enrols one more computer.", CreateCodeAsync);
+        api.Patch("/accounts/{name}", ApiAction.RenameAccount, "Gives an account another name: after a rebuild, its id is its name.", RenameAccountAsync);
+        api.Put("/accounts/{name}/suspension", ApiAction.SuspendAccount, "Suspends an account, or lets it go on: it backs up nothing meanwhile, and restores as always.", SuspendAsync);
+        api.Put("/accounts/{name}/organisation", ApiAction.AssignAccount, "Gives an account to an organisation.", AssignAsync);
+        api.Get("/accounts/{name}/computers", ApiAction.ListComputers, "An account's computers, and when each backed up last.", ListComputersAsync);
+        api.Patch("/accounts/{name}/computers/{computer}", ApiAction.ChangeComputer, "Renames a computer, retires it, or takes that back. Its snapshots stay.", ChangeComputerAsync);
+        api.Get("/usage", ApiAction.ReadUsage, "What accounts use, as it was counted last, by name.", ListUsageAsync);
+        api.Post("/grant-keys/rotation", ApiAction.RotateGrantKey, "Changes to a new key for grants, without a stop; grants under the old one stay good for their life unless it is revoked.", RotateGrantKeyAsync);
+        api.Post("/verifications", ApiAction.StartVerification, "Starts reading everything that snapshots need, or joins the verification that runs.",
+            async (StartVerification request, CancellationToken cancellation) => TypedResults.Accepted("/v1/verifications/latest", await verifications.StartAsync(request.Account, cancellation)));
+        api.Get("/verifications/latest", ApiAction.ReadService, "How far the latest verification is, and what it found.", verifications.StatusAsync);
+        api.Get("/proofs", ApiAction.ReadService, "How well it is proved that accounts can be restored.", proofs.SummaryAsync);
+        api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
+        api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);
+        api.Get("/audit", ApiAction.ReadAudit, "What people did, in order; each entry's hash covers the one before.", ListAuditAsync);
+    }
+
+    private async Task<JobList> ListJobsAsync(string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await jobs.ListAsync(Paging.Of(cursor, limit), cancellation);
+        return new JobList([.. page.Items.Select(job => new JobSummary(
+            job.Id, job.Kind, job.Subject, job.State, job.DueAt, job.Node, job.Attempts, job.IsStuck, job.Failure, job.CreatedAt, job.EndedAt))], page.Next);
+    }
+
+    private async Task<AccountUsageList> ListUsageAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await usages.ListAsync(CallerCheck.CallerOf(context).OrganisationsFor(ApiAction.ReadUsage), Paging.Of(cursor, limit), cancellation);
+        return new AccountUsageList(page.Items, page.Next);
+    }
+
+    private async Task<GrowthHistory> ListGrowthAsync(string? metric, string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await samples.ListAsync(metric, Paging.Of(cursor, limit), cancellation);
+        return new GrowthHistory(page.Items, page.Next);
+    }
+
+    private async Task<AuditEntries> ListAuditAsync(string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await audit.ListAsync(Paging.Of(cursor, limit), cancellation);
+        return new AuditEntries(page.Items, page.Next);
+    }
+
+    private async Task<OperatorCreated> CreateOperatorAsync(HttpContext context, CreateOperator request, CancellationToken cancellation)
+    {
+        Invitations.RequireRole(RoleNames.OfOperators, request.Role);
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"make operator ({request.Role})", Names.Checked(request.Name), cancellation);
+        var token = Tokens.DrawOperator();
+        await directory.AddOperatorAsync(Names.Checked(request.Name), DeviceToken.HashOf(token), request.Role, cancellation);
+        return new OperatorCreated(request.Name, token);
+    }
+
+    private async Task<AccountCreated> CreateAccountAsync(HttpContext context, CreateAccount request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, "make account", Names.Checked(request.Name), cancellation);
+        var place = await directory.AddAccountAsync(Names.Checked(request.Name), cancellation);
+        await store.AdmitAsync(place, cancellation);
+        return await NewCodeAsync(place, cancellation);
+    }
+
+    private async Task<AccountList> ListAccountsAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await directory.ListAsync(CallerCheck.CallerOf(context).OrganisationsFor(ApiAction.ListAccounts), Paging.Of(cursor, limit), cancellation);
+        return new AccountList(page.Items, page.Next);
+    }
+
+    private async Task<ComputerList> ListComputersAsync(string name, string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await devices.ListAsync(await PlaceOfAsync(name, cancellation), Paging.Of(cursor, limit), cancellation);
+        return new ComputerList(page.Items, page.Next);
+    }
+
+    private async Task<ComputerSummary> ChangeComputerAsync(HttpContext context, string name, uint computer, ChangeComputer request, CancellationToken cancellation)
+    {
+        var place = await PlaceOfAsync(name, cancellation);
+        if (request.Name is not null)
+        {
+            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"rename computer {computer} of {name}", Names.Checked(request.Name), cancellation);
+        }
+
+        if (request.Retired is { } isRetired)
+        {
+            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"{(isRetired ? "retire" : "reinstate")} computer {computer}", name, cancellation);
+        }
+
+        return await devices.ChangeAsync(place, computer, request, cancellation);
+    }
+
+    private async Task<AccountSummary> RenameAccountAsync(HttpContext context, string name, RenameAccount request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"rename account {name}", Names.Checked(request.Name), cancellation);
+        return await directory.RenameAsync(name, request.Name, cancellation);
+    }
+
+    private async Task<AccountSummary> SuspendAsync(HttpContext context, string name, SetSuspension request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, request.Suspended ? "suspend account" : "resume account", name, cancellation);
+        return await directory.SuspendAsync(name, request.Suspended, cancellation);
+    }
+
+    private async Task<AccountSummary> AssignAsync(HttpContext context, string name, AssignAccount request, CancellationToken cancellation)
+    {
+        if (request.Organisation is { } organisation)
+        {
+            await organisations.RequireAsync(organisation, cancellation);
+        }
+
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"give account to organisation {request.Organisation ?? "(none)"}", name, cancellation);
+        return await directory.AssignAsync(name, request.Organisation, cancellation);
+    }
+
+    private async Task<GrantKeyRotated> RotateGrantKeyAsync(HttpContext context, RotateGrantKey request, CancellationToken cancellation)
+    {
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, request.RevokeOld ? "rotate the grant key and revoke the old one" : "rotate the grant key", "", cancellation);
+        await rotateGrantKey(request.RevokeOld, cancellation);
+        return new GrantKeyRotated(request.RevokeOld);
+    }
+
+    private async Task<AccountPlace> PlaceOfAsync(string name, CancellationToken cancellation) =>
+        await directory.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+
+    private async Task<AccountCreated> CreateCodeAsync(string name, CancellationToken cancellation)
+    {
+        var place = await PlaceOfAsync(name, cancellation);
+
+        // A crash between directory and store leaves an account without its fence row; admitting again makes it whole.
+        await store.AdmitAsync(place, cancellation);
+        return await NewCodeAsync(place, cancellation);
+    }
+
+    private async Task<AccountCreated> NewCodeAsync(AccountPlace place, CancellationToken cancellation)
+    {
+        var code = Tokens.DrawCode();
+        await directory.AddCodeAsync(place.Account, Tokens.HashOfCode(code), cancellation);
+        return new AccountCreated(place.Account.ToString(), place.Name, code);
+    }
+}

@@ -1,0 +1,30 @@
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+
+namespace Holdfast.Authority.People;
+
+/// <summary>Once a day: what has expired is forgotten, codes, sessions, tokens, counts of attempts, and that mail was sent.</summary>
+internal sealed class Tidying(IDatabase directory, TimeProvider time) : IJobKind
+{
+    public const string JobName = "tidying";
+
+    private static readonly TimeSpan _kept = TimeSpan.FromDays(30);
+
+    public string Name => JobName;
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var parameters = new { now = now.ToUnixTimeSeconds(), day = (now - TimeSpan.FromDays(1)).ToUnixTimeSeconds(), old = (now - _kept).ToUnixTimeSeconds() };
+        foreach (var statement in new[]
+        {
+            "DELETE FROM one_time_codes WHERE expires_at < @now", "DELETE FROM sign_ins WHERE expires_at < @now", "DELETE FROM api_tokens WHERE expires_at < @now",
+            "DELETE FROM attempts WHERE begun_at < @day", "DELETE FROM outbox WHERE created_at < @old AND sent_at IS NOT NULL",
+        })
+        {
+            await directory.WriteAsync(transaction => transaction.ExecuteAsync(statement, parameters), cancellation);
+        }
+
+        return now + TimeSpan.FromDays(1);
+    }
+}
