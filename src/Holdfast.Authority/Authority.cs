@@ -13,7 +13,9 @@ using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Verifying;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority;
@@ -52,10 +54,11 @@ public sealed class Authority : IAsyncDisposable
         _runner = new JobRunner(_jobs, [verifications, growth, outbox, new Tidying(directoryDatabase, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
-        _credentials = new Credentials(new PersonStore(directoryDatabase, time), limits, logging);
-        var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox);
-        _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, place.ServiceHost), signIns,
-            new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, time), changes, tokens, organisations, audit, time);
+        var people = new PersonStore(directoryDatabase, time);
+        _credentials = new Credentials(directoryDatabase, people, limits, logging);
+        var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
+        _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
+            new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
         _operating = new OperatingEndpoints(directory, store, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
@@ -112,6 +115,9 @@ public sealed class Authority : IAsyncDisposable
         _computers.Map(api);
         _people.Map(api);
     }
+
+    /// <summary>Signs in whom an operator's identity provider vouches for; the failure sign_in_failed if they are nobody here.</summary>
+    public Task<SignedIn> SignInAsync(ProviderIdentity identity, HttpContext context, CancellationToken cancellation) => _people.SignInByProviderAsync(identity, context, cancellation);
 
     /// <summary>Puts on the pod what a crash kept from it; call once the pod answers.</summary>
     public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);

@@ -20,7 +20,13 @@ internal sealed class OperatingEndpoints(
 {
     public void Map(ApiRoutes api)
     {
-        api.Post("/operators", ApiAction.CreateOperator, "Makes an operator's token for programs; the bearer is another, or the secret that the service wrote at its first start.", CreateOperatorAsync);
+        api.Post("/operators", ApiAction.ChangeOperators, "Makes an operator's token for programs; the bearer is another, or the secret that the service wrote at its first start.", CreateOperatorAsync);
+        api.Get("/operators", ApiAction.ListPeople, "Operators' tokens by name, without the tokens.", ListOperatorsAsync);
+        api.Delete("/operators/{operator}", ApiAction.ChangeOperators, "Revokes an operator's token.", async (string @operator, CancellationToken cancellation) =>
+        {
+            await directory.RemoveOperatorAsync(@operator, cancellation);
+            return new Done();
+        });
         api.Post("/accounts", ApiAction.CreateAccount, "Makes an account and a code that enrols its first computer.", CreateAccountAsync);
         api.Get("/accounts", ApiAction.ListAccounts, "Lists accounts by name: all, or those of one's organisations.", ListAccountsAsync);
         api.Post("/accounts/{name}/codes", ApiAction.CreateEnrolmentCode, "Makes a code that enrols one more computer.", CreateCodeAsync);
@@ -72,6 +78,12 @@ internal sealed class OperatingEndpoints(
         var token = Tokens.DrawOperator();
         await directory.AddOperatorAsync(Names.Checked(request.Name), DeviceToken.HashOf(token), request.Role, cancellation);
         return new OperatorCreated(request.Name, token);
+    }
+
+    private async Task<OperatorList> ListOperatorsAsync(string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await directory.OperatorsAsync(Paging.Of(cursor, limit), cancellation);
+        return new OperatorList(page.Items, page.Next);
     }
 
     private async Task<AccountCreated> CreateAccountAsync(HttpContext context, CreateAccount request, CancellationToken cancellation)

@@ -8,18 +8,19 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Cli;
 
-/// <summary><c>holdfast admin</c>: what an operator asks of the service, from anywhere.</summary>
+/// <summary><c>holdfast admin</c>: what people ask of the service, from anywhere.</summary>
 internal static class AdminVerb
 {
     private static readonly Option<string?> _service = Recursive(Flags.Text("--service", "The service's address, such as https://backup.example.org."));
-    private static readonly Option<string?> _tokenFile = Recursive(Flags.Text("--token-file", "A file with an operator's token; or the token itself in HOLDFAST_OPERATOR_TOKEN."));
+    private static readonly Option<string?> _tokenFile = Recursive(Flags.Text("--token-file", "A file with an operator's token, or the token itself in HOLDFAST_OPERATOR_TOKEN; without either, who is signed in."));
 
     public static Command Build(Output output)
     {
         var command = new Command("admin", """
-            The service as its operator sees it.
+            The service as those see it who run it, and as the people see it whose accounts it keeps (docs/permissions.md).
 
             Examples:
+              holdfast admin sign-in --service https://backup.example.org --email me@example.org
               holdfast admin jobs --service https://backup.example.org --token-file ~/.operator-token
               holdfast admin usage --json
               holdfast admin growth --metric stored_bytes
@@ -33,6 +34,7 @@ internal static class AdminVerb
         command.Subcommands.Add(Computer(output));
         command.Subcommands.Add(Suspension(output, "suspend", "Suspends an account: it backs up nothing until it is resumed. Restores work as always.", isSuspended: true));
         command.Subcommands.Add(Suspension(output, "resume", "Lets a suspended account go on.", isSuspended: false));
+        AdminPeopleVerb.AddTo(command, output);
         return command;
     }
 
@@ -209,28 +211,25 @@ internal static class AdminVerb
         return ExitCode.Ok;
     }
 
-    private static ServiceClient Connect(ParseResult parsed)
+    /// <summary>The service, as whoever has the token.</summary>
+    public static ServiceClient Connect(ParseResult parsed)
     {
-        var service = parsed.GetValue(_service) ?? throw new HoldfastException(FailureTable.InvalidRequest, "Name the service with --service or HOLDFAST_SERVICE.");
-        var token = parsed.GetValue(_tokenFile) is { } file ? ReadToken(file) : Environment.GetEnvironmentVariable("HOLDFAST_OPERATOR_TOKEN");
+        var token = parsed.GetValue(_tokenFile) is { } file ? SessionFile.Read(file)
+            : Environment.GetEnvironmentVariable("HOLDFAST_OPERATOR_TOKEN") is { Length: > 0 } given ? given
+            : File.Exists(SessionFile.Path) ? SessionFile.Read(SessionFile.Path) : null;
         return token is { Length: > 0 }
-            ? new ServiceClient(service, null, token, TimeProvider.System)
-            : throw new HoldfastException(FailureTable.InvalidRequest, "An operator's token is needed: --token-file, or HOLDFAST_OPERATOR_TOKEN.");
+            ? new ServiceClient(Service(parsed), null, token, TimeProvider.System)
+            : throw new HoldfastException(FailureTable.InvalidRequest, "Sign in first (`holdfast admin sign-in`), or name an operator's token: --token-file, or HOLDFAST_OPERATOR_TOKEN.");
     }
 
-    private static string ReadToken(string file)
-    {
-        try
-        {
-            return File.ReadAllText(file).Trim();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"The token cannot be read: {exception.Message}", exception);
-        }
-    }
+    /// <summary>The service, as nobody in particular.</summary>
+    public static ServiceClient ConnectAsNobody(ParseResult parsed) => new(Service(parsed), null, null, TimeProvider.System);
 
-    private static string At(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+    /// <summary>Seconds since 1970 as this computer's clock shows them.</summary>
+    public static string At(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    private static string Service(ParseResult parsed) =>
+        parsed.GetValue(_service) ?? throw new HoldfastException(FailureTable.InvalidRequest, "Name the service with --service or HOLDFAST_SERVICE.");
 
     private static string Day(long day) => DateOnly.FromDayNumber((int)day + DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 

@@ -40,7 +40,20 @@ internal static class ConfigCommand
           "keys": "/etc/holdfast/keys",
 
           // PEM files for https; read again when they change. Without them, serve on the loopback behind a proxy.
-          "tls": { "certificate": "/etc/holdfast/tls/fullchain.pem", "key": "/etc/holdfast/tls/privkey.pem" }
+          "tls": { "certificate": "/etc/holdfast/tls/fullchain.pem", "key": "/etc/holdfast/tls/privkey.pem" },
+
+          // How mail is sent: invitations, codes to set another password. Encryption is starttls, tls, or none (on this machine only).
+          // Without it, whoever makes a code hands it on.
+          "mail": { "host": "mail.example.org", "port": 587, "from": "Backup <backup@example.org>", "user": "backup", "password_file": "/etc/holdfast/mail-password" },
+
+          // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
+          // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
+          "identity_providers": [
+            { "name": "university", "issuer": "https://login.example.edu", "client_id": "backup", "client_secret_file": "/etc/holdfast/university-secret", "makes_people": false }
+          ],
+
+          // Where traces go, by OpenTelemetry's protocol over HTTP. Without it nowhere.
+          "traces": "http://127.0.0.1:4318/v1/traces"
         }
         """;
 
@@ -59,6 +72,16 @@ internal static class ConfigCommand
         if (configuration.TlsOf(root) is { } tls)
         {
             Console.WriteLine($"tls           {tls.Certificate}, {tls.Key}");
+        }
+
+        if (configuration.MailOf(root) is { } mail)
+        {
+            Console.WriteLine($"mail          {mail.From} by {mail.Host}:{mail.Port} ({mail.Encryption})");
+        }
+
+        if (configuration.Traces is { } traces)
+        {
+            Console.WriteLine($"traces        {traces}");
         }
 
         return ExitCode.Ok;

@@ -8,6 +8,7 @@ using Holdfast.Pods.Serving;
 using Holdfast.Protocol.Failures;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Holdfast.Server;
 
@@ -58,7 +59,7 @@ internal sealed class Parts : IAsyncDisposable
             throw new HoldfastException(FailureTable.InvalidRequest, $"{listen} needs a certificate: name its PEM files in holdfastd.json (`holdfastd config explain`), or listen on the loopback behind a proxy.");
         }
 
-        var parts = new Parts(BuildWeb(listen, roles, certificate), certificate);
+        var parts = new Parts(BuildWeb(data, listen, roles, certificate), certificate);
         try
         {
             var secretHash = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
@@ -139,7 +140,7 @@ internal sealed class Parts : IAsyncDisposable
         return kept;
     }
 
-    private static WebApplication BuildWeb(string listen, Roles roles, OwnCertificate? certificate)
+    private static WebApplication BuildWeb(DataFolder data, string listen, Roles roles, OwnCertificate? certificate)
     {
         var builder = WebApplication.CreateSlimBuilder();
 
@@ -167,7 +168,15 @@ internal sealed class Parts : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Service.DrainTimeout);
-        Watching.Add(builder);
+        Watching.Add(builder, data.Configuration.Traces);
+        if (roles.Authority)
+        {
+            IdentityProviders.Add(builder, data.Configuration.ProvidersOf(data.Root), data.Configuration.KeysFolderOf(data.Root));
+        }
+
+
+        // A proxy on this machine says for whom it asks.
+        builder.Services.Configure<ForwardedHeadersOptions>(options => options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto);
         builder.Services.AddOpenApi(ApiDocument.Configure);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, new Protocol.Messages.MessageJson()));

@@ -7,6 +7,7 @@ namespace Holdfast.Server;
 internal sealed class Problems(RequestDelegate next, ILogger<Problems> logger)
 {
     private const int RetryAfterSeconds = 10;
+    private const int AttemptsAfterSeconds = 900;
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -60,7 +61,7 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> logger)
         context.Response.StatusCode = kind.HttpStatus;
         if (kind.HttpStatus is 503 or 429)
         {
-            context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            context.Response.Headers.RetryAfter = (kind == FailureTable.TooManyAttempts ? AttemptsAfterSeconds : RetryAfterSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
         // What is left of an upload is not read; the connection ends with the answer.

@@ -32,13 +32,18 @@ internal static class Service
         await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);
         await (parts.Authority?.CheckReadyAsync(cancellation) ?? Task.CompletedTask);
         var isReady = false;
+        parts.Web.UseForwardedHeaders();
         parts.Web.UseMiddleware<Problems>();
         Watching.Map(parts.Web, (await File.ReadAllTextAsync(DataFolder.MetricsTokenFile(data.Root), cancellation)).Trim());
         parts.Web.MapOpenApi();
         parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
         parts.Web.MapGet("/readyz", (CancellationToken token) => CheckReadyAsync(isReady, parts.Authority, token)).ExcludeFromDescription();
         parts.Pod?.Map(parts.Web);
-        parts.Authority?.Map(parts.Web);
+        if (parts.Authority is { } mapped)
+        {
+            mapped.Map(parts.Web);
+            IdentityProviders.Map(parts.Web, data.Configuration.ProvidersOf(data.Root), mapped);
+        }
 
         await parts.Web.StartAsync(cancellation);
         if (parts.Authority is { } authority)

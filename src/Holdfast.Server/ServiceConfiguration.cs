@@ -29,6 +29,12 @@ internal sealed record ServiceConfiguration
     /// <summary>How mail is sent; without it codes are handed on by whoever makes them.</summary>
     public MailSettings? Mail { get; init; }
 
+    /// <summary>Identity providers that people may sign in by.</summary>
+    public IReadOnlyList<IdentityProvider>? IdentityProviders { get; init; }
+
+    /// <summary>Where traces go (OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces); without it nowhere.</summary>
+    public Uri? Traces { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -62,6 +68,10 @@ internal sealed record ServiceConfiguration
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
 
+    /// <summary>The identity providers, with their files' paths.</summary>
+    public IReadOnlyList<IdentityProvider> ProvidersOf(string root) =>
+        [.. (IdentityProviders ?? []).Select(provider => provider with { ClientSecretFile = Path.GetFullPath(provider.ClientSecretFile, Path.GetFullPath(root)) })];
+
     public string KeysFolderOf(string root) => Path.GetFullPath(Keys ?? ".", Path.GetFullPath(root));
 
     private string? Check() => (Directory, Stores?.Count ?? 0, NewAccounts) switch
@@ -71,8 +81,17 @@ internal sealed record ServiceConfiguration
         (not null, 0, _) => "it names a directory and no store of accounts.",
         (_, > 1, null) => "it names several stores: say in new_accounts which is the home of new accounts.",
         (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
-        _ => CheckMail(),
+        _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
+        _ => CheckMail() ?? CheckProviders(),
     };
+
+    private string? CheckProviders()
+    {
+        var providers = IdentityProviders ?? [];
+        return providers.FirstOrDefault(provider => provider.Name.Length == 0 || !provider.Name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-')) is { } odd ? $"an identity provider's name has letters, digits and hyphens, not '{odd.Name}'."
+            : providers.GroupBy(provider => provider.Name).Any(group => group.Count() > 1) ? "two identity providers have the same name."
+            : providers.FirstOrDefault(provider => !Uri.TryCreate(provider.Issuer, UriKind.Absolute, out var issuer) || (issuer.Scheme != Uri.UriSchemeHttps && !issuer.IsLoopback)) is { } plain ? $"{plain.Name}'s issuer must be an https address." : null;
+    }
 
     private string? CheckMail() => Mail switch
     {

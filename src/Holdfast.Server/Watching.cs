@@ -1,15 +1,27 @@
 using System.Security.Cryptography;
 using System.Text;
 using Holdfast.Protocol.Failures;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace Holdfast.Server;
 
-/// <summary>Metrics for Prometheus at <c>/metrics</c>, for whoever has the token in the data folder: how busy a service is, is nobody else's business.</summary>
+/// <summary>Traces by OpenTelemetry, and metrics for Prometheus at <c>/metrics</c>, for whoever has the token in the data folder: how busy a service is, is nobody else's business.</summary>
 internal static class Watching
 {
-    public static void Add(WebApplicationBuilder builder) => builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
-        .AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddMeter("Holdfast.*", "Npgsql").AddPrometheusExporter());
+    /// <param name="builder">The web server's.</param>
+    /// <param name="traces">Where traces go (OTLP over HTTP); null for nowhere.</param>
+    public static void Add(WebApplicationBuilder builder, Uri? traces)
+    {
+        var telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("holdfastd", serviceVersion: Product.Version)).WithMetrics(metrics => metrics
+            .AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddMeter("Holdfast.*", "Npgsql").AddPrometheusExporter());
+        if (traces is not null)
+        {
+            telemetry.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation().AddSource("Npgsql").AddOtlpExporter(options => (options.Endpoint, options.Protocol) = (traces, OtlpExportProtocol.HttpProtobuf)));
+        }
+    }
 
     public static void Map(WebApplication app, string token)
     {

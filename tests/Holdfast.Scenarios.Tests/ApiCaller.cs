@@ -19,10 +19,18 @@ internal sealed class ApiCaller : IDisposable
 {
     private readonly HttpClient _http;
 
-    public ApiCaller(string url, string? token = null)
+    /// <param name="url">The service's address.</param>
+    /// <param name="token">The bearer token, if any.</param>
+    /// <param name="behindProxy">The address that a proxy on this machine says it asks for.</param>
+    public ApiCaller(string url, string? token = null, string? behindProxy = null)
     {
         _http = new HttpClient { BaseAddress = new Uri(url) };
         _http.DefaultRequestHeaders.UserAgent.ParseAdd("tests/1.0");
+        if (behindProxy is not null)
+        {
+            _http.DefaultRequestHeaders.Add("X-Forwarded-For", behindProxy);
+        }
+
         if (token is not null)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);

@@ -51,17 +51,26 @@ public sealed class MailTests : Scenario
         Assert.Equal("second@example.org", (await person.GetAsync("/v1/me")).Text("email"));
         Assert.Contains("was changed", (await _mail.WaitAsync("first@example.org", 2, Cancellation)).Subject, StringComparison.Ordinal);
 
+        // Where there is mail, owners invite people themselves; the code goes to the address alone.
+        var organisation = (await person.PostAsync("/v1/organisations", new { name = "Firm" })).Text("organisation");
+        Assert.Equal(200, (await person.PostAsync($"/v1/organisations/{organisation}/invitations", new { email = "owner@example.org", role = "owner" })).Status);
+        joined = await anybody.PostAsync("/v1/people", new { code = CodeIn(await _mail.WaitAsync("owner@example.org", 3, Cancellation)), name = "Owner", password = "correct horse battery" });
+        using var owner = new ApiCaller(Service.Url, joined.Text("token"));
+        var by = await owner.PostAsync($"/v1/organisations/{organisation}/invitations", new { email = "member@example.org", role = "member" });
+        Assert.Equal((200, false), (by.Status, by.Body.TryGetProperty("code", out _)));
+        CodeIn(await _mail.WaitAsync("member@example.org", 4, Cancellation));
+
         // A forgotten password; nobody is told whether somebody is there.
         Assert.Equal(200, (await anybody.PostAsync("/v1/password-resets", new { email = "first@example.org" })).Status);
         Assert.Equal(200, (await anybody.PostAsync("/v1/password-resets", new { email = "second@example.org" })).Status);
-        var reset = CodeIn(await _mail.WaitAsync("second@example.org", 3, Cancellation));
+        var reset = CodeIn(await _mail.WaitAsync("second@example.org", 5, Cancellation));
         Assert.Equal(200, (await anybody.PostAsync("/v1/password-resets/confirmation", new { code = reset, @new = "another long password" })).Status);
         Assert.Equal("token_invalid", (await person.GetAsync("/v1/me")).Code);
         Assert.Equal(200, (await anybody.PostAsync("/v1/sign-ins", new { email = "second@example.org", password = "another long password" })).Status);
 
         // One each, and no codes are kept.
-        Assert.Equal(4, _mail.Received.Count);
-        Assert.Equal(4, _mail.Received.Select(message => message.MessageId).Distinct().Count());
+        Assert.Equal(6, _mail.Received.Count);
+        Assert.Equal(6, _mail.Received.Select(message => message.MessageId).Distinct().Count());
         Assert.Equal(0, Service.DirectorySql("DELETE FROM outbox WHERE sent_at IS NULL OR body <> ''"));
     }
 

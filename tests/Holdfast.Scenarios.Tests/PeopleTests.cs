@@ -23,7 +23,11 @@ public sealed class PeopleTests : Scenario
 
         await Service.NewAccountAsync("nobodys", Cancellation);
         using var owner = await JoinAsync("owner@example.org", "owner", first);
-        using var member = await JoinAsync("member@example.org", "member", first, by: owner);
+        using var member = await JoinAsync("member@example.org", "member", first, by: admin);
+
+        // Without mail, an owner cannot know whose an address is.
+        Assert.Equal("conflict", (await owner.PostAsync($"/v1/organisations/{first}/invitations", new { email = "x@example.org", role = "member" })).Code);
+        Assert.Equal("conflict", (await admin.PostAsync($"/v1/organisations/{first}/invitations", new { email = "Admin@example.org", role = "owner" })).Code);
         Assert.Equal(["a1", "a2"], Names(await owner.GetAsync("/v1/accounts"), "accounts"));
         Assert.Equal(["a1", "a2"], Names(await member.GetAsync("/v1/usage"), "accounts"));
         Assert.Equal(["First"], Names(await member.GetAsync("/v1/organisations"), "organisations"));
@@ -52,6 +56,10 @@ public sealed class PeopleTests : Scenario
         Assert.Equal("not_found", (await member.GetAsync("/v1/accounts/a2/computers")).Code);
         Assert.Equal("forbidden", (await member.GetAsync("/v1/accounts")).Code);
 
+        // Somebody who is nobody in it is made nothing in it, and nothing is told of them.
+        var adminId = (await admin.GetAsync("/v1/me")).Text("person");
+        Assert.Equal("not_found", (await owner.PatchAsync($"/v1/organisations/{first}/members/{adminId}", new { role = "owner" })).Code);
+
         // Who is here already takes another invitation up; nobody takes up one for another address, or twice.
         var invitation = await InviteAsync("owner@example.org", "member", second, admin);
         Assert.Equal("code_invalid", (await member.PostAsync("/v1/me/memberships", new { code = await InviteAsync("owner@example.org", "member", second, admin) })).Code);
@@ -59,6 +67,13 @@ public sealed class PeopleTests : Scenario
         Assert.Equal(200, (await owner.PostAsync("/v1/me/memberships", new { code = invitation })).Status);
         Assert.Equal("code_invalid", (await owner.PostAsync("/v1/me/memberships", new { code = invitation })).Code);
         Assert.Equal(["a2", "b1", "other"], Names(await owner.GetAsync("/v1/accounts"), "accounts"));
+
+        // The last owner does not become something else by an invitation either; and an invitation is worth no more than whoever made it.
+        Assert.Equal("conflict", (await owner.PostAsync("/v1/me/memberships", new { code = await InviteAsync("owner@example.org", "billing", first, admin) })).Code);
+        using var other = await JoinAsync("admin2@example.org", "admin", by: admin);
+        var fromSecond = await InviteAsync("third@example.org", "admin", null, other);
+        Assert.Equal(200, (await admin.PatchAsync($"/v1/people/{(await other.GetAsync("/v1/me")).Text("person")}", new { operator_role = "support" })).Status);
+        Assert.Equal("code_invalid", (await new ApiCaller(Service.Url).PostAsync("/v1/people", new { code = fromSecond, name = "x", password = Password })).Code);
     }
 
     [Fact]
@@ -69,7 +84,8 @@ public sealed class PeopleTests : Scenario
         Assert.False((await person.GetAsync("/v1/me")).Body.GetProperty("has_authenticator").GetBoolean());
         var key = (await person.PostAsync("/v1/me/authenticator")).Text("key");
         Assert.Equal("sign_in_failed", (await person.PutAsync("/v1/me/authenticator", new { code = "000000" })).Code);
-        Assert.Equal(200, (await anybody.PostAsync("/v1/sign-ins", new { email = "totp@example.org", password = Password })).Status);
+        var before = await anybody.PostAsync("/v1/sign-ins", new { email = "totp@example.org", password = Password });
+        Assert.Equal(200, before.Status);
         var now = DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
         var recovery = (await person.PutAsync("/v1/me/authenticator", new { code = Totp(key, now) })).Body.GetProperty("codes").EnumerateArray().Select(code => code.GetString()!).ToList();
         Assert.Equal(10, recovery.Distinct().Count());
@@ -81,10 +97,19 @@ public sealed class PeopleTests : Scenario
         var next = Totp(key, now + TimeSpan.FromSeconds(30));
         var both = await SignInAsync(new { email = "TOTP@example.org", password = Password, code = next });
         Assert.Equal(200, both.Status);
-        Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = Password, code = next })).Code);
+        foreach (var same in new[] { next, "+" + next, "0" + next, "\t" + next, next[..3] + " " + next[3..] })
+        {
+            Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = Password, code = same })).Code);
+        }
+
+        Service.DirectorySql("DELETE FROM attempts");
         Assert.Equal(200, (await SignInAsync(new { email = "totp@example.org", password = Password, recovery_code = recovery[3].ToLowerInvariant() })).Status);
         Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = Password, recovery_code = recovery[3] })).Code);
         using var strong = new ApiCaller(Service.Url, both.Text("token"));
+
+        // The session that turned it on goes on; one that never showed it has ended.
+        Assert.Equal("token_invalid", (await new ApiCaller(Service.Url, before.Text("token")).GetAsync("/v1/me")).Code);
+        Assert.Equal(200, (await person.GetAsync("/v1/me")).Status);
         Assert.Equal(9, (await strong.GetAsync("/v1/me")).Body.GetProperty("recovery_codes").GetInt32());
         Assert.Equal(200, (await strong.PostAsync("/v1/me/recovery-codes")).Status);
         Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = Password, recovery_code = recovery[4] })).Code);
@@ -95,6 +120,7 @@ public sealed class PeopleTests : Scenario
         Assert.Equal("second_factor_needed", (await strong.PostAsync("/v1/me/proof", new { password = Password })).Code);
         Assert.Equal(200, (await strong.PostAsync("/v1/me/proof", new { password = Password, code = Totp(key, now - TimeSpan.FromSeconds(30)) })).Status);
         Assert.Equal(200, (await strong.DeleteAsync("/v1/me/authenticator")).Status);
+        Assert.Equal(0, (await strong.GetAsync("/v1/me")).Body.GetProperty("recovery_codes").GetInt32());
         Assert.Equal(200, (await SignInAsync(new { email = "totp@example.org", password = Password })).Status);
     }
 
@@ -173,8 +199,17 @@ public sealed class PeopleTests : Scenario
         var adminId = (await admin.GetAsync("/v1/me")).Text("person");
         Assert.Equal("forbidden", (await first.PostAsync($"/v1/people/{adminId}/reset-codes")).Code);
         var code = (await admin.PostAsync($"/v1/people/{id}/reset-codes")).Text("code");
+
+        // A code from before a right was given is worthless behind it: whoever holds it would have the right.
+        var earlier = (await admin.PostAsync($"/v1/people/{id}/reset-codes")).Text("code");
+        using var planted = new Passkey();
+        var adding = await first.PostAsync("/v1/me/passkeys/challenges");
+        Assert.Equal(200, (await first.PostAsync("/v1/me/passkeys", new { name = "planted", answer = new { ceremony = adding.Text("ceremony"), credential = planted.Create(adding.Body.GetProperty("options"), Service.Url) } })).Status);
         Assert.Equal(200, (await anybody.PostAsync("/v1/password-resets/confirmation", new { code, @new = Password })).Status);
         Assert.Equal("code_invalid", (await anybody.PostAsync("/v1/password-resets/confirmation", new { code, @new = Password })).Code);
+        Assert.Equal("code_invalid", (await anybody.PostAsync("/v1/password-resets/confirmation", new { code = earlier, @new = Password })).Code);
+        var challenge = await anybody.PostAsync("/v1/passkey-challenges");
+        Assert.Equal("sign_in_failed", (await anybody.PostAsync("/v1/sign-ins", new { passkey = new { ceremony = challenge.Text("ceremony"), credential = planted.Get(challenge.Body.GetProperty("options"), Service.Url) } })).Code);
         Assert.Equal("token_invalid", (await first.GetAsync("/v1/me")).Code);
         using var again = new ApiCaller(Service.Url, (await SignInAsync("someone@example.org")).Text("token"));
         Assert.Equal(200, (await anybody.PostAsync("/v1/password-resets", new { email = "nobody@example.org" })).Status);
@@ -208,6 +243,12 @@ public sealed class PeopleTests : Scenario
 
         // The right password does not help either, until the time is over.
         Assert.Equal("too_many_attempts", (await anybody.PostAsync("/v1/sign-ins", new { email = "guessed@example.org", password = Password })).Code);
+
+        // From another network its owner gets in all the same; the proxy on this machine says that it is another.
+        using (var elsewhere = new ApiCaller(Service.Url, null, "203.0.113.9"))
+        {
+            Assert.Equal(200, (await elsewhere.PostAsync("/v1/sign-ins", new { email = "guessed@example.org", password = Password })).Status);
+        }
         Assert.True(Service.DirectorySql("UPDATE attempts SET begun_at = begun_at - 901") >= 2);
         await SignInAsync("guessed@example.org");
     }
@@ -218,7 +259,7 @@ public sealed class PeopleTests : Scenario
         using var admin = await JoinAsync("admin@example.org", "admin");
         using var person = await JoinAsync("operator@example.org", "operator");
         await Service.NewAccountAsync("one", Cancellation);
-        foreach (var scopes in new[] { [], new[] { "close_account" }, ["change_factors"], ["invite_operator"], ["nonsense"] })
+        foreach (var scopes in new[] { [], new string?[] { "close_account" }, ["change_factors"], ["invite_operator"], ["nonsense"], [null, "change_operators"] })
         {
             Assert.Equal("invalid_request", (await person.PostAsync("/v1/me/tokens", new { name = "script", scopes, days = 1 })).Code);
         }
@@ -242,6 +283,57 @@ public sealed class PeopleTests : Scenario
         Assert.Equal("not_found", (await admin.DeleteAsync($"/v1/me/tokens/{made.Text("id")}")).Code);
         Assert.Equal(200, (await back.DeleteAsync($"/v1/me/tokens/{made.Text("id")}")).Status);
         Assert.Equal("token_invalid", (await token.GetAsync("/v1/accounts")).Code);
+    }
+
+    [Fact]
+    public async Task Everything_about_people_can_be_done_from_the_command_line()
+    {
+        var environment = new Dictionary<string, string> { ["HOLDFAST_SERVICE"] = Service.Url, ["HOLDFAST_PASSWORD"] = Password, ["HOLDFAST_CONFIG_DIR"] = Path.Combine(Root, "c"), ["HOLDFAST_STATE_DIR"] = Path.Combine(Root, "s"), ["HOLDFAST_CACHE_DIR"] = Path.Combine(Root, "k") };
+        async Task<string> AdminAsync(params string[] arguments)
+        {
+            var ended = await Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments], environment, Cancellation);
+            Assert.True(ended.ExitCode == 0, $"{string.Join(' ', arguments)}: {ended.Error}");
+            return ended.Output.Trim();
+        }
+
+        async Task<string> RefusedAsync(params string[] arguments)
+        {
+            var ended = await Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments], environment, Cancellation);
+            Assert.NotEqual(0, ended.ExitCode);
+            return ended.Error;
+        }
+
+        Assert.Contains("Sign in first", await RefusedAsync("whoami"), StringComparison.Ordinal);
+        var code = await AdminAsync("invite", "me@example.org", "admin", "--token-file", Path.Combine(Service.Data, "bootstrap-secret"));
+        Assert.Contains("Signed in as me@example.org", await AdminAsync("join", code, "--name", "Me"), StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(Root, "c", "session")));
+        Assert.Contains("admin of the service", await AdminAsync("whoami"), StringComparison.Ordinal);
+        await Service.NewAccountAsync("one", Cancellation);
+        var organisation = (await AdminAsync("organisation", "create", "Firm")).Split(' ')[0];
+        await AdminAsync("organisation", "assign", "one", organisation);
+        await AdminAsync("join", await AdminAsync("invite", "me@example.org", "owner", "--organisation", organisation, "--token-file", Path.Combine(Service.Data, "operator-token")));
+        Assert.Contains("owner of Firm", await AdminAsync("whoami"), StringComparison.Ordinal);
+        var person = JsonDocument.Parse(await AdminAsync("people", "--json")).RootElement.GetProperty("person").GetString()!;
+        Assert.Contains("owner", await AdminAsync("organisation", "members", organisation), StringComparison.Ordinal);
+        Assert.Contains("[conflict]", await RefusedAsync("organisation", "remove", organisation, person), StringComparison.Ordinal);
+        Assert.Contains("[conflict]", await RefusedAsync("person", "suspend", person), StringComparison.Ordinal);
+        Assert.Contains("Firm", await AdminAsync("organisations"), StringComparison.Ordinal);
+
+        var token = await AdminAsync("token", "create", "script", "--scope", "list_accounts", "--scope", "read_usage", "--days", "3");
+        Assert.StartsWith("hft_", token, StringComparison.Ordinal);
+        var listed = await AdminAsync("tokens");
+        Assert.Contains("script: list_accounts read_usage", listed, StringComparison.Ordinal);
+        await AdminAsync("token", "revoke", listed.Split(' ')[0]);
+
+        var key = (await AdminAsync("authenticator", "new")).Split('\n')[0];
+        var now = TimeProvider.System.GetUtcNow();
+        var recovery = (await AdminAsync("authenticator", "confirm", Totp(key, now), "--quiet")).Split('\n');
+        Assert.Contains("[second_factor_needed]", await RefusedAsync("sign-in", "--email", "me@example.org"), StringComparison.Ordinal);
+        await AdminAsync("sign-in", "--email", "me@example.org", "--code", recovery[0]);
+        await AdminAsync("prove", "--code", Totp(key, now + TimeSpan.FromSeconds(30)));
+        await AdminAsync("authenticator", "remove");
+        await AdminAsync("sign-out");
+        Assert.Contains("[token_invalid]", await RefusedAsync("whoami"), StringComparison.Ordinal);
     }
 
     /// <summary>Somebody who took an invitation up, and is signed in.</summary>

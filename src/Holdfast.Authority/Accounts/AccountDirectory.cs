@@ -27,6 +27,20 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         }
     }
 
+    /// <summary>Operators' tokens by name, without the tokens.</summary>
+    public Task<Page<OperatorSummary>> OperatorsAsync(Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
+        [.. (await transaction.QueryAsync<(string Name, string Role, long CreatedAt)>("SELECT name, role, created_at FROM operators WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
+            .Select(row => new OperatorSummary(row.Name, row.Role, row.CreatedAt))], row => row.Name), cancellation);
+
+    /// <summary>Revokes an operator's token; one that is not there is the failure not_found.</summary>
+    public async Task RemoveOperatorAsync(string name, CancellationToken cancellation)
+    {
+        if (await database.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM operators WHERE name = @name", new { name }), cancellation) == 0)
+        {
+            throw new HoldfastException(FailureTable.NotFound, $"There is no operator '{name}'.");
+        }
+    }
+
     /// <summary>Whose token it is, and their role; null if it is nobody's.</summary>
     public Task<(string Name, string Role)?> FindOperatorAsync(byte[] tokenHash, CancellationToken cancellation) => database.ReadAsync<(string, string)?>(async transaction =>
         await transaction.FindAsync<(string? Name, string Role)>("SELECT name, role FROM operators WHERE token_hash = @tokenHash", new { tokenHash }) is ({ } name, var role) ? (name, role) : null, cancellation);
@@ -72,7 +86,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     {
         var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
         await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET organisation_id = @organisation WHERE account_id = @id", new { id = place.Account.ToArray(), organisation }), cancellation);
-        return new AccountSummary(place.Account.ToString(), place.Name, place.State, 0);
+        return Summary(place);
     }
 
     /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>
@@ -83,7 +97,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             "UPDATE accounts SET name = @newName WHERE account_id = @id AND NOT EXISTS (SELECT 1 FROM accounts WHERE name = @newName AND account_id <> @id)",
             new { id = place.Account.ToArray(), newName }), cancellation);
         return renamed == 1
-            ? new AccountSummary(place.Account.ToString(), newName, place.State, 0)
+            ? Summary(place with { Name = newName })
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{newName}' already.");
     }
 
@@ -98,7 +112,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         return value is null ? 0 : await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@name, @value)", new { name, value });
     }, cancellation);
 
-    /// <summary>Forgets all accounts, operators and codes: they are made anew.</summary>
+    /// <summary>Forgets all accounts and codes: they are made anew.</summary>
     public Task ClearAsync(CancellationToken cancellation) => database.WriteAsync(async transaction =>
         await transaction.ExecuteAsync("DELETE FROM accounts") + await transaction.ExecuteAsync("DELETE FROM enrolment_codes"), cancellation);
 
@@ -134,6 +148,8 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>
     public Task<uint> KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync(async transaction => (uint)await transaction.FindAsync<long>(
         "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer }), cancellation);
+
+    private static AccountSummary Summary(AccountPlace place) => new(place.Account.ToString(), place.Name, place.IsSuspended ? AccountState.Suspended : place.State, 0);
 
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
         await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);

@@ -3,7 +3,7 @@ namespace Holdfast.Authority.Callers;
 /// <summary>What an endpoint does, as far as it matters who may. The names, in snake_case, are the scopes of API tokens: they stay.</summary>
 internal enum ApiAction
 {
-    CreateOperator,
+    ChangeOperators,
     CreateAccount,
     ImportAccounts,
     ListAccounts,

@@ -47,7 +47,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             throw new HoldfastException(FailureTable.Forbidden, $"This token was not made for {endpoint.Name}.");
         }
 
-        RequireProof(caller, permission.Proof);
+        RequireProof(caller, permission);
         context.Features.Set(caller);
         if (caller.Device is null && !HttpMethods.IsGet(context.Request.Method))
         {
@@ -118,9 +118,10 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
         throw new HoldfastException(FailureTable.Forbidden, caller.Device is null ? "Your role does not allow that." : "This computer's token does not allow that.");
     }
 
-    private void RequireProof(Caller caller, Proof proof)
+    private void RequireProof(Caller caller, Permission permission)
     {
-        if (proof == Proof.None)
+        var proof = permission.Proof;
+        if (proof == Proof.None || (caller.Person is null && !permission.OnlyPeople))
         {
             return;
         }

@@ -6,11 +6,12 @@ namespace Holdfast.Authority.Callers;
 /// <summary>Who may do an action, and on what conditions.</summary>
 /// <param name="Roles">Any of them may.</param>
 /// <param name="BacksUp">Part of a backup: not while the account is suspended or closed.</param>
-/// <param name="Proof">What a person must have shown a moment ago; no token can.</param>
-internal sealed record Permission(Roles Roles, bool BacksUp = false, Proof Proof = Proof.None)
+/// <param name="Proof">What a person must have shown a moment ago. Operators' tokens, which lie with the service's own secrets, need not; tokens that people make cannot.</param>
+/// <param name="OnlyPeople">Not by an operator's token either.</param>
+internal sealed record Permission(Roles Roles, bool BacksUp = false, Proof Proof = Proof.None, bool OnlyPeople = false)
 {
-    /// <summary>May be granted to an API token: not what makes operators.</summary>
-    public bool IsScope => Proof == Proof.None && (Roles & Bootstrap) == None && (Roles & (Owner | Member | RestoreOnly | Billing | Support | Operator | Admin)) != None;
+    /// <summary>May be granted to an API token.</summary>
+    public bool IsScope => Proof == Proof.None && (Roles & (Owner | Member | RestoreOnly | Billing | Support | Operator | Admin)) != None;
 }
 
 /// <summary>What a person must have shown a moment ago.</summary>
@@ -42,8 +43,8 @@ internal static class Permissions
         [ApiAction.ListAccounts] = new(Staff | Owner | Member | RestoreOnly | Billing),
         [ApiAction.RenameAccount] = new(Operators | Owner),
         [ApiAction.SuspendAccount] = new(Operators),
-        [ApiAction.CloseAccount] = new(Admin | Owner, Proof: Proof.TwoFactors),
-        [ApiAction.AssignAccount] = new(Operators),
+        [ApiAction.CloseAccount] = new(Admin | Owner, Proof: Proof.TwoFactors, OnlyPeople: true),
+        [ApiAction.AssignAccount] = new(Operators, Proof: Proof.Recent),
         [ApiAction.CreateEnrolmentCode] = new(Operators | Owner | Member),
         [ApiAction.ListComputers] = new(Staff | Owner | Member | RestoreOnly),
         [ApiAction.ChangeComputer] = new(Operators | Owner | Member),
@@ -54,17 +55,17 @@ internal static class Permissions
         [ApiAction.StartVerification] = new(Operators),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
-        [ApiAction.CreateOperator] = new(Bootstrap | Admin),
+        [ApiAction.ChangeOperators] = new(Bootstrap | Admin, Proof: Proof.Recent),
 
         // People.
-        [ApiAction.InviteOperator] = new(Bootstrap | Admin),
+        [ApiAction.InviteOperator] = new(Bootstrap | Admin, Proof: Proof.Recent),
         [ApiAction.ListPeople] = new(Staff),
-        [ApiAction.ChangePerson] = new(Admin),
-        [ApiAction.ResetPassword] = new(Operators),
+        [ApiAction.ChangePerson] = new(Admin, Proof: Proof.Recent),
+        [ApiAction.ResetPassword] = new(Operators, Proof: Proof.Recent),
         [ApiAction.CreateOrganisation] = new(Operators),
         [ApiAction.ListOrganisations] = new(Staff | Owner | Member | RestoreOnly | Billing),
         [ApiAction.ListMembers] = new(Staff | Owner),
-        [ApiAction.ChangeMembers] = new(Operators | Owner),
+        [ApiAction.ChangeMembers] = new(Operators | Owner, Proof: Proof.Recent),
         [ApiAction.SignIn] = new(Anybody),
         [ApiAction.ReadOneself] = new(SignedIn),
         [ApiAction.ChangeOneself] = new(SignedIn),

@@ -13,6 +13,9 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>What was not taken for so long is given up: the codes in it have expired.</summary>
+    private static readonly TimeSpan _life = TimeSpan.FromDays(3);
+
     public string Name => JobName;
 
     /// <summary>False if the service sends no mail.</summary>
@@ -30,10 +33,11 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var id = lease.Job.Subject;
-        var (recipient, subject, body) = await directory.ReadAsync(transaction => transaction.FindAsync<(string?, string, string)>(
-            "SELECT recipient, subject, body FROM outbox WHERE mail_id = @id AND sent_at IS NULL", new { id }), cancellation);
-        if (recipient is null || settings is null)
+        var (recipient, subject, body, createdAt) = await directory.ReadAsync(transaction => transaction.FindAsync<(string?, string, string, long)>(
+            "SELECT recipient, subject, body, created_at FROM outbox WHERE mail_id = @id AND sent_at IS NULL", new { id }), cancellation);
+        if (recipient is null || settings is null || DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life < time.GetUtcNow())
         {
+            await directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE outbox SET body = '' WHERE mail_id = @id", new { id }), cancellation);
             return null;
         }
 

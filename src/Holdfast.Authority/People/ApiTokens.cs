@@ -21,7 +21,7 @@ internal sealed class ApiTokens(IDatabase directory, TimeProvider time)
 
     public async Task<TokenCreated> CreateAsync(Person person, CreateToken request, CancellationToken cancellation)
     {
-        if (request.Scopes.Count == 0 || request.Scopes.FirstOrDefault(scope => !Permissions.Scopes.Contains(scope)) is not null and var unknown)
+        if (request.Scopes.Count == 0 || !request.Scopes.All(Permissions.Scopes.Contains))
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"A token is for some of these actions: {string.Join(", ", Permissions.Scopes.Order(StringComparer.Ordinal))}.");
         }
@@ -36,7 +36,7 @@ internal sealed class ApiTokens(IDatabase directory, TimeProvider time)
         var added = await directory.WriteAsync(transaction => transaction.ExecuteAsync(
             """
             INSERT INTO api_tokens (token_id, token_hash, person_id, name, scopes, created_at, expires_at)
-            SELECT @id, @hash, @person, @name, @scopes, @now, @expires WHERE (SELECT count(*) FROM api_tokens WHERE person_id = @person) < @max
+            SELECT @id, @hash, @person, @name, @scopes, @now, @expires WHERE (SELECT count(*) FROM api_tokens WHERE person_id = @person AND expires_at > @now) < @max
             """, new { id, hash = DeviceToken.HashOf(token), person = person.Id, request.Name, scopes = string.Join(' ', request.Scopes.Distinct().Order(StringComparer.Ordinal)), Now, expires, max = TokensMax }), cancellation);
         return added == 1 ? new TokenCreated(id, token, expires) : throw new HoldfastException(FailureTable.Conflict, $"You have {TokensMax} tokens: delete some.");
     }

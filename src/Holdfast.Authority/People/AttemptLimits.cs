@@ -5,10 +5,16 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.People;
 
-/// <summary>How often somebody may try secrets, whatever node they ask: so many in a quarter of an hour for an e-mail address, and more for a network address, behind which many may sit.</summary>
+/// <summary>How often somebody may try secrets in a quarter of an hour, whatever node they ask.</summary>
 internal sealed class AttemptLimits(IDatabase directory, TimeProvider time)
 {
-    public const int OfEmailMax = 10;
+    /// <summary>For one e-mail address from one network address.</summary>
+    public const int OfPairMax = 10;
+
+    /// <summary>For one e-mail address from anywhere, so that guessing from many places is slow too.</summary>
+    public const int OfEmailMax = 100;
+
+    /// <summary>From one network address.</summary>
     public const int OfAddressMax = 100;
 
     private static readonly TimeSpan _window = TimeSpan.FromMinutes(15);
@@ -33,6 +39,10 @@ internal sealed class AttemptLimits(IDatabase directory, TimeProvider time)
     /// <summary>A try succeeded: those before it are forgotten.</summary>
     public Task ForgetAsync(string kind, string key, CancellationToken cancellation) => directory.WriteAsync(transaction =>
         transaction.ExecuteAsync("DELETE FROM attempts WHERE attempt_key = @hash", new { hash = HashOf(kind, key) }), cancellation);
+
+    /// <summary>A try succeeded: it does not count.</summary>
+    public Task ReturnAsync(string kind, string key, CancellationToken cancellation) => directory.WriteAsync(transaction =>
+        transaction.ExecuteAsync("UPDATE attempts SET tries = tries - 1 WHERE attempt_key = @hash AND tries > 0", new { hash = HashOf(kind, key) }), cancellation);
 
     private static byte[] HashOf(string kind, string key) => SHA256.HashData(Encoding.UTF8.GetBytes($"{kind}\0{key}"));
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using Holdfast.Authority.Databases;
 using Holdfast.Protocol.Failures;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
@@ -11,9 +13,11 @@ internal sealed class Credentials : IDisposable
 {
     private const int WaitingMax = 64;
     private const int RecoveryCodeCount = 10;
+    private const string RecoveryAlphabet = "23456789BCDFGHJKMNPQRTVWXY";
     private const int PasswordLengthMin = 10;
     private const int PasswordLengthMax = 256;
 
+    private readonly IDatabase _directory;
     private readonly PersonStore _store;
     private readonly AttemptLimits _limits;
 
@@ -21,9 +25,9 @@ internal sealed class Credentials : IDisposable
     private readonly SemaphoreSlim _hashing = new(Math.Max(1, Environment.ProcessorCount / 2));
     private int _waiting;
 
-    public Credentials(PersonStore store, AttemptLimits limits, ILoggerFactory logging)
+    public Credentials(IDatabase directory, PersonStore store, AttemptLimits limits, ILoggerFactory logging)
     {
-        (_store, _limits) = (store, limits);
+        (_directory, _store, _limits) = (directory, store, limits);
         var options = new IdentityOptions();
         (options.User.RequireUniqueEmail, options.User.AllowedUserNameCharacters) = (true, "");
         (options.Password.RequiredLength, options.Password.RequireDigit, options.Password.RequireLowercase, options.Password.RequireUppercase, options.Password.RequireNonAlphanumeric) =
@@ -41,8 +45,10 @@ internal sealed class Credentials : IDisposable
     public async Task<(Person Person, string Method, bool IsStrong)> CheckAsync(string email, string password, string? code, string? recoveryCode, HttpContext context, CancellationToken cancellation)
     {
         var key = Users.NormalizeEmail(email) ?? "";
-        await _limits.CountAsync("address", SignIns.AddressOf(context), AttemptLimits.OfAddressMax, cancellation);
+        var network = SignIns.NetworkOf(context);
+        await _limits.CountAsync("address", network, AttemptLimits.OfAddressMax, cancellation);
         await _limits.CountAsync("email", key, AttemptLimits.OfEmailMax, cancellation);
+        await _limits.CountAsync("pair", $"{network} {key}", AttemptLimits.OfPairMax, cancellation);
         var person = await Users.FindByEmailAsync(email);
         if (!await IsPasswordAsync(person, password, cancellation) || person is not { SuspendedAt: null })
         {
@@ -50,7 +56,9 @@ internal sealed class Credentials : IDisposable
         }
 
         var method = person.TwoFactor ? await CheckSecondAsync(person, code, recoveryCode, cancellation) : "password";
-        await _limits.ForgetAsync("email", key, cancellation);
+        await _limits.ReturnAsync("address", network, cancellation);
+        await _limits.ReturnAsync("email", key, cancellation);
+        await _limits.ForgetAsync("pair", $"{network} {key}", cancellation);
         return (person, method, person.TwoFactor);
     }
 
@@ -82,29 +90,32 @@ internal sealed class Credentials : IDisposable
         return person.AuthenticatorKey!;
     }
 
-    /// <summary>Turns the second factor on; returns the recovery codes.</summary>
-    public async Task<IReadOnlyList<string>> EnableAuthenticatorAsync(Person person, string code, CancellationToken cancellation)
+    /// <summary>Turns the second factor on; the other sessions, which did not show it, end. Returns the recovery codes.</summary>
+    public async Task<IReadOnlyList<string>> EnableAuthenticatorAsync(Person person, string code, string? signIn, CancellationToken cancellation)
     {
         if (person.AuthenticatorKey is null || !await IsAuthenticatorCodeAsync(person, code, cancellation))
         {
             throw Refused();
         }
 
-        Require(await Users.SetTwoFactorEnabledAsync(person, true));
-        return await NewRecoveryCodesAsync(person);
+        person.TwoFactor = true;
+        return await ReplaceCodesAsync(person, DrawRecoveryCodes(), transaction => SignIns.EndAllAsync(transaction, person.Id, signIn), cancellation);
     }
 
     /// <summary>Other recovery codes; the ones before are worthless.</summary>
-    public async Task<IReadOnlyList<string>> NewRecoveryCodesAsync(Person person) => person.TwoFactor
-        ? [.. (await Users.GenerateNewTwoFactorRecoveryCodesAsync(person, RecoveryCodeCount))!]
+    public Task<IReadOnlyList<string>> NewRecoveryCodesAsync(Person person, CancellationToken cancellation) => person.TwoFactor
+        ? ReplaceCodesAsync(person, DrawRecoveryCodes(), _ => Task.CompletedTask, cancellation)
         : throw new HoldfastException(FailureTable.Conflict, "There is no second factor that they would stand for.");
 
-    /// <summary>Takes the authenticator off.</summary>
-    public async Task DisableAuthenticatorAsync(Person person)
+    /// <summary>Takes the authenticator off, and its recovery codes.</summary>
+    public Task DisableAuthenticatorAsync(Person person, CancellationToken cancellation)
     {
-        person.AuthenticatorKey = null;
-        Require(await Users.SetTwoFactorEnabledAsync(person, false));
+        (person.AuthenticatorKey, person.TwoFactor) = (null, false);
+        return ReplaceCodesAsync(person, [], _ => Task.CompletedTask, cancellation);
     }
+
+    /// <summary>How many recovery codes a person has left.</summary>
+    public Task<int> CountRecoveryCodesAsync(Person person, CancellationToken cancellation) => _store.CountCodesAsync(person, cancellation);
 
     public static HoldfastException Refused() => new(FailureTable.SignInFailed, "The address, the password or the code is wrong.");
 
@@ -132,13 +143,31 @@ internal sealed class Credentials : IDisposable
         }
 
         return recoveryCode is null ? throw new HoldfastException(FailureTable.SecondFactorNeeded, "Your authenticator's code is needed, or one of your recovery codes.")
-            : (await Users.RedeemTwoFactorRecoveryCodeAsync(person, recoveryCode.Trim().ToUpperInvariant())).Succeeded ? "password+recovery" : throw Refused();
+            : await _store.RedeemCodeAsync(person, recoveryCode.Trim().ToUpperInvariant(), cancellation) ? "password+recovery" : throw Refused();
     }
+
+    /// <summary>Writes the person and the codes together.</summary>
+    private Task<IReadOnlyList<string>> ReplaceCodesAsync(Person person, IReadOnlyList<string> codes, Func<DatabaseTransaction, Task> more, CancellationToken cancellation) => _directory.WriteAsync(async transaction =>
+    {
+        if (!await PersonStore.UpdateAsync(transaction, person))
+        {
+            throw new HoldfastException(FailureTable.PreconditionFailed, "You were changed meanwhile: look again.");
+        }
+
+        await PersonStore.ReplaceCodesAsync(transaction, person, codes);
+        await more(transaction);
+        return codes;
+    }, cancellation);
+
+    /// <summary>About 47 bits each, in letters and digits that are not mistaken for others.</summary>
+    private static List<string> DrawRecoveryCodes() =>
+        [.. Enumerable.Range(0, RecoveryCodeCount).Select(_ => $"{RandomNumberGenerator.GetString(RecoveryAlphabet, 5)}-{RandomNumberGenerator.GetString(RecoveryAlphabet, 5)}")];
 
     private async Task<bool> IsAuthenticatorCodeAsync(Person person, string code, CancellationToken cancellation)
     {
+        // Only in this one form: +123456 would be the same number, and not the code that was used.
         var digits = code.Replace(" ", "", StringComparison.Ordinal);
-        return await Users.VerifyTwoFactorTokenAsync(person, Users.Options.Tokens.AuthenticatorTokenProvider, digits) && await _store.UseAuthenticatorCodeAsync(person, digits, cancellation);
+        return digits.Length == 6 && digits.All(char.IsAsciiDigit) && await Users.VerifyTwoFactorTokenAsync(person, Users.Options.Tokens.AuthenticatorTokenProvider, digits) && await _store.UseAuthenticatorCodeAsync(person, digits, cancellation);
     }
 
     /// <summary>Takes as long whether there is somebody or not.</summary>

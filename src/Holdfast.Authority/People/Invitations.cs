@@ -1,38 +1,54 @@
 using System.Net.Mail;
 using System.Text.Json.Serialization;
+using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
+using Microsoft.AspNetCore.Http;
 
 namespace Holdfast.Authority.People;
 
-/// <summary>How people come in: somebody who may invites an address; its owner takes the invitation up, which confirms the address. Where the service sends no mail, whoever invites hands the code on and vouches for it.</summary>
-internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Credentials credentials, Organisations organisations, Outbox outbox, TimeProvider time)
+/// <summary>How people come in: somebody who may invites an address; its owner takes the invitation up, which confirms the address. Where the service sends no mail, those who run it hand codes on, and vouch for addresses.</summary>
+internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Credentials credentials, Organisations organisations, Outbox outbox, AttemptLimits limits, AuditLog audit, TimeProvider time)
 {
     private const string Purpose = "invitation";
     private const int AddressLengthMax = 254;
+    private const int MailsMax = 50;
 
     private static readonly TimeSpan _life = TimeSpan.FromDays(7);
 
     /// <summary>Invites somebody into an organisation, or, where it is null, to run the service.</summary>
-    public async Task<Invited> InviteAsync(string? organisation, Invite request, CancellationToken cancellation)
+    public async Task<Invited> InviteAsync(Caller caller, string? organisation, Invite request, CancellationToken cancellation)
     {
         var roles = organisation is null ? RoleNames.OfOperators : RoleNames.OfOrganisations;
         RequireRole(roles, request.Role);
         var email = Address(request.Email);
+        if (credentials.Users.NormalizeEmail(email) == caller.Person?.EmailKey)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "Nobody gives a role to themselves: ask somebody else.");
+        }
+
+        // Whoever gets a code without mail can be anybody at that address: that is for those who run the service to decide.
+        if (!outbox.IsConfigured && (caller.Everywhere & (Roles.Bootstrap | Roles.Operator | Roles.Admin)) == Roles.None)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "This service sends no mail, so it cannot know whose the address is: ask your operator to invite them.");
+        }
+
         if (organisation is not null)
         {
             await organisations.RequireAsync(organisation, cancellation);
         }
 
+        await limits.CountAsync("mail", caller.Name, MailsMax, cancellation);
+        await audit.AppendAsync(caller.Name, $"invite {email} as {request.Role}", organisation ?? "", cancellation);
         var code = await directory.WriteAsync(async transaction =>
         {
-            var made = await codes.AddAsync(transaction, Purpose, new Invitation(email, request.Role, organisation), InvitationJson.Default.Invitation, _life);
+            var made = await codes.AddAsync(transaction, Purpose, new Invitation(email, request.Role, organisation, caller.Person?.Id), InvitationJson.Default.Invitation, _life);
             if (outbox.IsConfigured)
             {
-                await outbox.AddAsync(transaction, email, "Your invitation to Holdfast", $"You are invited as {request.Role}.\n\nYour code, good for a week, is\n\n    {made}\n\nTake it up with\n\n    holdfast account join --service URL {made}\n");
+                await outbox.AddAsync(transaction, email, "Your invitation to Holdfast", $"You are invited as {request.Role}.\n\nYour code, good for a week, is\n\n    {made}\n\nTake it up with\n\n    holdfast admin join {made} --name \"Your name\" --service URL\n");
             }
 
             return made;
@@ -41,12 +57,15 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
     }
 
     /// <summary>Makes the person who takes an invitation up.</summary>
-    public async Task<Person> AcceptAsync(BecomePerson request, CancellationToken cancellation)
+    public async Task<Person> AcceptAsync(BecomePerson request, HttpContext context, CancellationToken cancellation)
     {
+        // Hashing a password costs more than looking at a code.
+        await limits.CountAsync("address", SignIns.NetworkOf(context), AttemptLimits.OfAddressMax, cancellation);
+        await codes.RequireAsync(Purpose, request.Code, cancellation);
         var now = time.GetUtcNow();
-        var person = new Person { Id = Guid.CreateVersion7(now).ToString(), Name = request.Name, EmailConfirmed = true, SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now.ToUnixTimeSeconds() };
+        var person = new Person { Id = Guid.CreateVersion7(now).ToString(), Name = request.Name, SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now.ToUnixTimeSeconds() };
         person.PasswordHash = await credentials.HashAsync(person, request.Password, cancellation);
-        return await directory.WriteAsync(async transaction =>
+        var taken = await directory.WriteAsync(async transaction =>
         {
             var invitation = await UseAsync(transaction, request.Code);
             (person.Email, person.EmailKey) = (invitation.Email, credentials.Users.NormalizeEmail(invitation.Email)!);
@@ -57,12 +76,21 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
             }
 
             await LetInAsync(transaction, person.Id, invitation);
-            return person;
+            return invitation;
         }, cancellation);
+        await limits.ReturnAsync("address", SignIns.NetworkOf(context), cancellation);
+        await audit.AppendAsync($"{person.Email} ({person.Id})", $"take up an invitation as {taken.Role}", taken.Organisation ?? "", cancellation);
+        return person;
     }
 
     /// <summary>Gives somebody who is here already what an invitation to their address says.</summary>
-    public Task TakeUpAsync(Person person, string code, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    public async Task TakeUpAsync(Person person, string code, CancellationToken cancellation)
+    {
+        var taken = await directory.WriteAsync(transaction => TakeUpAsync(transaction, person, code), cancellation);
+        await audit.AppendAsync($"{person.Email} ({person.Id})", $"take up an invitation as {taken.Role}", taken.Organisation ?? "", cancellation);
+    }
+
+    private async Task<Invitation> TakeUpAsync(DatabaseTransaction transaction, Person person, string code)
     {
         var invitation = await UseAsync(transaction, code);
         if (credentials.Users.NormalizeEmail(invitation.Email) != person.EmailKey)
@@ -73,8 +101,8 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
         await transaction.ExecuteAsync("UPDATE people SET operator_role = coalesce(@role, operator_role), version = @version WHERE person_id = @id",
             new { person.Id, role = invitation.Organisation is null ? invitation.Role : null, version = Guid.NewGuid().ToString("N") });
         await LetInAsync(transaction, person.Id, invitation);
-        return 0;
-    }, cancellation);
+        return invitation;
+    }
 
     /// <summary>Fails if a role is none of those.</summary>
     public static void RequireRole(IReadOnlyCollection<string> roles, string role)
@@ -86,18 +114,28 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
     }
 
     /// <summary>An address as it is kept; the failure invalid_request if it is none.</summary>
-    public static string Address(string email) => email.Length <= AddressLengthMax && !email.Any(char.IsControl) && MailAddress.TryCreate(email, out var address) && address.Address == email
+    public static string Address(string email) => email.Length <= AddressLengthMax && email.All(letter => char.IsAscii(letter) && !char.IsControl(letter)) && MailAddress.TryCreate(email, out var address) && address.Address == email
         ? email : throw new HoldfastException(FailureTable.InvalidRequest, "That is no e-mail address.");
 
-    private async Task<Invitation> UseAsync(DatabaseTransaction transaction, string code) =>
-        await codes.UseAsync(transaction, Purpose, code, InvitationJson.Default.Invitation) ?? throw new HoldfastException(FailureTable.CodeInvalid, "The invitation is unknown, used or expired: ask for another.");
+    /// <summary>Uses an invitation up; it is worth as much as whoever made it may invite now.</summary>
+    private async Task<Invitation> UseAsync(DatabaseTransaction transaction, string code)
+    {
+        if (await codes.UseAsync(transaction, Purpose, code, InvitationJson.Default.Invitation) is { } invitation
+            && (invitation.By is null || (await SignIns.FindCallerAsync(transaction, invitation.By, Roles.None) is { } by
+                && ((by.Everywhere | by.In(invitation.Organisation)) & Permissions.Of(invitation.Organisation is null ? ApiAction.InviteOperator : ApiAction.ChangeMembers).Roles) != Roles.None)))
+        {
+            return invitation;
+        }
+
+        throw new HoldfastException(FailureTable.CodeInvalid, "The invitation is unknown, used or expired, or whoever made it may not invite any more: ask for another.");
+    }
 
     private Task LetInAsync(DatabaseTransaction transaction, string person, Invitation invitation) =>
         invitation.Organisation is null ? Task.CompletedTask : organisations.AddAsync(transaction, invitation.Organisation, person, invitation.Role);
 }
 
-/// <summary>What a code of an invitation stands for.</summary>
-internal sealed record Invitation(string Email, string Role, string? Organisation);
+/// <summary>What a code of an invitation stands for, and the person who made it, if it was one.</summary>
+internal sealed record Invitation(string Email, string Role, string? Organisation, string? By);
 
 [JsonSerializable(typeof(Invitation))]
 internal sealed partial class InvitationJson : JsonSerializerContext;

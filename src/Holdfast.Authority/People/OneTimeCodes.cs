@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Holdfast.Authority.Databases;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Authority.People;
@@ -25,6 +26,16 @@ internal sealed class OneTimeCodes(IDatabase directory, TimeProvider time)
         await transaction.ExecuteAsync("INSERT INTO one_time_codes (code_hash, purpose, subject, expires_at) VALUES (@hash, @purpose, @text, @expires)",
             new { hash = DeviceToken.HashOf(code), purpose, text = JsonSerializer.Serialize(subject, json), expires = Now + (long)life.TotalSeconds });
         return code;
+    }
+
+    /// <summary>Fails if a code is unknown, expired, used or for something else; it is not used up.</summary>
+    public async Task RequireAsync(string purpose, string code, CancellationToken cancellation)
+    {
+        if (await directory.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM one_time_codes WHERE code_hash = @hash AND purpose = @purpose AND expires_at > @now",
+            new { hash = DeviceToken.HashOf(code), purpose, Now }), cancellation) == 0)
+        {
+            throw new HoldfastException(FailureTable.CodeInvalid, "The code is unknown, used or expired.");
+        }
     }
 
     /// <summary>Uses a code up: what it was made for, or null if it is unknown, expired, used or for something else.</summary>

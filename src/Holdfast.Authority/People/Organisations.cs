@@ -35,11 +35,7 @@ internal sealed class Organisations(IDatabase directory, TimeProvider time)
     public Task<MemberSummary> ChangeAsync(string organisation, string person, string role, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         await LockAsync(transaction, organisation);
-        if (role != "owner")
-        {
-            await RequireOwnerAsync(transaction, organisation, person);
-        }
-
+        await RequireOwnerAsync(transaction, organisation, person, role);
         await transaction.ExecuteAsync("UPDATE members SET role = @role WHERE organisation_id = @organisation AND person_id = @person", new { organisation, person, role });
         var (email, name) = await transaction.FindAsync<(string, string)>("SELECT email, name FROM people WHERE person_id = @person", new { person });
         return new MemberSummary(person, email, name, role);
@@ -49,7 +45,7 @@ internal sealed class Organisations(IDatabase directory, TimeProvider time)
     public Task RemoveAsync(string organisation, string person, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         await LockAsync(transaction, organisation);
-        await RequireOwnerAsync(transaction, organisation, person);
+        await RequireOwnerAsync(transaction, organisation, person, null);
         return await transaction.ExecuteAsync("DELETE FROM members WHERE organisation_id = @organisation AND person_id = @person", new { organisation, person });
     }, cancellation);
 
@@ -57,6 +53,11 @@ internal sealed class Organisations(IDatabase directory, TimeProvider time)
     public async Task AddAsync(DatabaseTransaction transaction, string organisation, string person, string role)
     {
         await LockAsync(transaction, organisation);
+        if (await transaction.FindAsync<string>("SELECT role FROM members WHERE organisation_id = @organisation AND person_id = @person", new { organisation, person }) is not null)
+        {
+            await RequireOwnerAsync(transaction, organisation, person, role);
+        }
+
         await transaction.ExecuteAsync(
             "INSERT INTO members (organisation_id, person_id, role, created_at) VALUES (@organisation, @person, @role, @now) ON CONFLICT (organisation_id, person_id) DO UPDATE SET role = excluded.role",
             new { organisation, person, role, Now });
@@ -81,11 +82,12 @@ internal sealed class Organisations(IDatabase directory, TimeProvider time)
         }
     }
 
-    private static async Task RequireOwnerAsync(DatabaseTransaction transaction, string organisation, string person)
+    /// <summary>Fails if somebody is no member, or if the change would leave nobody as owner.</summary>
+    private static async Task RequireOwnerAsync(DatabaseTransaction transaction, string organisation, string person, string? newRole)
     {
         var role = await transaction.FindAsync<string>("SELECT role FROM members WHERE organisation_id = @organisation AND person_id = @person", new { organisation, person })
             ?? throw new HoldfastException(FailureTable.NotFound, "There is no such member.");
-        if (role == "owner" && await transaction.FindAsync<long>(OwnersLeft, new { organisation, person }) == 0)
+        if (role == "owner" && newRole != "owner" && await transaction.FindAsync<long>(OwnersLeft, new { organisation, person }) == 0)
         {
             throw new HoldfastException(FailureTable.Conflict, "It is the last owner: make somebody else owner first.");
         }

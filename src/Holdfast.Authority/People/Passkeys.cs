@@ -24,15 +24,19 @@ internal sealed class Passkeys
     private readonly Credentials _credentials;
     private readonly OneTimeCodes _codes;
     private readonly IDatabase _directory;
+    private readonly PersonStore _store;
+    private readonly AttemptLimits _limits;
     private readonly PasskeyHandler<Person> _handler;
 
     /// <param name="credentials">Who there is.</param>
     /// <param name="codes">Keeps ceremonies.</param>
     /// <param name="directory">The directory.</param>
+    /// <param name="store">Keeps passkeys.</param>
+    /// <param name="limits">Counts who asks.</param>
     /// <param name="serviceHost">Host and port under which browsers know the service, if not those that requests name.</param>
-    public Passkeys(Credentials credentials, OneTimeCodes codes, IDatabase directory, string? serviceHost)
+    public Passkeys(Credentials credentials, OneTimeCodes codes, IDatabase directory, PersonStore store, AttemptLimits limits, string? serviceHost)
     {
-        (_credentials, _codes, _directory) = (credentials, codes, directory);
+        (_credentials, _codes, _directory, _store, _limits) = (credentials, codes, directory, store, limits);
         _handler = new PasskeyHandler<Person>(credentials.Users, Options.Create(new IdentityPasskeyOptions
         {
             ServerDomain = serviceHost is null ? null : new HostString(serviceHost).Host,
@@ -59,19 +63,25 @@ internal sealed class Passkeys
 
         var ceremony = await UseAsync(Attestation, answer, cancellation);
         var result = await _handler.PerformAttestationAsync(new PasskeyAttestationContext { CredentialJson = answer.Credential.GetRawText(), AttestationState = ceremony.State, HttpContext = context });
+        RethrowTrouble(result.Failure);
         if (!result.Succeeded || ceremony.Person != person.Id)
         {
             throw new HoldfastException(FailureTable.SignInFailed, "The passkey's answer does not fit its challenge.", result.Failure);
         }
 
         result.Passkey.Name = name;
-        Credentials.Require(await _credentials.Users.AddOrUpdatePasskeyAsync(person, result.Passkey));
+        if (!await _store.AddPasskeyAsync(person, result.Passkey, cancellation))
+        {
+            throw new HoldfastException(FailureTable.Conflict, "This passkey is known here already.");
+        }
+
         return Summary(result.Passkey);
     }
 
     /// <summary>Begins a sign-in. Whether somebody has the address cannot be told from the answer: only people who ask about themselves get the list of their passkeys.</summary>
     public async Task<PasskeyCeremony> BeginSignInAsync(Person? oneself, HttpContext context, CancellationToken cancellation)
     {
+        await _limits.CountAsync("address", SignIns.NetworkOf(context), AttemptLimits.OfAddressMax, cancellation);
         var options = await _handler.MakeRequestOptionsAsync(oneself, context);
         return await KeepAsync(Assertion, new Ceremony(options.AssertionState, oneself?.Id), options.RequestOptionsJson, cancellation);
     }
@@ -81,22 +91,33 @@ internal sealed class Passkeys
     {
         var ceremony = await UseAsync(Assertion, answer, cancellation);
         var result = await _handler.PerformAssertionAsync(new PasskeyAssertionContext { CredentialJson = answer.Credential.GetRawText(), AssertionState = ceremony.State, HttpContext = context });
+        RethrowTrouble(result.Failure);
         if (!result.Succeeded || result.User.SuspendedAt is not null || (ceremony.Person ?? result.User.Id) != result.User.Id)
         {
             throw new HoldfastException(FailureTable.SignInFailed, "The passkey is not known here, or its answer does not fit its challenge.", result.Failure);
         }
 
-        // With its counter, which must rise.
-        Credentials.Require(await _credentials.Users.AddOrUpdatePasskeyAsync(result.User, result.Passkey));
-        return result.User;
+        // Its counter must rise.
+        return await _store.KeepPasskeyAsync(result.User, result.Passkey, cancellation) ? result.User : throw Credentials.Refused();
     }
 
     public async Task<PasskeyList> ListAsync(Person person) => new([.. (await _credentials.Users.GetPasskeysAsync(person)).Select(Summary)]);
 
-    public async Task RemoveAsync(Person person, string id)
+    public async Task RemoveAsync(Person person, string id, CancellationToken cancellation)
     {
-        var passkey = Base64Url.IsValid(id) ? await _credentials.Users.GetPasskeyAsync(person, Base64Url.DecodeFromChars(id)) : null;
-        Credentials.Require(await _credentials.Users.RemovePasskeyAsync(person, (passkey ?? throw new HoldfastException(FailureTable.NotFound, "You have no such passkey.")).CredentialId));
+        if (!Base64Url.IsValid(id) || !await _store.TakeOffPasskeyAsync(person, Base64Url.DecodeFromChars(id), cancellation))
+        {
+            throw new HoldfastException(FailureTable.NotFound, "You have no such passkey.");
+        }
+    }
+
+    /// <summary>A database that is away is no wrong passkey.</summary>
+    private static void RethrowTrouble(Exception? failure)
+    {
+        if (failure?.InnerException is HoldfastException trouble)
+        {
+            throw new HoldfastException(trouble.Kind, trouble.Message, trouble);
+        }
     }
 
     private static PasskeySummary Summary(UserPasskeyInfo passkey) =>

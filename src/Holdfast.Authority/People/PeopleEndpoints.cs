@@ -8,12 +8,12 @@ namespace Holdfast.Authority.People;
 
 /// <summary>People: how they come in, sign in, and what they are where.</summary>
 internal sealed class PeopleEndpoints(
-    Credentials credentials, Passkeys passkeys, SignIns signIns, Invitations invitations, PersonChanges changes, ApiTokens tokens, Organisations organisations, AuditLog audit, TimeProvider time)
+    Credentials credentials, Passkeys passkeys, SignIns signIns, Invitations invitations, PersonChanges changes, ApiTokens tokens, Organisations organisations, ProviderLogins providers, AuditLog audit, TimeProvider time)
 {
     public void Map(ApiRoutes api)
     {
         api.Post("/operators/invitations", ApiAction.InviteOperator, "Invites somebody to run the service, as support, operator or admin.",
-            (Invite request, CancellationToken cancellation) => invitations.InviteAsync(null, request, cancellation));
+            (HttpContext context, Invite request, CancellationToken cancellation) => invitations.InviteAsync(CallerCheck.CallerOf(context), null, request, cancellation));
         api.Post("/people", ApiAction.SignIn, "Takes an invitation up: makes a person, and signs them in.", AcceptAsync);
         api.Get("/people", ApiAction.ListPeople, "Everybody, by id.", ListPeopleAsync);
         api.Patch("/people/{person}", ApiAction.ChangePerson, "Suspends somebody, or changes their role as an operator; their sessions end.", ChangePersonAsync);
@@ -33,7 +33,7 @@ internal sealed class PeopleEndpoints(
 
     private void MapOneself(ApiRoutes me)
     {
-        me.Get("", ApiAction.ReadOneself, "Who is signed in.", (HttpContext context) => DescribeAsync(CallerCheck.CallerOf(context)));
+        me.Get("", ApiAction.ReadOneself, "Who is signed in.", (HttpContext context, CancellationToken cancellation) => DescribeAsync(CallerCheck.CallerOf(context), cancellation));
         me.Patch("", ApiAction.ChangeOneself, "Another name.", RenameAsync);
         me.Post("/memberships", ApiAction.ChangeOneself, "Takes an invitation up as somebody who is here already.",
             async (HttpContext context, TakeUp request, CancellationToken cancellation) => await DoneAsync(invitations.TakeUpAsync(CallerCheck.PersonOf(context), request.Code, cancellation)));
@@ -50,14 +50,15 @@ internal sealed class PeopleEndpoints(
             async (HttpContext context, ConfirmEmail request, CancellationToken cancellation) => await DoneAsync(changes.ConfirmEmailAsync(CallerCheck.PersonOf(context), request.Code, cancellation)));
         me.Post("/authenticator", ApiAction.ChangeFactors, "A key for an authenticator, which is asked for once a code of it was seen.", NewAuthenticatorAsync);
         me.Put("/authenticator", ApiAction.ChangeFactors, "A code of that authenticator: from now on it is asked for. Returns the recovery codes.", async (HttpContext context, ConfirmAuthenticator request, CancellationToken cancellation) =>
-            new RecoveryCodes(await credentials.EnableAuthenticatorAsync(CallerCheck.PersonOf(context), request.Code, cancellation)));
-        me.Delete("/authenticator", ApiAction.ChangeFactors, "Takes the authenticator off.", async (HttpContext context) => await DoneAsync(credentials.DisableAuthenticatorAsync(CallerCheck.PersonOf(context))));
-        me.Post("/recovery-codes", ApiAction.ChangeFactors, "Other recovery codes; those before are worthless.", async (HttpContext context) => new RecoveryCodes(await credentials.NewRecoveryCodesAsync(CallerCheck.PersonOf(context))));
+            new RecoveryCodes(await credentials.EnableAuthenticatorAsync(CallerCheck.PersonOf(context), request.Code, CallerCheck.CallerOf(context).SignIn?.Id, cancellation)));
+        me.Delete("/authenticator", ApiAction.ChangeFactors, "Takes the authenticator off.", async (HttpContext context, CancellationToken cancellation) => await DoneAsync(credentials.DisableAuthenticatorAsync(CallerCheck.PersonOf(context), cancellation)));
+        me.Post("/recovery-codes", ApiAction.ChangeFactors, "Other recovery codes; those before are worthless.", async (HttpContext context, CancellationToken cancellation) =>
+            new RecoveryCodes(await credentials.NewRecoveryCodesAsync(CallerCheck.PersonOf(context), cancellation)));
         me.Get("/passkeys", ApiAction.ReadOneself, "One's passkeys.", (HttpContext context) => passkeys.ListAsync(CallerCheck.PersonOf(context)));
         me.Post("/passkeys/challenges", ApiAction.ChangeFactors, "Begins to add a passkey.", (HttpContext context, CancellationToken cancellation) => passkeys.BeginAddingAsync(CallerCheck.PersonOf(context), context, cancellation));
         me.Post("/passkeys", ApiAction.ChangeFactors, "Adds a passkey.", (HttpContext context, AddPasskey request, CancellationToken cancellation) =>
             passkeys.AddAsync(CallerCheck.PersonOf(context), request.Name, request.Answer, context, cancellation));
-        me.Delete("/passkeys/{passkey}", ApiAction.ChangeFactors, "Takes a passkey off.", async (HttpContext context, string passkey) => await DoneAsync(passkeys.RemoveAsync(CallerCheck.PersonOf(context), passkey)));
+        me.Delete("/passkeys/{passkey}", ApiAction.ChangeFactors, "Takes a passkey off.", async (HttpContext context, string passkey, CancellationToken cancellation) => await DoneAsync(passkeys.RemoveAsync(CallerCheck.PersonOf(context), passkey, cancellation)));
         me.Get("/tokens", ApiAction.ReadOneself, "One's tokens for programs.", (HttpContext context, CancellationToken cancellation) => tokens.ListAsync(CallerCheck.PersonOf(context), cancellation));
         me.Post("/tokens", ApiAction.ChangeTokens, "Makes a token for programs: for some actions and some time.", (HttpContext context, CreateToken request, CancellationToken cancellation) =>
             tokens.CreateAsync(CallerCheck.PersonOf(context), request with { Name = Names.Checked(request.Name) }, cancellation));
@@ -72,11 +73,12 @@ internal sealed class PeopleEndpoints(
         all.Get("", ApiAction.ListOrganisations, "Organisations: all, or those that one is in.", ListOrganisationsAsync);
         all.Get("/{organisation}/members", ApiAction.ListMembers, "Who is in an organisation.", ListMembersAsync);
         all.Post("/{organisation}/invitations", ApiAction.ChangeMembers, "Invites somebody, as owner, member, restore-only or billing.",
-            (string organisation, Invite request, CancellationToken cancellation) => invitations.InviteAsync(organisation, request, cancellation));
-        all.Patch("/{organisation}/members/{person}", ApiAction.ChangeMembers, "Gives somebody another role.", (string organisation, string person, ChangeMember request, CancellationToken cancellation) =>
+            (HttpContext context, string organisation, Invite request, CancellationToken cancellation) => invitations.InviteAsync(CallerCheck.CallerOf(context), organisation, request, cancellation));
+        all.Patch("/{organisation}/members/{person}", ApiAction.ChangeMembers, "Gives somebody another role.", async (HttpContext context, string organisation, string person, ChangeMember request, CancellationToken cancellation) =>
         {
             Invitations.RequireRole(RoleNames.OfOrganisations, request.Role);
-            return organisations.ChangeAsync(organisation, person, request.Role, cancellation);
+            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"make member {person} {request.Role}", organisation, cancellation);
+            return await organisations.ChangeAsync(organisation, person, request.Role, cancellation);
         });
         all.Delete("/{organisation}/members/{person}", ApiAction.ChangeMembers, "Takes somebody out.",
             async (string organisation, string person, CancellationToken cancellation) => await DoneAsync(organisations.RemoveAsync(organisation, person, cancellation)));
@@ -84,9 +86,13 @@ internal sealed class PeopleEndpoints(
 
     private async Task<SignedIn> AcceptAsync(HttpContext context, BecomePerson request, CancellationToken cancellation)
     {
-        var person = await invitations.AcceptAsync(request with { Name = Names.Checked(request.Name) }, cancellation);
+        var person = await invitations.AcceptAsync(request with { Name = Names.Checked(request.Name) }, context, cancellation);
         return await BeginAsync(person, "password", isStrong: false, context, cancellation);
     }
+
+    /// <summary>Signs in whom an identity provider vouches for.</summary>
+    public async Task<SignedIn> SignInByProviderAsync(ProviderIdentity identity, HttpContext context, CancellationToken cancellation) =>
+        await BeginAsync(await providers.FindAsync(identity, cancellation), $"provider {identity.Provider}", identity.IsStrong, context, cancellation);
 
     private async Task<SignedIn> SignInAsync(HttpContext context, SignIn request, CancellationToken cancellation)
     {
@@ -103,10 +109,10 @@ internal sealed class PeopleEndpoints(
 
     private async Task<SignedIn> BeginAsync(Person person, string method, bool isStrong, HttpContext context, CancellationToken cancellation)
     {
-        await audit.AppendAsync(person.Email, $"sign in by {method}", SignIns.AddressOf(context), cancellation);
+        await audit.AppendAsync($"{person.Email} ({person.Id})", $"sign in by {method}", SignIns.AddressOf(context), cancellation);
         var (row, token) = await signIns.BeginAsync(person, method, isStrong, context, cancellation);
         var caller = await signIns.FindAsync(Protocol.Grants.DeviceToken.HashOf(token), cancellation) ?? throw Credentials.Refused();
-        return new SignedIn(row.Id, token, row.ExpiresAt, await DescribeAsync(caller));
+        return new SignedIn(row.Id, token, row.ExpiresAt, await DescribeAsync(caller, cancellation));
     }
 
     private async Task<Proved> ProveAsync(HttpContext context, Prove request, CancellationToken cancellation)
@@ -116,16 +122,16 @@ internal sealed class PeopleEndpoints(
         return person.Id == caller.Person.Id ? await signIns.KeepProofAsync(caller.SignIn!, isStrong, cancellation) : throw Credentials.Refused();
     }
 
-    private async Task<Oneself> DescribeAsync(Caller caller)
+    private async Task<Oneself> DescribeAsync(Caller caller, CancellationToken cancellation)
     {
         var person = caller.Person!;
-        return new Oneself(person.Id, person.Email, person.Name, person.OperatorRole, person.PasswordHash is not null, person.TwoFactor, await credentials.Users.CountRecoveryCodesAsync(person), caller.Memberships);
+        return new Oneself(person.Id, person.Email, person.Name, person.OperatorRole, person.PasswordHash is not null, person.TwoFactor, await credentials.CountRecoveryCodesAsync(person, cancellation), caller.Memberships);
     }
 
     private async Task<Oneself> RenameAsync(HttpContext context, ChangeOneself request, CancellationToken cancellation)
     {
         await changes.RenameAsync(CallerCheck.PersonOf(context), Names.Checked(request.Name), cancellation);
-        return await DescribeAsync(CallerCheck.CallerOf(context));
+        return await DescribeAsync(CallerCheck.CallerOf(context), cancellation);
     }
 
     private Task<Done> EndAsync(HttpContext context, string signIn, CancellationToken cancellation)

@@ -10,12 +10,11 @@ internal sealed class Person
     /// <summary>As it is looked up, without regard to case.</summary>
     public string EmailKey { get; set; } = "";
 
-    public bool EmailConfirmed { get; set; }
-
     public string Name { get; set; } = "";
 
     public string? PasswordHash { get; set; }
 
+    /// <summary>Changes with whatever ends sessions: what was checked before is worthless then.</summary>
     public string SecurityStamp { get; set; } = "";
 
     public bool TwoFactor { get; set; }

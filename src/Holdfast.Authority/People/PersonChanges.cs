@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
@@ -9,29 +10,32 @@ using Microsoft.AspNetCore.Http;
 namespace Holdfast.Authority.People;
 
 /// <summary>What people change about themselves, and operators about people. Sessions end where a secret or a right was taken away.</summary>
-internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Credentials credentials, AttemptLimits limits, Outbox outbox)
+internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Credentials credentials, AttemptLimits limits, Outbox outbox, AuditLog audit)
 {
     private const string ResetPurpose = "password-reset";
     private const string EmailPurpose = "email-change";
 
+    private static readonly string[] _otherWaysIn = ["passkeys", "api_tokens", "provider_logins"];
+
     private static readonly TimeSpan _resetLife = TimeSpan.FromHours(1);
     private static readonly TimeSpan _emailLife = TimeSpan.FromDays(1);
 
-    public Task RenameAsync(Person person, string name, CancellationToken cancellation) => UpdateAsync(person, _ => person.Name = name, cancellation);
+    public Task RenameAsync(Person person, string name, CancellationToken cancellation)
+    {
+        person.Name = name;
+        return UpdateAsync(person, _ => Task.CompletedTask, _ => Task.CompletedTask, cancellation);
+    }
 
     /// <summary>Sets another password; the other sessions end.</summary>
     public async Task ChangePasswordAsync(Person person, string password, string? signIn, CancellationToken cancellation)
     {
         var hash = await credentials.HashAsync(person, password, cancellation);
-        await UpdateAsync(person, async transaction =>
-        {
-            person.PasswordHash = hash;
-            await SignIns.EndAllAsync(transaction, person.Id, signIn);
-        }, cancellation);
+        (person.PasswordHash, person.SecurityStamp) = (hash, NewStamp());
+        await UpdateAsync(person, _ => Task.CompletedTask, transaction => SignIns.EndAllAsync(transaction, person.Id, signIn), cancellation);
     }
 
     /// <summary>Sends a code to another address, which counts once the code came back.</summary>
-    public Task AskEmailAsync(Person person, string email, CancellationToken cancellation)
+    public async Task AskEmailAsync(Person person, string email, CancellationToken cancellation)
     {
         var address = Invitations.Address(email);
         if (!outbox.IsConfigured)
@@ -39,9 +43,10 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
             throw new HoldfastException(FailureTable.Conflict, "This service sends no mail, so it cannot confirm an address: have yourself invited under the other one.");
         }
 
-        return directory.WriteAsync(async transaction =>
+        await limits.CountAsync("mail", person.Id, AttemptLimits.OfPairMax, cancellation);
+        await directory.WriteAsync(async transaction =>
         {
-            var code = await codes.AddAsync(transaction, EmailPurpose, new Subject(person.Id, address), SubjectJson.Default.Subject, _emailLife);
+            var code = await codes.AddAsync(transaction, EmailPurpose, new Subject(person.Id, address, person.SecurityStamp), SubjectJson.Default.Subject, _emailLife);
             await outbox.AddAsync(transaction, address, "Confirm your address", $"Somebody, you we hope, wants to use this address with Holdfast.\n\nThe code, good for a day, is\n\n    {code}\n");
             return 0;
         }, cancellation);
@@ -50,35 +55,42 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     /// <summary>The code came back: the address is confirmed.</summary>
     public async Task ConfirmEmailAsync(Person person, string code, CancellationToken cancellation)
     {
-        var subject = await directory.WriteAsync(transaction => codes.UseAsync(transaction, EmailPurpose, code, SubjectJson.Default.Subject), cancellation);
-        if (subject?.Person != person.Id)
-        {
-            throw new HoldfastException(FailureTable.CodeInvalid, "The code is unknown, used or expired.");
-        }
-
         var before = person.Email;
         await UpdateAsync(person, async transaction =>
         {
-            (person.Email, person.EmailKey, person.EmailConfirmed) = (subject.Email, credentials.Users.NormalizeEmail(subject.Email)!, true);
-            await outbox.AddAsync(transaction, before, "Your address was changed", "Another address stands for you at Holdfast now. If that was not you, tell your operator at once.\n");
-        }, cancellation);
+            if (await codes.UseAsync(transaction, EmailPurpose, code, SubjectJson.Default.Subject) is not { } subject || subject.Person != person.Id || subject.Stamp != person.SecurityStamp)
+            {
+                throw new HoldfastException(FailureTable.CodeInvalid, "The code is unknown, used or expired.");
+            }
+
+            // Codes that went to the old address are worthless from now on.
+            (person.Email, person.EmailKey, person.SecurityStamp) = (subject.Email, credentials.Users.NormalizeEmail(subject.Email)!, NewStamp());
+        }, transaction => outbox.AddAsync(transaction, before, "Your address was changed", "Another address stands for you at Holdfast now. If that was not you, tell your operator at once.\n"), cancellation);
     }
 
     /// <summary>Sends a code to set another password, if somebody has the address.</summary>
     public async Task AskResetAsync(string email, HttpContext context, CancellationToken cancellation)
     {
         var key = credentials.Users.NormalizeEmail(email) ?? "";
-        await limits.CountAsync("address", SignIns.AddressOf(context), AttemptLimits.OfAddressMax, cancellation);
+        await limits.CountAsync("address", SignIns.NetworkOf(context), AttemptLimits.OfAddressMax, cancellation);
         await limits.CountAsync("reset", key, AttemptLimits.OfEmailMax, cancellation);
-        if (outbox.IsConfigured && await credentials.Users.FindByEmailAsync(email) is { SuspendedAt: null } person)
+        if (!outbox.IsConfigured)
         {
-            await directory.WriteAsync(async transaction =>
-            {
-                var code = await NewResetAsync(transaction, person);
-                await outbox.AddAsync(transaction, person.Email, "Set another password", $"The code to set another password, good for an hour, is\n\n    {code}\n\nIf you did not ask for it, do nothing.\n");
-                return 0;
-            }, cancellation);
+            return;
         }
+
+        var person = await credentials.Users.FindByEmailAsync(email) is { SuspendedAt: null } somebody ? somebody : null;
+        await directory.WriteAsync(async transaction =>
+        {
+            // A code for nobody is written too: the answer comes as late.
+            var code = await NewResetAsync(transaction, person ?? new Person());
+            if (person is not null)
+            {
+                await outbox.AddAsync(transaction, person.Email, "Set another password", $"The code to set another password, good for an hour, is\n\n    {code}\n\nIf you did not ask for it, do nothing.\n");
+            }
+
+            return 0;
+        }, cancellation);
     }
 
     /// <summary>A code to set another password, for an operator to hand on; an operator's own only by an admin, or operators could become admins by it.</summary>
@@ -89,17 +101,30 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
             ? await NewResetAsync(transaction, person) : throw new HoldfastException(FailureTable.Forbidden, "Only an admin resets the password of somebody who runs the service.");
     }, cancellation);
 
-    /// <summary>Sets another password by such a code; all sessions end. The second factor stays what it was.</summary>
+    /// <summary>Sets another password by such a code; all sessions end, and so do passkeys and tokens, which somebody else may have added. The second factor stays what it was.</summary>
     public async Task ResetAsync(ResetPassword request, HttpContext context, CancellationToken cancellation)
     {
-        await limits.CountAsync("address", SignIns.AddressOf(context), AttemptLimits.OfAddressMax, cancellation);
+        await limits.CountAsync("address", SignIns.NetworkOf(context), AttemptLimits.OfAddressMax, cancellation);
+        await codes.RequireAsync(ResetPurpose, request.Code, cancellation);
         var hash = await credentials.HashAsync(new Person(), request.New, cancellation);
-        await directory.WriteAsync(async transaction =>
+        var subject = await directory.WriteAsync(async transaction =>
         {
-            var subject = await codes.UseAsync(transaction, ResetPurpose, request.Code, SubjectJson.Default.Subject) ?? throw new HoldfastException(FailureTable.CodeInvalid, "The code is unknown, used or expired.");
+            var subject = await codes.UseAsync(transaction, ResetPurpose, request.Code, SubjectJson.Default.Subject);
+            if (subject is null || await transaction.ExecuteAsync("UPDATE people SET password_hash = @hash, security_stamp = @stamp, version = @stamp WHERE person_id = @person AND security_stamp = @before",
+                new { subject.Person, hash, stamp = NewStamp(), before = subject.Stamp }) == 0)
+            {
+                throw new HoldfastException(FailureTable.CodeInvalid, "The code is unknown, used or expired.");
+            }
+
             await SignIns.EndAllAsync(transaction, subject.Person, null);
-            return await transaction.ExecuteAsync("UPDATE people SET password_hash = @hash, version = @version WHERE person_id = @person", new { subject.Person, hash, version = Guid.NewGuid().ToString("N") });
+            foreach (var table in _otherWaysIn)
+            {
+                await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @person", new { subject.Person });
+            }
+
+            return subject;
         }, cancellation);
+        await audit.AppendAsync($"{subject.Email} ({subject.Person})", "set another password by a code", SignIns.AddressOf(context), cancellation);
     }
 
     /// <summary>People by id.</summary>
@@ -110,39 +135,47 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     /// <summary>Suspends somebody, or gives them another operator's role; their sessions end.</summary>
     public Task<PersonSummary> ChangeAsync(string personId, ChangePerson change, long now, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
+        if (change is { Suspended: null, OperatorRole: null })
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "Nothing is to be changed.");
+        }
+
         if (change.OperatorRole is { } role and not "none")
         {
             Invitations.RequireRole(RoleNames.OfOperators, role);
         }
 
         await FindAsync(transaction, personId);
-        await SignIns.EndAllAsync(transaction, personId, null);
         await transaction.ExecuteAsync(
             """
             UPDATE people SET suspended_at = CASE @isSuspended WHEN 1 THEN coalesce(suspended_at, @now) WHEN 0 THEN NULL ELSE suspended_at END,
-                operator_role = CASE WHEN @changesRole = 0 THEN operator_role ELSE CAST(@role AS VARCHAR(32)) END, version = @version
+                operator_role = CASE WHEN @changesRole = 0 THEN operator_role ELSE CAST(@role AS VARCHAR(32)) END, security_stamp = @stamp, version = @stamp
             WHERE person_id = @personId
             """, new
             {
                 personId, now, isSuspended = change.Suspended switch { true => 1, false => 0, null => 2 }, changesRole = change.OperatorRole is null ? 0 : 1,
-                role = change.OperatorRole is "none" ? null : change.OperatorRole, version = Guid.NewGuid().ToString("N"),
+                role = change.OperatorRole is "none" ? null : change.OperatorRole, stamp = NewStamp(),
             });
+        await SignIns.EndAllAsync(transaction, personId, null);
         return Summary(await FindAsync(transaction, personId));
     }, cancellation);
 
     private Task<string> NewResetAsync(DatabaseTransaction transaction, Person person) =>
-        codes.AddAsync(transaction, ResetPurpose, new Subject(person.Id, person.Email), SubjectJson.Default.Subject, _resetLife);
+        codes.AddAsync(transaction, ResetPurpose, new Subject(person.Id, person.Email, person.SecurityStamp), SubjectJson.Default.Subject, _resetLife);
 
-    private Task UpdateAsync(Person person, Action<DatabaseTransaction> change, CancellationToken cancellation) => UpdateAsync(person, transaction =>
-    {
-        change(transaction);
-        return Task.CompletedTask;
-    }, cancellation);
+    private static string NewStamp() => Guid.NewGuid().ToString("N");
 
-    private Task UpdateAsync(Person person, Func<DatabaseTransaction, Task> change, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>Writes a person back, which locks them, between what must come before and behind.</summary>
+    private Task UpdateAsync(Person person, Func<DatabaseTransaction, Task> before, Func<DatabaseTransaction, Task> behind, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
-        await change(transaction);
-        return await PersonStore.UpdateAsync(transaction, person) ? 0 : throw new HoldfastException(FailureTable.PreconditionFailed, "You were changed meanwhile, or the address is somebody else's: look again.");
+        await before(transaction);
+        if (!await PersonStore.UpdateAsync(transaction, person))
+        {
+            throw new HoldfastException(FailureTable.PreconditionFailed, "You were changed meanwhile, or the address is somebody else's: look again.");
+        }
+
+        await behind(transaction);
+        return 0;
     }, cancellation);
 
     private static async Task<Person> FindAsync(DatabaseTransaction transaction, string personId) =>
@@ -151,8 +184,8 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     private static PersonSummary Summary(Person person) => new(person.Id, person.Email, person.Name, person.OperatorRole, person.SuspendedAt is not null, person.CreatedAt);
 }
 
-/// <summary>Whom a code is for, and their address then.</summary>
-internal sealed record Subject(string Person, string Email);
+/// <summary>Whom a code is for, the address, and what they were: once a password, an address or a right of theirs has changed, the code is worthless.</summary>
+internal sealed record Subject(string Person, string Email, string Stamp);
 
 [JsonSerializable(typeof(Subject))]
 internal sealed partial class SubjectJson : JsonSerializerContext;

@@ -7,11 +7,11 @@ namespace Holdfast.Authority.People;
 
 /// <summary>People as ASP.NET Core Identity wants them, on the directory's tables.</summary>
 internal sealed partial class PersonStore(IDatabase directory, TimeProvider time) :
-    IUserEmailStore<Person>, IUserPasswordStore<Person>, IUserSecurityStampStore<Person>, IUserTwoFactorStore<Person>, IUserAuthenticatorKeyStore<Person>, IUserTwoFactorRecoveryCodeStore<Person>, IUserPasskeyStore<Person>
+    IUserEmailStore<Person>, IUserPasswordStore<Person>, IUserSecurityStampStore<Person>, IUserTwoFactorStore<Person>, IUserAuthenticatorKeyStore<Person>, IUserPasskeyStore<Person>
 {
     public const string Columns =
         """
-        person_id AS Id, email, email_key AS EmailKey, email_confirmed AS EmailConfirmedNumber, name, password_hash AS PasswordHash, security_stamp AS SecurityStamp, two_factor AS TwoFactorNumber,
+        person_id AS Id, email, email_key AS EmailKey, name, password_hash AS PasswordHash, security_stamp AS SecurityStamp, two_factor AS TwoFactorNumber,
         authenticator_key AS AuthenticatorKey, operator_role AS OperatorRole, suspended_at AS SuspendedAt, created_at AS CreatedAt, version
         """;
 
@@ -29,8 +29,8 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         person.Version = Guid.NewGuid().ToString("N");
         return await transaction.ExecuteAsync(
             """
-            INSERT INTO people (person_id, email, email_key, email_confirmed, name, password_hash, security_stamp, two_factor, authenticator_key, operator_role, created_at, version)
-            VALUES (@id, @email, @emailKey, @confirmed, @name, @passwordHash, @securityStamp, @factor, @authenticatorKey, @operatorRole, @createdAt, @version)
+            INSERT INTO people (person_id, email, email_key, name, password_hash, security_stamp, two_factor, authenticator_key, operator_role, created_at, version)
+            VALUES (@id, @email, @emailKey, @name, @passwordHash, @securityStamp, @factor, @authenticatorKey, @operatorRole, @createdAt, @version)
             ON CONFLICT (email_key) DO NOTHING
             """, Parameters(person, person.Version)) == 1;
     }
@@ -44,7 +44,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         var version = Guid.NewGuid().ToString("N");
         if (await transaction.ExecuteAsync(
             """
-            UPDATE people SET email = @email, email_key = @emailKey, email_confirmed = @confirmed, name = @name, password_hash = @passwordHash, security_stamp = @securityStamp, two_factor = @factor,
+            UPDATE people SET email = @email, email_key = @emailKey, name = @name, password_hash = @passwordHash, security_stamp = @securityStamp, two_factor = @factor,
                 authenticator_key = @authenticatorKey, version = @version
             WHERE person_id = @id AND version = @before AND NOT EXISTS (SELECT 1 FROM people WHERE email_key = @emailKey AND person_id <> @id)
             """, Parameters(person, version)) == 0)
@@ -90,13 +90,10 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         return Task.CompletedTask;
     }
 
-    public Task<bool> GetEmailConfirmedAsync(Person user, CancellationToken cancellationToken) => Task.FromResult(user.EmailConfirmed);
+    /// <summary>Always: addresses come from invitations, and change by a code that was sent there.</summary>
+    public Task<bool> GetEmailConfirmedAsync(Person user, CancellationToken cancellationToken) => Task.FromResult(true);
 
-    public Task SetEmailConfirmedAsync(Person user, bool confirmed, CancellationToken cancellationToken)
-    {
-        user.EmailConfirmed = confirmed;
-        return Task.CompletedTask;
-    }
+    public Task SetEmailConfirmedAsync(Person user, bool confirmed, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task<string?> GetPasswordHashAsync(Person user, CancellationToken cancellationToken) => Task.FromResult(user.PasswordHash);
 
@@ -132,17 +129,20 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         return Task.CompletedTask;
     }
 
-    public Task ReplaceCodesAsync(Person user, IEnumerable<string> recoveryCodes, CancellationToken cancellationToken) => directory.WriteAsync(async transaction =>
+    /// <summary>Gives a person other recovery codes, or none; those before are worthless.</summary>
+    public static async Task ReplaceCodesAsync(DatabaseTransaction transaction, Person person, IReadOnlyCollection<string> codes)
     {
-        await transaction.ExecuteAsync("DELETE FROM recovery_codes WHERE person_id = @id", new { user.Id });
-        return await transaction.ExecuteEachAsync("INSERT INTO recovery_codes (person_id, code_hash) VALUES (@id, @hash)", [.. recoveryCodes.Select(code => new { user.Id, hash = HashOf(code) })]);
-    }, cancellationToken);
+        await transaction.ExecuteAsync("DELETE FROM recovery_codes WHERE person_id = @id", new { person.Id });
+        await transaction.ExecuteEachAsync("INSERT INTO recovery_codes (person_id, code_hash) VALUES (@id, @hash)", [.. codes.Select(code => new { person.Id, hash = HashOf(code) })]);
+    }
 
-    public async Task<bool> RedeemCodeAsync(Person user, string code, CancellationToken cancellationToken) => await directory.WriteAsync(transaction =>
-        transaction.ExecuteAsync("DELETE FROM recovery_codes WHERE person_id = @id AND code_hash = @hash", new { user.Id, hash = HashOf(code) }), cancellationToken) == 1;
+    /// <summary>Uses a recovery code up; false if it is none.</summary>
+    public async Task<bool> RedeemCodeAsync(Person person, string code, CancellationToken cancellation) => await directory.WriteAsync(transaction =>
+        transaction.ExecuteAsync("DELETE FROM recovery_codes WHERE person_id = @id AND code_hash = @hash", new { person.Id, hash = HashOf(code) }), cancellation) == 1;
 
-    public async Task<int> CountCodesAsync(Person user, CancellationToken cancellationToken) => (int)await directory.ReadAsync(transaction =>
-        transaction.FindAsync<long>("SELECT count(*) FROM recovery_codes WHERE person_id = @id", new { user.Id }), cancellationToken);
+    /// <summary>How many recovery codes are left.</summary>
+    public async Task<int> CountCodesAsync(Person person, CancellationToken cancellation) => (int)await directory.ReadAsync(transaction =>
+        transaction.FindAsync<long>("SELECT count(*) FROM recovery_codes WHERE person_id = @id", new { person.Id }), cancellation);
 
     /// <summary>Uses an authenticator's code up: false if it was used before.</summary>
     public async Task<bool> UseAuthenticatorCodeAsync(Person person, string code, CancellationToken cancellation) => await directory.WriteAsync(async transaction =>
@@ -166,7 +166,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
 
     private static object Parameters(Person person, string version) => new
     {
-        person.Id, person.Email, person.EmailKey, confirmed = person.EmailConfirmed ? 1 : 0, person.Name, person.PasswordHash, person.SecurityStamp, factor = person.TwoFactor ? 1 : 0,
+        person.Id, person.Email, person.EmailKey, person.Name, person.PasswordHash, person.SecurityStamp, factor = person.TwoFactor ? 1 : 0,
         person.AuthenticatorKey, person.OperatorRole, person.CreatedAt, before = person.Version, version,
     };
 
@@ -180,8 +180,6 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         public string Email { get; init; } = "";
 
         public string EmailKey { get; init; } = "";
-
-        public long EmailConfirmedNumber { get; init; }
 
         public string Name { get; init; } = "";
 
@@ -203,7 +201,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
 
         public Person Person => new()
         {
-            Id = Id, Email = Email, EmailKey = EmailKey, EmailConfirmed = EmailConfirmedNumber != 0, Name = Name, PasswordHash = PasswordHash, SecurityStamp = SecurityStamp, TwoFactor = TwoFactorNumber != 0,
+            Id = Id, Email = Email, EmailKey = EmailKey, Name = Name, PasswordHash = PasswordHash, SecurityStamp = SecurityStamp, TwoFactor = TwoFactorNumber != 0,
             AuthenticatorKey = AuthenticatorKey, OperatorRole = OperatorRole, SuspendedAt = SuspendedAt, CreatedAt = CreatedAt, Version = Version,
         };
     }

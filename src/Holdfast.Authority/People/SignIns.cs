@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
@@ -58,17 +59,25 @@ internal sealed class SignIns(IDatabase directory, TimeProvider time)
     public async Task<(SignInRow SignIn, string Token)> BeginAsync(Person person, string method, bool isStrong, HttpContext context, CancellationToken cancellation)
     {
         var token = TokenPrefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretLength));
-        var agent = context.Request.Headers.UserAgent.ToString();
         var row = new SignInRow
         {
             Id = Guid.CreateVersion7(time.GetUtcNow()).ToString(), PersonId = person.Id, Method = method, CreatedAt = Now, UsedAt = Now, ExpiresAt = Now + (long)_life.TotalSeconds,
-            ProvedAt = Now, IsStrongNumber = isStrong ? 1 : 0, Address = AddressOf(context), Agent = agent[..Math.Min(agent.Length, AgentLengthMax)],
+            ProvedAt = Now, IsStrongNumber = isStrong ? 1 : 0, Address = AddressOf(context), Agent = string.Concat(context.Request.Headers.UserAgent.ToString().Where(char.IsAscii).Take(AgentLengthMax)),
         };
-        await directory.WriteAsync(transaction => transaction.ExecuteAsync(
+        await directory.WriteAsync(async transaction =>
+        {
+            // Locks the person: a password that is set, or a suspension, at the same time ends this session or keeps it from beginning.
+            if (await transaction.ExecuteAsync("UPDATE people SET version = version WHERE person_id = @id AND security_stamp = @securityStamp AND suspended_at IS NULL", new { person.Id, person.SecurityStamp }) == 0)
+            {
+                throw Credentials.Refused();
+            }
+
+            return await transaction.ExecuteAsync(
             """
             INSERT INTO sign_ins (sign_in_id, token_hash, person_id, method, created_at, used_at, expires_at, proved_at, is_strong, address, agent)
             VALUES (@id, @hash, @personId, @method, @createdAt, @usedAt, @expiresAt, @provedAt, @isStrongNumber, @address, @agent)
-            """, new { row.Id, hash = DeviceToken.HashOf(token), row.PersonId, row.Method, row.CreatedAt, row.UsedAt, row.ExpiresAt, row.ProvedAt, row.IsStrongNumber, row.Address, row.Agent }), cancellation);
+            """, new { row.Id, hash = DeviceToken.HashOf(token), row.PersonId, row.Method, row.CreatedAt, row.UsedAt, row.ExpiresAt, row.ProvedAt, row.IsStrongNumber, row.Address, row.Agent });
+        }, cancellation);
         return (row, token);
     }
 
@@ -102,7 +111,7 @@ internal sealed class SignIns(IDatabase directory, TimeProvider time)
             return null;
         }
 
-        return new Caller(person.Email, RoleNames.OfOperator(person.OperatorRole) | more) { Person = person, Memberships = await Organisations.MembershipsAsync(transaction, personId) };
+        return new Caller($"{person.Email} ({person.Id})", RoleNames.OfOperator(person.OperatorRole) | more) { Person = person, Memberships = await Organisations.MembershipsAsync(transaction, personId) };
     }
 
     /// <summary>A person's sessions, the latest first.</summary>
@@ -133,4 +142,8 @@ internal sealed class SignIns(IDatabase directory, TimeProvider time)
 
     /// <summary>Where a request comes from.</summary>
     public static string AddressOf(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
+
+    /// <summary>The network that it comes from: whoever has an IPv6 address has 2^64 of them.</summary>
+    public static string NetworkOf(HttpContext context) => context.Connection.RemoteIpAddress is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } address
+        ? Convert.ToHexStringLower(address.GetAddressBytes().AsSpan(0, 8)) : AddressOf(context);
 }

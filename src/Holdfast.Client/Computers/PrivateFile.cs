@@ -5,10 +5,12 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client.Computers;
 
-/// <summary>Small JSON files that only their owner reads, written whole or not at all.</summary>
-internal static class PrivateFile
+/// <summary>Small files that only their owner reads, written whole or not at all.</summary>
+public static class PrivateFile
 {
-    public static void Write<T>(string path, T value, JsonTypeInfo<T> type)
+    public static void Write<T>(string path, T value, JsonTypeInfo<T> type) => Write(path, JsonSerializer.SerializeToUtf8Bytes(value, type));
+
+    public static void Write(string path, ReadOnlySpan<byte> content)
     {
         try
         {
@@ -18,7 +20,7 @@ internal static class PrivateFile
                 Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             }))
             {
-                stream.Write(JsonSerializer.SerializeToUtf8Bytes(value, type));
+                stream.Write(content);
                 stream.Flush();
                 PosixFile.Sync(stream.SafeFileHandle, path);
             }

@@ -223,6 +223,9 @@ public sealed class ServiceClient : IDisposable
         return request;
     }
 
+    /// <summary>What lies at a path.</summary>
+    public Task<T> GetAtAsync<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) => SendAsync(HttpMethod.Get, path, () => null, answer, null, cancellation);
+
     private Task<T> GetAsync<T>(string rest, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, Path(rest), () => null, answer, null, cancellation);
 

@@ -5,6 +5,11 @@ public sealed record CreateOperator(string Name, string Role = "admin");
 
 public sealed record OperatorCreated(string Name, string Token);
 
+/// <summary>An operator's token, without the token.</summary>
+public sealed record OperatorSummary(string Name, string Role, long CreatedAt);
+
+public sealed record OperatorList(IReadOnlyList<OperatorSummary> Operators, string? Next);
+
 public sealed record CreateAccount(string Name);
 
 /// <summary>A new account, or a new code for one: the code enrols one computer.</summary>

@@ -7,6 +7,7 @@ namespace Holdfast.Protocol.Messages;
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = false)]
 [JsonSerializable(typeof(CreateOperator))]
 [JsonSerializable(typeof(OperatorCreated))]
+[JsonSerializable(typeof(OperatorList))]
 [JsonSerializable(typeof(CreateAccount))]
 [JsonSerializable(typeof(AccountCreated))]
 [JsonSerializable(typeof(AccountList))]

@@ -3,10 +3,9 @@ CREATE TABLE people (
     person_id          TEXT COLLATE "C" PRIMARY KEY,
     email              TEXT COLLATE "C" NOT NULL,
     email_key          TEXT COLLATE "C" NOT NULL UNIQUE,   -- as it is looked up, without regard to case
-    email_confirmed    BIGINT NOT NULL,
     name               TEXT COLLATE "C" NOT NULL,
     password_hash      TEXT COLLATE "C",                   -- null: signs in by passkey or provider only
-    security_stamp     TEXT COLLATE "C" NOT NULL,
+    security_stamp     TEXT COLLATE "C" NOT NULL,         -- changes with whatever ends sessions
     two_factor         BIGINT NOT NULL,
     authenticator_key  TEXT COLLATE "C",
     operator_role      TEXT COLLATE "C",                   -- support | operator | admin

@@ -3,10 +3,9 @@ CREATE TABLE people (
     person_id          TEXT PRIMARY KEY,
     email              TEXT NOT NULL,
     email_key          TEXT NOT NULL UNIQUE,   -- as it is looked up, without regard to case
-    email_confirmed    INTEGER NOT NULL,
     name               TEXT NOT NULL,
     password_hash      TEXT,                   -- null: signs in by passkey or provider only
-    security_stamp     TEXT NOT NULL,
+    security_stamp     TEXT NOT NULL,         -- changes with whatever ends sessions
     two_factor         INTEGER NOT NULL,
     authenticator_key  TEXT,
     operator_role      TEXT,                   -- support | operator | admin

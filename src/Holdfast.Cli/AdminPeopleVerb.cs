@@ -1,0 +1,352 @@
+using System.CommandLine;
+using System.Text.Json.Serialization.Metadata;
+using Holdfast.Client.Connecting;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Cli;
+
+/// <summary>The part of <c>holdfast admin</c> that is about people: signing in, who is what where, tokens for programs.</summary>
+internal static class AdminPeopleVerb
+{
+    public static void AddTo(Command admin, Output output)
+    {
+        admin.Subcommands.Add(SignIn(output));
+        admin.Subcommands.Add(Join(output));
+        admin.Subcommands.Add(Act(output, "sign-out", "Ends this session.", [], (_, service, cancellation) => SendAsync(service, HttpMethod.Delete, "/v1/me/sign-ins/current", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "Signed out."));
+        admin.Subcommands.Add(Prove(output));
+        admin.Subcommands.Add(WhoAmI(output));
+        admin.Subcommands.Add(Authenticator(output));
+        admin.Subcommands.Add(Invite(output));
+        admin.Subcommands.Add(People(output));
+        admin.Subcommands.Add(Person(output));
+        admin.Subcommands.Add(Organisations(output));
+        admin.Subcommands.Add(Organisation(output));
+        admin.Subcommands.Add(Tokens(output));
+        admin.Subcommands.Add(Token(output));
+    }
+
+    private static Command SignIn(Output output)
+    {
+        var email = new Option<string>("--email") { Description = "Your address.", Required = true };
+        var code = new Option<string?>("--code") { Description = "Your authenticator's six digits, if it is on; or one of your recovery codes." };
+        var command = new Command("sign-in", """
+            Signs you in; the session is kept in a file that only you can read, and the other admin verbs use it.
+            The password is asked for, or read from HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD_COMMAND.
+
+            Example:
+              holdfast admin sign-in --service https://backup.example.org --email me@example.org --code 123456
+            """) { email, code };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.ConnectAsNobody(parsed);
+            var (digits, recovery) = parsed.GetValue(code) is { } given ? given.Length == 6 ? (given, (string?)null) : (null, given) : (null, null);
+            var signedIn = await SendAsync(service, HttpMethod.Post, "/v1/sign-ins", new SignIn(parsed.GetRequiredValue(email), Password("Password: "), digits, recovery), MessageJson.Default.SignIn, MessageJson.Default.SignedIn, cancellation);
+            return Keep(output, signedIn);
+        });
+        return command;
+    }
+
+    private static Command Join(Output output)
+    {
+        var (code, name) = (new Argument<string>("code") { Description = "The invitation's code." }, new Option<string?>("--name") { Description = "Your name, for somebody who is not here yet." });
+        var command = new Command("join", "Takes an invitation up: as a new person (with --name), or as the one who is signed in.") { code, name };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            if (parsed.GetValue(name) is { } newName)
+            {
+                using var anybody = AdminVerb.ConnectAsNobody(parsed);
+                return Keep(output, await SendAsync(anybody, HttpMethod.Post, "/v1/people", new BecomePerson(parsed.GetRequiredValue(code), newName, Password("A new password: ", twice: true)),
+                    MessageJson.Default.BecomePerson, MessageJson.Default.SignedIn, cancellation));
+            }
+
+            using var service = AdminVerb.Connect(parsed);
+            await SendAsync(service, HttpMethod.Post, "/v1/me/memberships", new TakeUp(parsed.GetRequiredValue(code)), MessageJson.Default.TakeUp, MessageJson.Default.Done, cancellation);
+            output.Say("You are in.");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Prove(Output output)
+    {
+        var code = new Option<string?>("--code") { Description = "Your authenticator's six digits, if it is on." };
+        var command = new Command("prove", "Shows your password and code once more: some changes need that within the last ten minutes.") { code };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            var proved = await SendAsync(service, HttpMethod.Post, "/v1/me/proof", new Prove(Password("Password: "), parsed.GetValue(code)), MessageJson.Default.Prove, MessageJson.Default.Proved, cancellation);
+            output.Say($"Good until {AdminVerb.At(proved.Until)}.");
+            output.Message("proof", ("until", proved.Until));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command WhoAmI(Output output)
+    {
+        var command = new Command("whoami", "Who is signed in, and what they are where.");
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            Describe(output, await service.GetAtAsync("/v1/me", MessageJson.Default.Oneself, cancellation));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Authenticator(Output output)
+    {
+        var code = new Argument<string>("code") { Description = "What the authenticator shows." };
+        var command = new Command("authenticator", "Your second factor: `new` shows a key, `confirm CODE` turns it on and shows recovery codes, `remove` takes it off.");
+        var fresh = new Command("new", "A key for an authenticator.");
+        fresh.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            var key = await SendAsync(service, HttpMethod.Post, "/v1/me/authenticator", new Done(), MessageJson.Default.Done, MessageJson.Default.AuthenticatorKey, cancellation);
+            output.Print($"{key.Key}\n{key.Link}");
+            output.Message("authenticator", ("key", key.Key), ("link", key.Link));
+            return ExitCode.Ok;
+        });
+        var confirm = new Command("confirm", "A code of the new authenticator: from now on it is asked for.") { code };
+        confirm.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            var recovery = await SendAsync(service, HttpMethod.Put, "/v1/me/authenticator", new ConfirmAuthenticator(parsed.GetRequiredValue(code)), MessageJson.Default.ConfirmAuthenticator, MessageJson.Default.RecoveryCodes, cancellation);
+            output.Say("Write these down; each works once, instead of the authenticator:");
+            foreach (var one in recovery.Codes)
+            {
+                output.Print(one);
+                output.Message("recovery_code", ("code", one));
+            }
+
+            return ExitCode.Ok;
+        });
+        command.Subcommands.Add(fresh);
+        command.Subcommands.Add(confirm);
+        command.Subcommands.Add(Act(output, "remove", "Takes the authenticator off.", [], (_, service, cancellation) => SendAsync(service, HttpMethod.Delete, "/v1/me/authenticator", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "It is not asked for any more."));
+        return command;
+    }
+
+    private static Command Invite(Output output)
+    {
+        var (email, role) = (new Argument<string>("email"), new Argument<string>("role") { Description = "support, operator or admin; with --organisation owner, member, restore-only or billing." });
+        var organisation = new Option<string?>("--organisation") { Description = "The organisation's id; without it, to run the service." };
+        var command = new Command("invite", "Invites somebody. Where the service sends no mail, hand them the code that is shown.") { email, role, organisation };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            var path = parsed.GetValue(organisation) is { } id ? $"/v1/organisations/{Uri.EscapeDataString(id)}/invitations" : "/v1/operators/invitations";
+            var invited = await SendAsync(service, HttpMethod.Post, path, new Invite(parsed.GetRequiredValue(email), parsed.GetRequiredValue(role)), MessageJson.Default.Invite, MessageJson.Default.Invited, cancellation);
+            output.Print(invited.Code ?? $"A code was sent to {invited.Email}.");
+            output.Message("invited", ("email", invited.Email), ("role", invited.Role), ("code", invited.Code));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command People(Output output)
+    {
+        var command = new Command("people", "Everybody who can sign in.");
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            foreach (var person in await service.ListAsync("/v1/people", MessageJson.Default.PersonList, page => (page.People, page.Next), cancellation))
+            {
+                Show(output, person);
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Person(Output output)
+    {
+        var command = new Command("person", "Changes somebody; their sessions end.");
+        var role = new Argument<string>("role") { Description = "support, operator, admin, or none." };
+        command.Subcommands.Add(Change("suspend", "They cannot sign in until they are resumed.", _ => new ChangePerson(Suspended: true)));
+        command.Subcommands.Add(Change("resume", "They can sign in again.", _ => new ChangePerson(Suspended: false)));
+        command.Subcommands.Add(Change("role", "What they are among those who run the service.", parsed => new ChangePerson(OperatorRole: parsed.GetRequiredValue(role)), role));
+        var person = PersonArgument();
+        var reset = new Command("reset-password", "A code with which they set another password, for somebody who gets no mail.") { person };
+        reset.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            var code = await SendAsync(service, HttpMethod.Post, $"/v1/people/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}/reset-codes", new Done(), MessageJson.Default.Done, MessageJson.Default.PasswordResetCode, cancellation);
+            output.Print(code.Code);
+            output.Message("reset_code", ("code", code.Code));
+            return ExitCode.Ok;
+        });
+        command.Subcommands.Add(reset);
+        return command;
+
+        Command Change(string verb, string description, Func<ParseResult, ChangePerson> change, params Argument[] more)
+        {
+            var person = PersonArgument();
+            var command = new Command(verb, description) { person };
+            Array.ForEach(more, command.Arguments.Add);
+            command.SetAction(async (parsed, cancellation) =>
+            {
+                using var service = AdminVerb.Connect(parsed);
+                Show(output, await SendAsync(service, HttpMethod.Patch, $"/v1/people/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}", change(parsed), MessageJson.Default.ChangePerson, MessageJson.Default.PersonSummary, cancellation));
+                return ExitCode.Ok;
+            });
+            return command;
+        }
+    }
+
+    private static Command Organisations(Output output)
+    {
+        var command = new Command("organisations", "Organisations: all, or those that you are in.");
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            foreach (var organisation in await service.ListAsync("/v1/organisations", MessageJson.Default.OrganisationList, page => (page.Organisations, page.Next), cancellation))
+            {
+                Show(output, organisation);
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Organisation(Output output)
+    {
+        var (name, account, role) = (new Argument<string>("name"), new Argument<string>("account") { Description = "The account's name." }, new Argument<string>("role") { Description = "owner, member, restore-only or billing." });
+        var command = new Command("organisation", "Changes an organisation: customers with more than one person.");
+        var create = new Command("create", "Makes an organisation.") { name };
+        create.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            Show(output, await SendAsync(service, HttpMethod.Post, "/v1/organisations", new CreateOrganisation(parsed.GetRequiredValue(name)), MessageJson.Default.CreateOrganisation, MessageJson.Default.OrganisationSummary, cancellation));
+            return ExitCode.Ok;
+        });
+        command.Subcommands.Add(create);
+
+        var (organisation, of, members) = (OrganisationArgument(), OrganisationArgument(), OrganisationArgument());
+        command.Subcommands.Add(Act(output, "assign", "Gives an account to an organisation.", [account, organisation], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Put, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/organisation",
+            new AssignAccount(parsed.GetRequiredValue(organisation)), MessageJson.Default.AssignAccount, MessageJson.Default.AccountSummary, cancellation), "It is theirs."));
+        var list = new Command("members", "Who is in it.") { members };
+        list.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            foreach (var member in await service.ListAsync($"/v1/organisations/{Uri.EscapeDataString(parsed.GetRequiredValue(members))}/members", MessageJson.Default.MemberList, page => (page.Members, page.Next), cancellation))
+            {
+                output.Print($"{member.Person}  {member.Role,-12}  {member.Email,-32}  {member.Name}");
+                output.Message("member", ("person", member.Person), ("role", member.Role), ("email", member.Email), ("name", member.Name));
+            }
+
+            return ExitCode.Ok;
+        });
+        command.Subcommands.Add(list);
+        var (changed, removed, from) = (PersonArgument(), PersonArgument(), OrganisationArgument());
+        command.Subcommands.Add(Act(output, "role", "Gives a member another role.", [of, changed, role], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Patch, MemberPath(parsed, of, changed),
+            new ChangeMember(parsed.GetRequiredValue(role)), MessageJson.Default.ChangeMember, MessageJson.Default.MemberSummary, cancellation), "Changed."));
+        command.Subcommands.Add(Act(output, "remove", "Takes somebody out.", [from, removed], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Delete, MemberPath(parsed, from, removed),
+            new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "They are out."));
+        return command;
+    }
+
+    private static Command Tokens(Output output)
+    {
+        var command = new Command("tokens", "Your tokens for programs.");
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            foreach (var token in (await service.GetAtAsync("/v1/me/tokens", MessageJson.Default.TokenList, cancellation)).Tokens)
+            {
+                output.Print($"{token.Id}  until {AdminVerb.At(token.ExpiresAt)}  {token.Name}: {string.Join(' ', token.Scopes)}");
+                output.Message("token", ("id", token.Id), ("name", token.Name), ("scopes", string.Join(' ', token.Scopes)), ("created_at", token.CreatedAt), ("expires_at", token.ExpiresAt));
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Command Token(Output output)
+    {
+        var (name, id) = (new Argument<string>("name") { Description = "What it is for." }, new Argument<string>("id"));
+        var scopes = new Option<string[]>("--scope") { Description = "An action of docs/permissions.md; once for each.", Required = true };
+        var days = new Option<int>("--days") { Description = "Until it expires.", DefaultValueFactory = _ => 90 };
+        var command = new Command("token", "Makes or revokes a token for programs.");
+        var create = new Command("create", "Makes a token; it is shown this once, and never may more than you.") { name, scopes, days };
+        create.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            var made = await SendAsync(service, HttpMethod.Post, "/v1/me/tokens", new CreateToken(parsed.GetRequiredValue(name), parsed.GetRequiredValue(scopes), parsed.GetValue(days)), MessageJson.Default.CreateToken, MessageJson.Default.TokenCreated, cancellation);
+            output.Print(made.Token);
+            output.Message("token_created", ("id", made.Id), ("token", made.Token), ("expires_at", made.ExpiresAt));
+            return ExitCode.Ok;
+        });
+        command.Subcommands.Add(create);
+        command.Subcommands.Add(Act(output, "revoke", "Revokes a token.", [id], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Delete, $"/v1/me/tokens/{Uri.EscapeDataString(parsed.GetRequiredValue(id))}",
+            new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "It is worthless now."));
+        return command;
+    }
+
+    /// <summary>A verb that does one thing and says that it is done.</summary>
+    private static Command Act(Output output, string verb, string description, IReadOnlyList<Argument> arguments, Func<ParseResult, ServiceClient, CancellationToken, Task> act, string done)
+    {
+        var command = new Command(verb, description);
+        foreach (var argument in arguments)
+        {
+            command.Arguments.Add(argument);
+        }
+
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = AdminVerb.Connect(parsed);
+            await act(parsed, service, cancellation);
+            output.Say(done);
+            output.Message("done");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Task<TAnswer> SendAsync<TRequest, TAnswer>(ServiceClient service, HttpMethod method, string path, TRequest request, JsonTypeInfo<TRequest> type, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation) =>
+        service.SendOnceAsync(method, path, request, type, answer, cancellation);
+
+    private static string MemberPath(ParseResult parsed, Argument<string> organisation, Argument<string> person) =>
+        $"/v1/organisations/{Uri.EscapeDataString(parsed.GetRequiredValue(organisation))}/members/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}";
+
+    private static string Password(string prompt, bool twice = false) => Secrets.Ask(prompt, twice, "HOLDFAST_PASSWORD");
+
+    private static int Keep(Output output, SignedIn signedIn)
+    {
+        SessionFile.Write(signedIn.Token);
+        output.Say($"Signed in as {signedIn.Person.Email} until {AdminVerb.At(signedIn.ExpiresAt)}; the session is in {SessionFile.Path}.");
+        output.Message("signed_in", ("person", signedIn.Person.Person), ("email", signedIn.Person.Email), ("expires_at", signedIn.ExpiresAt), ("file", SessionFile.Path));
+        return ExitCode.Ok;
+    }
+
+    private static void Describe(Output output, Oneself oneself)
+    {
+        output.Print($"{oneself.Email} ({oneself.Name}){(oneself.OperatorRole is { } role ? $", {role} of the service" : "")}");
+        foreach (var membership in oneself.Memberships)
+        {
+            output.Print($"  {membership.Role} of {membership.Name} ({membership.Organisation})");
+        }
+
+        output.Message("person", ("person", oneself.Person), ("email", oneself.Email), ("name", oneself.Name), ("operator_role", oneself.OperatorRole), ("authenticator", oneself.HasAuthenticator), ("recovery_codes", oneself.RecoveryCodes));
+    }
+
+    private static void Show(Output output, PersonSummary person)
+    {
+        output.Print($"{person.Person}  {person.OperatorRole ?? "customer",-9}  {(person.Suspended ? "suspended" : "active"),-9}  {person.Email,-32}  {person.Name}");
+        output.Message("person", ("person", person.Person), ("email", person.Email), ("name", person.Name), ("operator_role", person.OperatorRole), ("suspended", person.Suspended), ("created_at", person.CreatedAt));
+    }
+
+    private static void Show(Output output, OrganisationSummary organisation)
+    {
+        output.Print($"{organisation.Organisation}  {AdminVerb.At(organisation.CreatedAt)}  {organisation.Name}");
+        output.Message("organisation", ("organisation", organisation.Organisation), ("name", organisation.Name), ("created_at", organisation.CreatedAt));
+    }
+
+    private static Argument<string> PersonArgument() => new("person") { Description = "Their id, as `holdfast admin people` shows it." };
+
+    private static Argument<string> OrganisationArgument() => new("organisation") { Description = "Its id, as `holdfast admin organisations` shows it." };
+}
