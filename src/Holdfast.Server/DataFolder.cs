@@ -145,6 +145,11 @@ internal sealed class DataFolder : IDisposable
 
     public ECDsa ReadKey(string name)
     {
+        if (name == PodKeyFile && !File.Exists(PathOf(name)))
+        {
+            throw new HoldfastException(FailureTable.LocalState, $"{PathOf(name)} is missing: restore it from its copy; a new one would not fit what is stored.");
+        }
+
         var key = ECDsa.Create();
         key.ImportFromPem(File.ReadAllText(PathOf(name)));
         return key;

@@ -21,10 +21,7 @@ public sealed class CompactionTests : Scenario
         await CompactTwiceAsync(ComputerFile.Load(computer.Folders).Account);
 
         // Everything the service knows of it comes from what lies on the drive.
-        foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
-        {
-            File.Delete(database);
-        }
+        await Service.Databases.LoseAsync(Cancellation);
 
         var rebuilt = await Service.OperateAsync(["rebuild"], Cancellation);
         Assert.True(rebuilt.ExitCode == 0, rebuilt.Output);

@@ -55,10 +55,7 @@ public sealed class PodProcessTests : Scenario
 
         // The authority's databases are lost: they come back from the pod that runs.
         await authority.KillAsync(Cancellation);
-        foreach (var database in Directory.EnumerateFiles(data, "*.db*"))
-        {
-            File.Delete(database);
-        }
+        await authority.Databases.LoseAsync(Cancellation);
 
         var rebuilt = await OperateAsync("rebuild", "--data", data);
         Assert.True(rebuilt.ExitCode == 0, rebuilt.Output + rebuilt.Error);

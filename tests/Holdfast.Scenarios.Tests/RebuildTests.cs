@@ -96,16 +96,13 @@ public sealed class RebuildTests : Scenario
         await Service.KillAsync(Cancellation);
         var refused = await Service.OperateAsync(["rebuild"], Cancellation);
         Assert.Equal(11, refused.ExitCode);
-        Assert.Contains("accounts.db", refused.Error, StringComparison.Ordinal);
+        Assert.Contains(Service.Databases.AccountsName, refused.Error, StringComparison.Ordinal);
         await Service.RestartAsync(Cancellation);
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         await Service.KillAsync(Cancellation);
 
         // Killed as soon as it has begun, a few times: the service does not run on what it left, and the next rebuild makes it whole.
-        foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
-        {
-            File.Delete(database);
-        }
+        await Service.Databases.LoseAsync(Cancellation);
 
         for (var kills = 0; kills < 5; kills++)
         {
@@ -163,10 +160,7 @@ public sealed class RebuildTests : Scenario
             await pod.PutAsync(ObjectName.Of(rubbish), SignedObject.Build(rubbish, [.. Enumerable.Repeat((byte)0xFF, 5000)], signingKey), Cancellation);
         }
 
-        foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
-        {
-            File.Delete(database);
-        }
+        await Service.Databases.LoseAsync(Cancellation);
 
         var rebuilt = await Service.OperateAsync(["rebuild"], Cancellation);
         Assert.Equal(3, rebuilt.ExitCode);
@@ -220,10 +214,7 @@ public sealed class RebuildTests : Scenario
             await Service.DeleteAsync(pod, new ObjectName(account, ObjectSpace.Log, (ulong)hole), Cancellation);
         }
 
-        foreach (var database in Directory.EnumerateFiles(Service.Data, "*.db*"))
-        {
-            File.Delete(database);
-        }
+        await Service.Databases.LoseAsync(Cancellation);
 
         Assert.Equal(3, (await Service.OperateAsync(["rebuild"], Cancellation)).ExitCode);
         await Service.RestartAsync(Cancellation);

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics;
 using System.Text.Json;
 using Holdfast.Format.Objects;
@@ -21,6 +22,9 @@ internal sealed class Service : IAsyncDisposable
 
     private Service(string data, string roles, string? url) => (Data, _roles, _url) = (data, roles, url);
 
+    /// <summary>Where it keeps what it knows; a pod by itself keeps nothing there.</summary>
+    public TestDatabases Databases { get; private set; } = null!;
+
     public string Data { get; }
 
     public string Url { get; private set; } = "";
@@ -41,6 +45,11 @@ internal sealed class Service : IAsyncDisposable
     public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation, string roles = "authority,pod", string? url = null, bool isFirst = true)
     {
         var service = new Service(data, roles, url);
+        if (roles != "pod")
+        {
+            service.Databases = await TestDatabases.MakeAsync(data, cancellation);
+        }
+
         await service.RunAsync(listen, cancellation);
         if (roles == "pod" || !isFirst)
         {
@@ -97,7 +106,7 @@ internal sealed class Service : IAsyncDisposable
     /// <summary>Changes the directory behind the service's back.</summary>
     public int DirectorySql(string statement)
     {
-        using var connection = Connect("directory.db");
+        using var connection = Databases.Open(isDirectory: true);
         using var command = Command(connection, statement, []);
         return command.ExecuteNonQuery();
     }
@@ -105,7 +114,7 @@ internal sealed class Service : IAsyncDisposable
     /// <summary>Changes the account store behind the service's back.</summary>
     public int Sql(string statement, params (string Name, object Value)[] parameters)
     {
-        using var connection = Connect("accounts.db");
+        using var connection = Databases.Open(isDirectory: false);
         using var command = Command(connection, statement, parameters);
         return command.ExecuteNonQuery();
     }
@@ -113,9 +122,9 @@ internal sealed class Service : IAsyncDisposable
     /// <summary>One value of the account store.</summary>
     public T Ask<T>(string query, params (string Name, object Value)[] parameters)
     {
-        using var connection = Connect("accounts.db");
+        using var connection = Databases.Open(isDirectory: false);
         using var command = Command(connection, query, parameters);
-        return (T)command.ExecuteScalar()!;
+        return (T)Convert.ChangeType(command.ExecuteScalar()!, typeof(T), System.Globalization.CultureInfo.InvariantCulture);
     }
 
     /// <summary>Waits until the service's log says something.</summary>
@@ -174,20 +183,15 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
-    private SqliteConnection Connect(string database)
-    {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(Data, database)};Pooling=False");
-        connection.Open();
-        return connection;
-    }
-
-    private static SqliteCommand Command(SqliteConnection connection, string text, (string Name, object Value)[] parameters)
+    private static DbCommand Command(DbConnection connection, string text, (string Name, object Value)[] parameters)
     {
         var command = connection.CreateCommand();
         command.CommandText = text;
         foreach (var (name, value) in parameters)
         {
-            command.Parameters.AddWithValue(name, value);
+            var parameter = command.CreateParameter();
+            (parameter.ParameterName, parameter.Value) = (name, value);
+            command.Parameters.Add(parameter);
         }
 
         return command;

@@ -177,7 +177,7 @@ public sealed class SnapshotRulesTests : Scenario
         Service.Sql("UPDATE fence SET collection_number = 1");
         Service.Sql("UPDATE objects SET state = 'deleted' WHERE number = @pack", ("@pack", pack));
         Service.Sql("UPDATE snapshots SET state = 'purged'");
-        Service.Sql("INSERT INTO collected SELECT account_id, 1, number, value, 99, 0 FROM objects, (WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n WHERE value < 200) SELECT value FROM n) WHERE number = @pack AND value < frames", ("@pack", pack));
+        Service.Sql("INSERT INTO collected SELECT account_id, 1, number, value, 99, 0 FROM objects, (WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n WHERE value < 200) SELECT value FROM n) AS numbers WHERE number = @pack AND value < frames", ("@pack", pack));
         await using var proxy = await TamperingProxy.StartAsync(Service.Url, Cancellation);
         Shell($"sed -i 's|{Service.Url}|{proxy.Url}|' '{computer.Config}/computer.json'");
         await computer.MustAsync(Cancellation, "backup", tree);

@@ -12,7 +12,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     private readonly string _root;
     private readonly int _port;
-    private readonly List<string> _names = [];
+    private int _databases;
     private Process? _server;
 
     private PostgresCluster(string root, int port) => (_root, _port) = (root, port);
@@ -39,8 +39,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <summary>A database of its own, empty.</summary>
     public async Task<string> NewDatabaseAsync(string name, CancellationToken cancellation)
     {
-        name = $"{name}_{_names.Count}";
-        _names.Add(name);
+        name = $"{name}_{Interlocked.Increment(ref _databases)}";
         await AsUserAsync($"{Binaries}/createdb", ["-h", _root, "-p", $"{_port}", "-U", User, name], cancellation);
         return $"Host=127.0.0.1;Port={_port};Username={User};Database={name}";
     }
@@ -69,7 +68,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
             {
                 // After a kill its last processes may still hold the folder for a moment.
                 _server?.Dispose();
-                _server = Process.Start(AsUser($"{Binaries}/postgres", ["-D", Data, "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_root}", "-c", "max_connections=200"]))!;
+                _server = Process.Start(AsUser($"{Binaries}/postgres", ["-D", Data, "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_root}", "-c", "max_connections=400"]))!;
                 _ = _server.StandardError.ReadToEndAsync(CancellationToken.None);
                 _ = _server.StandardOutput.ReadToEndAsync(CancellationToken.None);
             }
