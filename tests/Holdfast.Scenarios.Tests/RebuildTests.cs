@@ -43,6 +43,7 @@ public sealed class RebuildTests : Scenario
         Directory.Delete(Drives[1], recursive: true);
         Directory.Delete(Drives[4], recursive: true);
         var data = Path.Combine(Root, "second");
+        await TestDatabases.MakeAsync(data, Cancellation);
         var rebuilt = await OperateAsync(["rebuild", "--data", data, "--drive", Drives[3], "--drive", Drives[0], "--drive", Drives[2]]);
         Assert.True(rebuilt.ExitCode == 0, rebuilt.Output + rebuilt.Error);
         Assert.Contains("2 accounts, 5 snapshots", rebuilt.LastLine, StringComparison.Ordinal);
@@ -96,7 +97,7 @@ public sealed class RebuildTests : Scenario
         await Service.KillAsync(Cancellation);
         var refused = await Service.OperateAsync(["rebuild"], Cancellation);
         Assert.Equal(11, refused.ExitCode);
-        Assert.Contains(Service.Databases.AccountsName, refused.Error, StringComparison.Ordinal);
+        Assert.Contains(Service.Databases.RefusedBecause, refused.Error, StringComparison.Ordinal);
         await Service.RestartAsync(Cancellation);
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         await Service.KillAsync(Cancellation);
@@ -108,7 +109,7 @@ public sealed class RebuildTests : Scenario
         {
             using var rebuilding = Process.Start(Programs.Start(Programs.Holdfastd, ["rebuild", "--data", Service.Data], new Dictionary<string, string>()))!;
             using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-            while (!File.Exists(Path.Combine(Service.Data, kills % 2 == 0 ? "rebuilding" : "accounts.db")))
+            while (!Service.Databases.IsBeingRebuilt || (kills % 2 == 1 && SharedPostgres.Cluster is null && !File.Exists(Path.Combine(Service.Data, "accounts.db"))))
             {
                 Assert.False(rebuilding.HasExited);
                 await timer.WaitForNextTickAsync(Cancellation);
@@ -116,13 +117,13 @@ public sealed class RebuildTests : Scenario
 
             rebuilding.Kill();
             await rebuilding.WaitForExitAsync(Cancellation);
-            if (!File.Exists(Path.Combine(Service.Data, "rebuilding")))
+            if (!Service.Databases.IsBeingRebuilt)
             {
                 break;
             }
         }
 
-        Assert.True(File.Exists(Path.Combine(Service.Data, "rebuilding")));
+        Assert.True(Service.Databases.IsBeingRebuilt);
         var run = await Service.OperateAsync(["run"], Cancellation);
         Assert.Equal(11, run.ExitCode);
         Assert.Contains("holdfastd rebuild", run.Error, StringComparison.Ordinal);

@@ -39,12 +39,17 @@ internal abstract class TestDatabases
     {
         var file = Path.Combine(data, "holdfastd.json");
         var configuration = File.Exists(file) ? JsonNode.Parse(await File.ReadAllTextAsync(file, cancellation), documentOptions: new() { CommentHandling = System.Text.Json.JsonCommentHandling.Skip })!.AsObject() : [];
-        if (SharedPostgres.Cluster is not { } cluster || configuration.ContainsKey("directory"))
+        if (configuration["directory"]?.GetValue<string>() is { } named)
+        {
+            return named.StartsWith("sqlite:", StringComparison.Ordinal) ? new InFolder(data) : new OnServer(named, configuration["stores"]!.AsObject().First().Value!.GetValue<string>());
+        }
+
+        if (SharedPostgres.Cluster is not { } cluster)
         {
             return new InFolder(data);
         }
 
-        var databases = new OnServer(cluster, await cluster.NewDatabaseAsync("directory", cancellation), await cluster.NewDatabaseAsync("accounts", cancellation));
+        var databases = new OnServer(await cluster.NewDatabaseAsync("directory", cancellation), await cluster.NewDatabaseAsync("accounts", cancellation));
         configuration["directory"] = databases.Directory;
         configuration["stores"] = new JsonObject { ["embedded"] = databases.Accounts };
         System.IO.Directory.CreateDirectory(data);
@@ -52,8 +57,11 @@ internal abstract class TestDatabases
         return databases;
     }
 
-    /// <summary>What an operator is told the accounts' database is.</summary>
-    public abstract string AccountsName { get; }
+    /// <summary>What an operator is told who wants to rebuild over databases that are there.</summary>
+    public abstract string RefusedBecause { get; }
+
+    /// <summary>True once a rebuild has begun to fill them, until it has ended.</summary>
+    public abstract bool IsBeingRebuilt { get; }
 
     public abstract DbConnection Open(bool isDirectory);
 
@@ -62,7 +70,9 @@ internal abstract class TestDatabases
 
     private sealed class InFolder(string data) : TestDatabases
     {
-        public override string AccountsName => "accounts.db";
+        public override string RefusedBecause => "accounts.db";
+
+        public override bool IsBeingRebuilt => File.Exists(Path.Combine(data, "rebuilding"));
 
         public override DbConnection Open(bool isDirectory)
         {
@@ -82,13 +92,30 @@ internal abstract class TestDatabases
         }
     }
 
-    private sealed class OnServer(PostgresCluster cluster, string directory, string accounts) : TestDatabases
+    private sealed class OnServer(string directory, string accounts) : TestDatabases
     {
         public string Directory => directory;
 
         public string Accounts => accounts;
 
-        public override string AccountsName => accounts.Split("Database=")[1];
+        public override string RefusedBecause => "The directory has 1 accounts";
+
+        public override bool IsBeingRebuilt
+        {
+            get
+            {
+                using var connection = Open(isDirectory: true);
+                using var command = connection.CreateCommand();
+                command.CommandText = "SELECT to_regclass('directory_marks') IS NOT NULL";
+                if (command.ExecuteScalar() is not true)
+                {
+                    return false;
+                }
+
+                command.CommandText = "SELECT count(*) FROM directory_marks WHERE name = 'rebuilding'";
+                return command.ExecuteScalar() is > 0L;
+            }
+        }
 
         public override DbConnection Open(bool isDirectory)
         {
@@ -99,9 +126,12 @@ internal abstract class TestDatabases
 
         public override async Task LoseAsync(CancellationToken cancellation)
         {
-            foreach (var database in new[] { directory, accounts })
+            foreach (var isDirectory in new[] { true, false })
             {
-                await cluster.AskAsync(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", cancellation);
+                await using var connection = Open(isDirectory);
+                await using var command = connection.CreateCommand();
+                command.CommandText = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+                await command.ExecuteNonQueryAsync(cancellation);
             }
         }
     }

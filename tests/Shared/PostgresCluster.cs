@@ -15,14 +15,21 @@ internal sealed class PostgresCluster : IAsyncDisposable
     private int _databases;
     private Process? _server;
 
-    private PostgresCluster(string root, int port) => (_root, _port) = (root, port);
+    private readonly IReadOnlyList<string> _settings;
+
+    private PostgresCluster(string root, int port, IReadOnlyList<string> settings) => (_root, _port, _settings) = (root, port, settings);
+
+    /// <summary>What the server says.</summary>
+    public string LogFile => _root + ".log";
 
     /// <summary>True if this process may become the cluster's user, or is an unprivileged one itself.</summary>
     private static bool IsRoot => Environment.UserName == "root";
 
-    public static async Task<PostgresCluster> StartAsync(CancellationToken cancellation)
+    /// <param name="cancellation">Ends waiting.</param>
+    /// <param name="settings">More of the server's settings, such as <c>enable_seqscan=off</c>.</param>
+    public static async Task<PostgresCluster> StartAsync(CancellationToken cancellation, params string[] settings)
     {
-        var cluster = new PostgresCluster(Path.Combine(Path.GetTempPath(), "holdfast-postgres-" + Guid.NewGuid().ToString("N")), FreePort());
+        var cluster = new PostgresCluster(Path.Combine(Path.GetTempPath(), "holdfast-postgres-" + Guid.NewGuid().ToString("N")), FreePort(), settings);
         Directory.CreateDirectory(cluster._root);
         if (IsRoot)
         {
@@ -68,8 +75,9 @@ internal sealed class PostgresCluster : IAsyncDisposable
             {
                 // After a kill its last processes may still hold the folder for a moment.
                 _server?.Dispose();
-                _server = Process.Start(AsUser($"{Binaries}/postgres", ["-D", Data, "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_root}", "-c", "max_connections=400"]))!;
-                _ = _server.StandardError.ReadToEndAsync(CancellationToken.None);
+                _server = Process.Start(AsUser($"{Binaries}/postgres", ["-D", Data, "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_root}", "-c", "max_connections=400", .. _settings.SelectMany(setting => new[] { "-c", setting })]))!;
+                var log = new FileStream(LogFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+                _ = _server.StandardError.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
                 _ = _server.StandardOutput.ReadToEndAsync(CancellationToken.None);
             }
 
@@ -84,7 +92,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
             await KillAsync(CancellationToken.None);
         }
 
-        await RunAsync("rm", ["-rf", _root], CancellationToken.None);
+        await RunAsync("rm", ["-rf", _root, LogFile], CancellationToken.None);
     }
 
     private async Task<bool> IsUpAsync(CancellationToken cancellation)

@@ -131,6 +131,9 @@ CREATE TABLE outbox (
     sent_at     BIGINT
 );
 
+CREATE INDEX outbox_made ON outbox (created_at);
+CREATE INDEX jobs_of_kind ON jobs (kind, job_id);
+
 ALTER TABLE accounts ADD COLUMN organisation_id TEXT COLLATE "C";
 CREATE INDEX accounts_of_organisation ON accounts (organisation_id, name);
 ALTER TABLE operators ADD COLUMN role TEXT COLLATE "C" NOT NULL DEFAULT 'admin';

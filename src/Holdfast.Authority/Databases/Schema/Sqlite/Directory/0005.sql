@@ -131,6 +131,9 @@ CREATE TABLE outbox (
     sent_at     INTEGER
 ) WITHOUT ROWID;
 
+CREATE INDEX outbox_made ON outbox (created_at);
+CREATE INDEX jobs_of_kind ON jobs (kind, job_id);
+
 ALTER TABLE accounts ADD COLUMN organisation_id TEXT;
 CREATE INDEX accounts_of_organisation ON accounts (organisation_id, name);
 ALTER TABLE operators ADD COLUMN role TEXT NOT NULL DEFAULT 'admin';
