@@ -31,7 +31,7 @@ internal sealed class RawLoop(NpgsqlDataSource directory, NpgsqlDataSource accou
     public async Task SessionAsync()
     {
         await CallerAsync();
-        await ReadAsync("SELECT o.number FROM objects o JOIN sessions s ON s.account_id = o.account_id AND s.session = o.session WHERE o.account_id = $1 AND o.computer = $2 AND o.indexed = 0 AND o.state = 'granted' AND o.receipt IS NULL AND s.seen_at > $3", account, 1L, 0L);
+        await ReadAsync("SELECT o.number FROM objects o JOIN sessions s ON s.account_id = o.account_id AND s.session = o.session WHERE o.account_id = $1 AND o.computer = $2 AND o.indexed = 0 AND o.state = 'granted' AND o.receipt IS NULL AND s.seen_at > $3 AND s.session IN (SELECT session FROM sessions WHERE account_id = $1 AND computer = $2 ORDER BY session DESC LIMIT $4)", account, 1L, 0L, 2L);
         await WriteAsync(async connection =>
         {
             Session = (long)(await AskAsync(connection, "UPDATE fence SET next_session = next_session + 1 WHERE account_id = $1 RETURNING next_session - 1", account))!;

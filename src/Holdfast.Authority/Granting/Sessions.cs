@@ -16,6 +16,9 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     /// <summary>Numbers given at once: one transaction for about a gigabyte.</summary>
     public const int NumbersAtOnce = 64;
 
+    /// <summary>Earlier sessions whose uploads are looked up; of those before them, the ones in between did.</summary>
+    private const int SessionsLookedAt = 2;
+
     /// <summary>How long after it was granted an object may still arrive.</summary>
     public static readonly TimeSpan UploadLife = Grant.LifeMax;
 
@@ -115,7 +118,8 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             """
             SELECT o.number FROM objects o JOIN sessions s ON s.account_id = o.account_id AND s.session = o.session
             WHERE o.account_id = @account AND o.computer = @computer AND o.indexed = 0 AND o.state = 'granted' AND o.receipt IS NULL AND s.seen_at > @since
-            """, new { device.Computer, since }), cancellation);
+              AND s.session IN (SELECT session FROM sessions WHERE account_id = @account AND computer = @computer ORDER BY session DESC LIMIT @sessions)
+            """, new { device.Computer, since, sessions = SessionsLookedAt }), cancellation);
         var found = new List<byte[]>();
         foreach (var number in unknown)
         {
