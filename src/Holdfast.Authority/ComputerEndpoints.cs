@@ -39,6 +39,9 @@ internal sealed class ComputerEndpoints(
         account.Post("/confirmation", ApiAction.ConfirmAccount, "A person who opened the account confirms what came back: what is old may be collected again.",
             (HttpContext context, ConfirmAccount request, CancellationToken cancellation) =>
                 attachments.ConfirmAsync(CallerCheck.DeviceOf(context), context.Request.Host.Value ?? "", request, cancellation));
+        account.Post("/readings", ApiAction.OpenReading, "A person who opened the account lets this computer read all of it for an hour.",
+            (HttpContext context, OpenReading request, CancellationToken cancellation) =>
+                attachments.OpenReadingAsync(CallerCheck.DeviceOf(context), context.Request.Host.Value ?? "", request, cancellation));
         account.Post("/sessions", ApiAction.BackUp, "Opens a backup session.", OpenSessionAsync);
         account.Post("/sessions/{session}/grants", ApiAction.BackUp, "More numbers to upload under.", ExtendAsync);
         account.Post("/commits", ApiAction.BackUp, "Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.", CommitAsync);
@@ -67,7 +70,7 @@ internal sealed class ComputerEndpoints(
 
         var (computer, token) = known is { } earlier
             ? (earlier, await devices.ReissueAsync(place, earlier, cancellation))
-            : await devices.AddAsync(place, name, request.Request, cancellation);
+            : await devices.AddAsync(place, name, request.Request, request.AsksToRead, cancellation);
         if (await directory.KeepComputerAsync(code, computer, cancellation) is var kept && kept != computer)
         {
             // The same attempt, sent twice at once, was faster: there is one computer for it.

@@ -1,6 +1,7 @@
 using Holdfast.Client.Committing;
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
+using Holdfast.Client.Enrolling;
 using Holdfast.Client.Indexing;
 using Holdfast.Client.Restoring;
 using Holdfast.Crypto.Keyrings;
@@ -78,7 +79,9 @@ public sealed class OpenedAccount : IDisposable
     {
         var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
         var stored = await service.GetKeyringAsync(cancellation);
-        return new OpenedAccount(computer, folders, service, view, OpenKeyring(stored, view, secret));
+        var keyring = OpenKeyring(stored, view, secret);
+        service.OpenReading = token => Attachment.OpenReadingAsync(service, computer, keyring, token);
+        return new OpenedAccount(computer, folders, service, view, keyring);
     }
 
     internal static Keyring OpenKeyring(byte[] stored, AccountView view, string secret) => OpenKeyring(stored, view.Log, secret);
@@ -198,6 +201,7 @@ public sealed class OpenedAccount : IDisposable
 
     public void Dispose()
     {
+        _service.OpenReading = null;
         foreach (var segment in (_segments ?? []).Concat(_standIns))
         {
             segment.Dispose();

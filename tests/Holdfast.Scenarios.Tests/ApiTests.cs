@@ -98,9 +98,9 @@ public sealed class ApiTests : Scenario
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Post, "/V1/Accounts/api/Codes", null)).Item1);
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send(HttpMethod.Get, $"/V1/ACCOUNTS/{account}/LOG", null)).Item1);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Send(HttpMethod.Delete, "/v1/operators", token)).Item1);
-        foreach (var path in new[] { "/v1/enrolments", $"/v1/accounts/{account}/log", $"/v1/accounts/{account}/sessions", $"/v1/accounts/{account}/reads", $"/v1/accounts/{account}/sessions/1/grants", $"/v1/accounts/{account}/enrolments/1/approval", $"/v1/accounts/{account}/commits" })
+        foreach (var path in new[] { "/v1/enrolments", $"/v1/accounts/{account}/log", $"/v1/accounts/{account}/sessions", $"/v1/accounts/{account}/reads", $"/v1/accounts/{account}/sessions/1/grants", $"/v1/accounts/{account}/readings", $"/v1/accounts/{account}/commits" })
         {
-            foreach (var body in new[] { "{}", "null", "{\"code\":\"x\",\"name\":\"y\"}", "{\"statements\":null,\"numbers\":null,\"receipts\":null,\"statement\":null}" })
+            foreach (var body in new[] { "{}", "null", "{\"code\":\"x\",\"name\":\"y\"}", "{\"statements\":null,\"numbers\":null,\"receipts\":null,\"challenge\":null}" })
             {
                 var (status, text) = await Send(HttpMethod.Post, path, token, body);
                 Assert.True(status == HttpStatusCode.BadRequest, $"{path} {body} → {(int)status} {text}");

@@ -87,6 +87,47 @@ public sealed class EnrolmentTests : Scenario
     }
 
     [Fact]
+    public async Task A_token_alone_adds_backups_and_reads_nothing_of_other_computers_until_somebody_opens_the_account_there()
+    {
+        var one = await EnrolAsync("one", "family");
+        var tree = MakeTree("tree", files: 10);
+        await one.MustAsync(Cancellation, "backup", tree);
+        var two = await EnrolAsync("two", "family", await Service.NewCodeAsync("family", Cancellation));
+        await two.MustAsync(Cancellation, "backup", MakeTree("other", seed: 2, files: 3));
+        var stolen = Client.Computers.ComputerFile.Load(two.Folders);
+        var pack = Service.Ask<long>("SELECT min(number) FROM objects WHERE type = 1 AND receipt IS NOT NULL AND computer = 1");
+        using var thief = new ApiCaller(Service.Url, stolen.Token);
+        async Task<bool> ReadsFramesAsync()
+        {
+            // A token that only adds gets the tables of a pack, which its group's keys open, and nothing before them.
+            var grant = (await thief.PostAsync($"/v1/accounts/{stolen.Account}/reads", new { numbers = new[] { pack }, tables_only = false })).Body.GetProperty("grants")[0];
+            using var http = new HttpClient();
+            http.DefaultRequestHeaders.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Grant", grant.GetProperty("grant").GetString());
+            using var response = await http.GetAsync($"{grant.GetProperty("pod_url").GetString()}/pod/v1/objects/{stolen.Account}/1/{pack}", Cancellation);
+            return response.IsSuccessStatusCode;
+        }
+
+        Assert.False(await ReadsFramesAsync());
+        Assert.Equal("forbidden", (await thief.PostAsync($"/v1/accounts/{stolen.Account}/enrolments/9/approval", new { statement = "AAAA", approval = "AAAA" })).Code);
+        var challenge = (await thief.PostAsync($"/v1/accounts/{stolen.Account}/attachments", new { computer = 2 })).Text("challenge");
+        using (var wrong = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            var permission = Convert.ToBase64String(Protocol.Grants.AttachmentChallenge.PermitReading(wrong, Convert.FromBase64String(challenge), new Uri(Service.Url).Authority));
+            Assert.Equal("forbidden", (await thief.PostAsync($"/v1/accounts/{stolen.Account}/readings", new { challenge, permission })).Code);
+        }
+
+        // Somebody with the passphrase restores there what the other computer backed up; an hour later the token is worth as little as before.
+        var snapshot = (await two.MustAsync(Cancellation, "snapshots", "--json")).Output.Split('\n').First(line => line.Contains("\"computer\":1", StringComparison.Ordinal) || line.Contains("\"one\"", StringComparison.Ordinal));
+        var id = System.Text.Json.JsonDocument.Parse(snapshot).RootElement.GetProperty("snapshot_id").GetString()!;
+        await two.MustAsync(Cancellation, "restore", id, "--target", Path.Combine(Root, "restored"));
+        await two.MustAsync(Cancellation, "compare", tree, Path.Combine(Root, "restored") + tree);
+        Assert.True(await ReadsFramesAsync());
+        Assert.Equal(1, Service.Sql("UPDATE devices SET reads_until = reads_until - 3601 WHERE computer = 2"));
+        Assert.False(await ReadsFramesAsync());
+        await two.MustAsync(Cancellation, "check", "--read-data");
+    }
+
+    [Fact]
     public async Task A_write_only_computer_is_approved_by_code_backs_up_and_reads_nothing()
     {
         var owner = await EnrolAsync("owner", "write-only");

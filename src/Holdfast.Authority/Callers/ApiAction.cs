@@ -38,6 +38,7 @@ internal enum ApiAction
     AppendLog,
     ApproveComputer,
     ConfirmAccount,
+    OpenReading,
     BackUp,
     Browse,
     HandInDrill,

@@ -79,6 +79,7 @@ internal static class Permissions
         [ApiAction.AppendLog] = new(Computers),
         [ApiAction.ApproveComputer] = new(ReadingComputer),
         [ApiAction.ConfirmAccount] = new(Enrolled),
+        [ApiAction.OpenReading] = new(Enrolled),
         [ApiAction.BackUp] = new(Enrolled, BacksUp: true),
         [ApiAction.Browse] = new(Enrolled),
         [ApiAction.HandInDrill] = new(Enrolled),

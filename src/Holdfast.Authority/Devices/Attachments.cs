@@ -10,6 +10,9 @@ namespace Holdfast.Authority.Devices;
 /// <summary>After a rebuild: computers prove themselves by the keys that the account log certifies, and a person by the root key (format rule 18).</summary>
 internal sealed class Attachments(AccountDirectory directory, DeviceTable devices, LogTable log, PodClient pod, TimeProvider time)
 {
+    /// <summary>A restore that takes longer asks again: whoever runs it has the account open.</summary>
+    private static readonly TimeSpan _readingLife = TimeSpan.FromHours(1);
+
     /// <summary>Something to sign; whether the account and the computer exist is not said.</summary>
     public AttachmentAsked Ask(string account, uint computer) => Format.Objects.AccountId.TryParse(account, out var id)
         ? new AttachmentAsked(pod.SignChallenge(new AttachmentChallenge(id, computer, RandomNumberGenerator.GetBytes(AttachmentChallenge.NonceLength), time.GetUtcNow() + AttachmentChallenge.Life)))
@@ -40,9 +43,26 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
             throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
         }
 
-        await devices.TrustAsync(device.Place, device.Computer, cancellation);
+        await (request.AsksToRead
+            ? devices.LetReadAsync(device.Place, device.Computer, time.GetUtcNow() + _readingLife, cancellation)
+            : devices.TrustAsync(device.Place, device.Computer, cancellation));
         await directory.OpenAsync(device.Place.Account, cancellation);
         return new AccountConfirmed(AccountState.Open);
+    }
+
+    /// <summary>A person opened the account at this computer: it reads everything for a while.</summary>
+    public async Task<ReadingOpened> OpenReadingAsync(Device device, string host, OpenReading request, CancellationToken cancellation)
+    {
+        var root = (await log.VerifiedAsync(device.Place, cancellation)).RootKey;
+        if (Answered(request.Challenge) is not { } challenge || challenge.Account != device.Place.Account || challenge.Computer != device.Computer
+            || !Hosts(host).Any(named => AttachmentChallenge.IsReadingPermitted(root.Span, request.Challenge, named, request.Permission)))
+        {
+            throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
+        }
+
+        var until = time.GetUtcNow() + _readingLife;
+        await devices.LetReadAsync(device.Place, device.Computer, until, cancellation);
+        return new ReadingOpened(until.ToUnixTimeSeconds());
     }
 
     /// <summary>What clients may call this service: the host of the request, or behind a proxy that of the address it is known by.</summary>

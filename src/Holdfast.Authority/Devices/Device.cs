@@ -11,7 +11,7 @@ internal enum DeviceRights
     /// <summary>Adds backups; reads the log, the keyring, heads, index segments, tables of packs, and what it wrote itself.</summary>
     Add,
 
-    /// <summary>Enrolled by somebody who typed the passphrase: reads the account's stored objects, which only the passphrase opens.</summary>
+    /// <summary>Somebody opened the account at it a moment ago, or an older client enrolled it: reads the account's stored objects, which only the passphrase opens.</summary>
     Read,
 }
 

@@ -11,17 +11,17 @@ namespace Holdfast.Authority.Devices;
 internal sealed class DeviceTable(AccountStore store, TimeProvider time)
 {
     /// <summary>Gives the next computer number and a token for it.</summary>
-    public Task<(uint Computer, string Token)> AddAsync(AccountPlace place, string name, byte[]? request, CancellationToken cancellation) =>
+    public Task<(uint Computer, string Token)> AddAsync(AccountPlace place, string name, byte[]? request, bool asksToRead, CancellationToken cancellation) =>
         store.WriteAsync(place, async transaction =>
         {
             var computer = checked((uint)await transaction.FindAsync<long>("UPDATE fence SET next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_computer - 1"));
             var token = DeviceToken.Draw(place.Account, computer, RandomNumberGenerator.GetBytes);
             await transaction.ExecuteAsync(
-                "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, request, created_at, version) VALUES (@account, @computer, @name, @hash, @rights, 0, @request, @now, @version)",
+                "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, request, asks_to_read, created_at, version) VALUES (@account, @computer, @name, @hash, @rights, 0, @request, @asks, @now, @version)",
                 new
                 {
                     computer, name, hash = DeviceToken.HashOf(token), request, now = time.GetUtcNow().ToUnixTimeSeconds(),
-                    rights = nameof(DeviceRights.Waiting),
+                    rights = nameof(DeviceRights.Waiting), asks = asksToRead ? 1 : 0,
                 });
             return (computer, token);
         }, cancellation);
@@ -40,9 +40,9 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public async Task<Device?> AuthenticateAsync(AccountPlace place, uint computer, string token, CancellationToken cancellation)
     {
         var row = await store.ReadAsync(place, transaction => transaction.FindAsync<DeviceRow>(
-            "SELECT token_hash AS TokenHash, rights, revoked FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0 AND retired_at IS NULL", new { computer }), cancellation);
+            "SELECT token_hash AS TokenHash, rights, revoked, reads_until AS ReadsUntil FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0 AND retired_at IS NULL", new { computer }), cancellation);
         return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, DeviceToken.HashOf(token))
-            ? new Device(place, computer, Enum.Parse<DeviceRights>(row.Rights))
+            ? new Device(place, computer, row.Rights == nameof(DeviceRights.Add) && row.ReadsUntil > time.GetUtcNow().ToUnixTimeSeconds() ? DeviceRights.Read : Enum.Parse<DeviceRights>(row.Rights))
             : null;
     }
 
@@ -65,8 +65,8 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
 
     /// <summary>A root-signed statement certifies the computer: whoever enrolled it knows the passphrase. One that asked to be approved waits for that.</summary>
     public static Task CertifyAsync(AccountTransaction transaction, uint computer) => transaction.ExecuteAsync(
-        "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND request IS NULL",
-        new { computer, rights = nameof(DeviceRights.Read), waiting = nameof(DeviceRights.Waiting) });
+        "UPDATE devices SET rights = CASE WHEN asks_to_read = 1 THEN @add ELSE @read END, version = @version WHERE account_id = @account AND computer = @computer AND rights = @waiting AND request IS NULL",
+        new { computer, add = nameof(DeviceRights.Add), read = nameof(DeviceRights.Read), waiting = nameof(DeviceRights.Waiting) });
 
     /// <summary>A certified computer's new token; false if the computer is unknown here or was revoked.</summary>
     public Task<bool> AttachAsync(AccountPlace place, uint computer, byte[] tokenHash, CancellationToken cancellation) => store.WriteAsync(place, async transaction => await transaction.ExecuteAsync(
@@ -75,6 +75,10 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     /// <summary>Somebody who holds the root key is at this computer.</summary>
     public Task TrustAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
         "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, rights = nameof(DeviceRights.Read) }), cancellation);
+
+    /// <summary>Lets a computer read for a while.</summary>
+    public Task LetReadAsync(AccountPlace place, uint computer, DateTimeOffset until, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
+        "UPDATE devices SET reads_until = @until, asks_to_read = 1, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, until = until.ToUnixTimeSeconds() }), cancellation);
 
     public Task RevokeAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => RevokeAsync(transaction, computer), cancellation);
 
@@ -121,7 +125,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
         public ComputerSummary Summary => new((uint)Computer, Name, Rights, Revoked != 0, RetiredAt is not null, CreatedAt, LastBackupAt);
     }
 
-    private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked);
+    private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked, long? ReadsUntil);
 
     private sealed record PendingRow(long Computer, string Name, byte[] Request, byte[]? Approval);
 }

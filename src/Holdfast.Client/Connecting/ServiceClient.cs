@@ -71,6 +71,12 @@ public sealed class ServiceClient : IDisposable
     /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried a few times.</summary>
     public Func<CancellationToken, Task<string>>? RenewToken { get; set; }
 
+    /// <summary>Has the account's root key let this computer read, once the service says that it may not; set while somebody has the account open.</summary>
+    public Func<CancellationToken, Task>? OpenReading { get; set; }
+
+    public Task<ReadingOpened> OpenReadingAsync(OpenReading request, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, Path("readings"), () => JsonContent.Create(request, MessageJson.Default.OpenReading), MessageJson.Default.ReadingOpened, null, cancellation);
+
     public Task<AttachmentAsked> AskAttachmentAsync(uint computer, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path("attachments"), () => JsonContent.Create(new AskAttachment(computer), MessageJson.Default.AskAttachment), MessageJson.Default.AttachmentAsked, null, cancellation);
 
@@ -97,8 +103,8 @@ public sealed class ServiceClient : IDisposable
     public Task<IReadOnlyList<PendingEnrolment>> GetPendingAsync(CancellationToken cancellation) =>
         ListAsync(Path("enrolments"), MessageJson.Default.PendingEnrolments, page => (page.Pending, page.Next), cancellation);
 
-    public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) =>
-        SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogAppended, cancellation);
+    public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) => ReadingAsync(() =>
+        SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogAppended, cancellation), cancellation);
 
     public Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, null, cancellation);
@@ -117,7 +123,7 @@ public sealed class ServiceClient : IDisposable
         ListAsync(Path("segments"), MessageJson.Default.SegmentList, page => (page.Segments, page.Next), cancellation);
 
     public async Task<IReadOnlyList<ReadGrant>> OpenReadsAsync(OpenReads request, CancellationToken cancellation) =>
-        (await SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation)).Grants;
+        (await ReadingAsync(() => SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation), cancellation)).Grants;
 
     /// <summary>Puts one object on a pod; returns the signed receipt once it is durable there.</summary>
     public async Task<byte[]> PutObjectAsync(string podUrl, ObjectName name, string grant, ReadOnlyMemory<byte> content, CancellationToken cancellation)
@@ -303,6 +309,20 @@ public sealed class ServiceClient : IDisposable
 
         response.Dispose();
         return await send(Bearer(_token)).AsServiceFailure();
+    }
+
+    /// <summary>Does what needs the right to read; gets it and tries again, if the service says that it is lacking.</summary>
+    private async Task<T> ReadingAsync<T>(Func<Task<T>> send, CancellationToken cancellation)
+    {
+        try
+        {
+            return await send();
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.Forbidden && OpenReading is not null)
+        {
+            await OpenReading(cancellation);
+            return await send();
+        }
     }
 
     private static AuthenticationHeaderValue? Bearer(string? token) => token is null ? null : new AuthenticationHeaderValue("Bearer", token);

@@ -52,7 +52,14 @@ public static class Attachment
     public static async Task ConfirmAsync(ServiceClient service, Computer computer, Keyring keyring, CancellationToken cancellation)
     {
         var challenge = Checked(await service.AskAttachmentAsync(computer.Number, cancellation), computer);
-        await service.ConfirmAsync(new ConfirmAccount(challenge, AttachmentChallenge.Confirm(keyring.Root, challenge, HostOf(computer))), cancellation);
+        await service.ConfirmAsync(new ConfirmAccount(challenge, AttachmentChallenge.Confirm(keyring.Root, challenge, HostOf(computer)), AsksToRead: true), cancellation);
+    }
+
+    /// <summary>Lets this computer read the whole account for an hour, by the root key: its token alone only adds.</summary>
+    public static async Task OpenReadingAsync(ServiceClient service, Computer computer, Keyring keyring, CancellationToken cancellation)
+    {
+        var challenge = Checked(await service.AskAttachmentAsync(computer.Number, cancellation), computer);
+        await service.OpenReadingAsync(new OpenReading(challenge, AttachmentChallenge.PermitReading(keyring.Root, challenge, HostOf(computer))), cancellation);
     }
 
     private static string HostOf(Computer computer) => new Uri(computer.ServiceUrl).Authority;

@@ -39,7 +39,7 @@ public sealed class Enrolment(ComputerFolders folders, TimeProvider time, Random
         }
 
         using var anonymous = new ServiceClient(serviceUrl, null, null, time);
-        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, AttemptFor(serviceUrl, code)), cancellation);
+        var begun = await anonymous.EnrolAsync(new BeginEnrolment(code, name, AttemptFor(serviceUrl, code), AsksToRead: true), cancellation);
         var account = ParseAccount(begun.Account);
         using var service = new ServiceClient(serviceUrl, account, begun.Token, time);
         var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);

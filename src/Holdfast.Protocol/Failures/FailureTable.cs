@@ -17,7 +17,7 @@ public static class FailureTable
 
     public static FailureKind TooManyAttempts { get; } = new("too_many_attempts", 429, NotAdmitted, Retry.Never, "Wait a quarter of an hour, then try again.");
 
-    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "Your role or token may not do that (docs/permissions.md); on a computer, use one that was enrolled with the passphrase, or run `holdfast attach` if the service was rebuilt.");
+    public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "Your role or token may not do that (docs/permissions.md); on a computer, have somebody with the passphrase do it, or run `holdfast attach` if the service was rebuilt.");
 
     public static FailureKind AccountSuspended { get; } = new("account_suspended", 403, Failed, Retry.Never, "The account is suspended and backs up nothing until your operator lets it go on. Restores work as always.");
 

@@ -10,7 +10,7 @@ namespace Holdfast.Protocol.Grants;
 /// <remarks>
 /// The service signs it and keeps nothing. 56 bytes and a signature of 64: 0 version u8 · 1 zeros 3 · 4 computer u32 · 8 account 16 · 24 nonce 16 · 40 expiry i64 (seconds since 1970) · 48 zeros 8.
 /// A computer proves itself by signing challenge ‖ SHA-256 of the token that it drew ‖ the service's host as it knows it: whoever repeats the answer, here or elsewhere, gains nothing.
-/// A person signs challenge ‖ host (format rule 18).
+/// A person signs challenge ‖ host, under one label to confirm the account (format rule 18), under another to let a computer read.
 /// </remarks>
 public sealed record AttachmentChallenge(AccountId Account, uint Computer, ReadOnlyMemory<byte> Nonce, DateTimeOffset Expires)
 {
@@ -29,6 +29,8 @@ public sealed record AttachmentChallenge(AccountId Account, uint Computer, ReadO
     private static ReadOnlySpan<byte> ComputerLabel => "holdfast attach computer v1\0"u8;
 
     private static ReadOnlySpan<byte> RootLabel => "holdfast attach root v1\0"u8;
+
+    private static ReadOnlySpan<byte> ReadingLabel => "holdfast reading root v1\0"u8;
 
     public byte[] Sign(ECDsa authorityKey)
     {
@@ -72,6 +74,12 @@ public sealed record AttachmentChallenge(AccountId Account, uint Computer, ReadO
 
     /// <summary>The answer of a person who opened the account.</summary>
     public static byte[] Confirm(ECDsa root, ReadOnlySpan<byte> challenge, string host) => Signatures.Sign(root, RootLabel, [.. challenge, .. Encoding.UTF8.GetBytes(host)]);
+
+    /// <summary>The permission of a person who opened the account, for this computer to read all of it for a while.</summary>
+    public static byte[] PermitReading(ECDsa root, ReadOnlySpan<byte> challenge, string host) => Signatures.Sign(root, ReadingLabel, [.. challenge, .. Encoding.UTF8.GetBytes(host)]);
+
+    public static bool IsReadingPermitted(ReadOnlySpan<byte> root, ReadOnlySpan<byte> challenge, string host, ReadOnlySpan<byte> permission) =>
+        Signatures.Verify(root, ReadingLabel, [.. challenge, .. Encoding.UTF8.GetBytes(host)], permission);
 
     public static bool IsConfirmed(ReadOnlySpan<byte> root, ReadOnlySpan<byte> challenge, string host, ReadOnlySpan<byte> confirmation) =>
         Signatures.Verify(root, RootLabel, [.. challenge, .. Encoding.UTF8.GetBytes(host)], confirmation);

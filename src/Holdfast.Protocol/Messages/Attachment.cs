@@ -13,6 +13,12 @@ public sealed record AttachComputer(byte[] Challenge, byte[] TokenHash, byte[] P
 public sealed record ComputerAttached(string AccountName, string State);
 
 /// <summary>A person opened the account and looked at what came back: the root's signature over a challenge. From here on what is old may be collected again.</summary>
-public sealed record ConfirmAccount(byte[] Challenge, byte[] Confirmation);
+public sealed record ConfirmAccount(byte[] Challenge, byte[] Confirmation, bool AsksToRead = false);
+
+/// <summary>Somebody who opened the account lets this computer read all of it for a while: the root's signature over a challenge.</summary>
+public sealed record OpenReading(byte[] Challenge, byte[] Permission);
+
+/// <summary>Until when it reads; seconds since 1970.</summary>
+public sealed record ReadingOpened(long Until);
 
 public sealed record AccountConfirmed(string State);

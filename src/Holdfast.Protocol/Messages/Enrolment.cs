@@ -24,8 +24,13 @@ public sealed record AccountSummary(string Account, string Name, string State, l
 public sealed record AccountList(IReadOnlyList<AccountSummary> Accounts, string? Next);
 
 /// <summary>Trades a code for a computer number and a token. A write-only computer sends the public keys it asks to have certified.</summary>
+/// <param name="Code">The operator's code.</param>
+/// <param name="Name">The computer's name.</param>
+/// <param name="Attempt">16 random bytes.</param>
+/// <param name="Request">Two public keys, of a computer that asks to be approved.</param>
+/// <param name="AsksToRead">It asks the root's holder each time it is to read (<c>POST …/readings</c>); clients that do not know that read always.</param>
 /// <remarks>The attempt, 16 random bytes, lets a computer whose answer was lost ask again with the same code.</remarks>
-public sealed record BeginEnrolment(string Code, string Name, byte[] Attempt, byte[]? Request = null)
+public sealed record BeginEnrolment(string Code, string Name, byte[] Attempt, byte[]? Request = null, bool AsksToRead = false)
 {
     public const int AttemptLength = 16;
 }

@@ -36,6 +36,8 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(ComputerAttached))]
 [JsonSerializable(typeof(ConfirmAccount))]
 [JsonSerializable(typeof(AccountConfirmed))]
+[JsonSerializable(typeof(OpenReading))]
+[JsonSerializable(typeof(ReadingOpened))]
 [JsonSerializable(typeof(RenameAccount))]
 [JsonSerializable(typeof(AccountSummary))]
 [JsonSerializable(typeof(PodListing))]

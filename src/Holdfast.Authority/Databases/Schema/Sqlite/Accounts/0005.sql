@@ -3,3 +3,7 @@ CREATE INDEX objects_unused ON objects (account_id, session) WHERE state = 'gran
 
 -- The latest sessions of a computer.
 CREATE INDEX sessions_of_computer ON sessions (account_id, computer, session);
+
+-- A computer adds backups and no more; somebody with the passphrase lets it read for a while (seconds since 1970). Clients that do not ask (0) read as they did.
+ALTER TABLE devices ADD COLUMN asks_to_read INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN reads_until INTEGER;
