@@ -45,6 +45,7 @@ internal sealed class ComputerEndpoints(
         account.Post("/sessions", ApiAction.BackUp, "Opens a backup session.", OpenSessionAsync);
         account.Post("/sessions/{session}/grants", ApiAction.BackUp, "More numbers to upload under.", ExtendAsync);
         account.Post("/commits", ApiAction.BackUp, "Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.", CommitAsync);
+        account.Get("/self", ApiAction.Browse, "This computer, and those whose place it took.", (HttpContext context, CancellationToken cancellation) => devices.DescribeAsync(CallerCheck.DeviceOf(context), cancellation));
         account.Get("/snapshots", ApiAction.Browse, "Heads of all snapshots, by computer and sequence.", ListSnapshotsAsync);
         account.Get("/segments", ApiAction.Browse, "Index segments in force, by number.", ListSegmentsAsync);
         account.Post("/drills", ApiAction.HandInDrill, "Keeps the signed result of a restore drill.",

@@ -28,6 +28,7 @@ internal sealed class OperatingEndpoints(
             return new Done();
         });
         api.Post("/accounts", ApiAction.CreateAccount, "Makes an account and a code that enrols its first computer.", CreateAccountAsync);
+        api.Post("/accounts/import", ApiAction.ImportAccounts, "Makes up to a thousand accounts, all or none, with a code for each; names that there are already are left as they are, so that it can be sent again.", ImportAccountsAsync);
         api.Get("/accounts", ApiAction.ListAccounts, "Lists accounts by name: all, or those of one's organisations.", ListAccountsAsync);
         api.Post("/accounts/{name}/codes", ApiAction.CreateEnrolmentCode, "Makes a code that enrols one more computer.", CreateCodeAsync);
         api.Patch("/accounts/{name}", ApiAction.RenameAccount, "Gives an account another name: after a rebuild, its id is its name.", RenameAccountAsync);
@@ -94,6 +95,35 @@ internal sealed class OperatingEndpoints(
         return await NewCodeAsync(place, cancellation);
     }
 
+    private async Task<AccountsImported> ImportAccountsAsync(HttpContext context, ImportAccounts request, CancellationToken cancellation)
+    {
+        if (request.Accounts.Count is 0 or > ImportAccounts.AccountsMax || request.Accounts.Any(account => account is null))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"An import has 1 to {ImportAccounts.AccountsMax} accounts.");
+        }
+
+        foreach (var account in request.Accounts)
+        {
+            Names.Checked(account.Name);
+        }
+
+        foreach (var organisation in request.Accounts.Select(account => account.Organisation).OfType<string>().Distinct())
+        {
+            await organisations.RequireAsync(organisation, cancellation);
+        }
+
+        await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"import {request.Accounts.Count} accounts", $"{request.Accounts[0].Name} …", cancellation);
+        var codes = request.Accounts.Select(account => (account.Name, account.Organisation, Code: Tokens.DrawCode())).ToList();
+        var made = await directory.ImportAsync([.. codes.Select(item => (item.Name, item.Organisation, Tokens.HashOfCode(item.Code)))], cancellation);
+        foreach (var (place, isNew) in made)
+        {
+            // One that was there may lack its row, if a node died between the two.
+            await store.AdmitAsync(place, cancellation);
+        }
+
+        return new AccountsImported([.. made.Zip(codes, (account, item) => new AccountImported(account.Place.Account.ToString(), item.Name, account.IsNew ? item.Code : null))]);
+    }
+
     private async Task<AccountList> ListAccountsAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
     {
         var page = await directory.ListAsync(CallerCheck.CallerOf(context).OrganisationsFor(ApiAction.ListAccounts), Paging.Of(cursor, limit), cancellation);
@@ -112,6 +142,11 @@ internal sealed class OperatingEndpoints(
         if (request.Name is not null)
         {
             await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"rename computer {computer} of {name}", Names.Checked(request.Name), cancellation);
+        }
+
+        if (request.Replaces is { } replaced)
+        {
+            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"put computer {computer} in the place of {replaced}", name, cancellation);
         }
 
         if (request.Retired is { } isRetired)

@@ -32,6 +32,7 @@ internal static class AdminVerb
         command.Subcommands.Add(Audit(output));
         command.Subcommands.Add(Computers(output));
         command.Subcommands.Add(Computer(output));
+        command.Subcommands.Add(Import(output));
         command.Subcommands.Add(Suspension(output, "suspend", "Suspends an account: it backs up nothing until it is resumed. Restores work as always.", isSuspended: true));
         command.Subcommands.Add(Suspension(output, "resume", "Lets a suspended account go on.", isSuspended: false));
         AdminPeopleVerb.AddTo(command, output);
@@ -123,6 +124,8 @@ internal static class AdminVerb
         var command = new Command("computer", "Changes one computer of an account.");
         var newName = new Argument<string>("new-name") { Description = "What it shall be called." };
         command.Subcommands.Add(Change("rename", "Gives a computer another name.", parsed => new ChangeComputer(parsed.GetRequiredValue(newName)), newName));
+        var replaced = new Argument<uint>("replaced") { Description = "The number of the one whose place it takes." };
+        command.Subcommands.Add(Change("replace", "This is the new computer of somebody: it takes another's place, which is retired; that one's history is its own too.", parsed => new ChangeComputer(Replaces: parsed.GetRequiredValue(replaced)), replaced));
         command.Subcommands.Add(Change("retire", "A computer is not used any more: its snapshots stay, and nobody waits for its backups.", _ => new ChangeComputer(Retired: true)));
         command.Subcommands.Add(Change("reinstate", "Takes a computer's retirement back.", _ => new ChangeComputer(Retired: false)));
         return command;
@@ -141,6 +144,36 @@ internal static class AdminVerb
             });
             return command;
         }
+    }
+
+    private static Command Import(Output output)
+    {
+        var file = new Argument<string>("file") { Description = "One account a line: its name, and behind a tab its organisation's id if it has one; - for standard input." };
+        var command = new Command("import", """
+            Makes many accounts, with a code for each that enrols its first computer. Names that there are already are left as they are, so it can be run again.
+            A line for each account: id, name and code, with tabs between them.
+
+            Example:
+              holdfast admin import customers.txt > codes.txt
+            """) { file };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var service = Connect(parsed);
+            var lines = parsed.GetRequiredValue(file) is "-" ? Console.In.ReadToEnd().Split('\n') : SessionFile.Read(parsed.GetRequiredValue(file)).Split('\n');
+            var accounts = lines.Select(line => line.TrimEnd('\r')).Where(line => line.Length > 0).Select(line => line.Split('\t')).Select(parts => new ImportedAccount(parts[0], parts.Length > 1 && parts[1].Length > 0 ? parts[1] : null)).ToList();
+            foreach (var some in accounts.Chunk(ImportAccounts.AccountsMax))
+            {
+                var imported = await service.SendOnceAsync(HttpMethod.Post, "/v1/accounts/import", new ImportAccounts(some), MessageJson.Default.ImportAccounts, MessageJson.Default.AccountsImported, cancellation);
+                foreach (var account in imported.Accounts)
+                {
+                    output.Print($"{account.Account}\t{account.Name}\t{account.Code ?? "was there"}");
+                    output.Message("account", ("account", account.Account), ("name", account.Name), ("code", account.Code));
+                }
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
     }
 
     private static Command Suspension(Output output, string verb, string description, bool isSuspended)
@@ -164,8 +197,8 @@ internal static class AdminVerb
     private static void Print(Output output, ComputerSummary computer)
     {
         var state = computer.Revoked ? "revoked" : computer.Retired ? "retired" : computer.Rights == "Waiting" ? "waiting" : "in use";
-        output.Print($"{computer.Computer,4}  {computer.Name,-24}  {state,-8}  {At(computer.CreatedAt)}  {(computer.LastBackupAt is { } last ? At(last) : "never")}");
-        output.Message("computer", ("computer", computer.Computer), ("name", computer.Name), ("state", state), ("created_at", computer.CreatedAt), ("last_backup_at", computer.LastBackupAt));
+        output.Print($"{computer.Computer,4}  {computer.Name,-24}  {state,-8}  {At(computer.CreatedAt)}  {(computer.LastBackupAt is { } last ? At(last) : "never")}{(computer.Replaces is { } before ? $"  in the place of {before}" : "")}");
+        output.Message("computer", ("computer", computer.Computer), ("name", computer.Name), ("state", state), ("created_at", computer.CreatedAt), ("last_backup_at", computer.LastBackupAt), ("replaces", computer.Replaces));
     }
 
     private static Command Audit(Output output)

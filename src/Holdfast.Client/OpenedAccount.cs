@@ -135,7 +135,7 @@ public sealed class OpenedAccount : IDisposable
         return opened;
     }
 
-    /// <summary>A snapshot by id, its first digits, or "latest": the newest of this computer's own chain, or else of all. Choosing one that cannot be opened is its failure.</summary>
+    /// <summary>A snapshot by id, its first digits, or "latest": the newest of this computer's own chain, or else of the computer whose place it took, or else of all. Choosing one that cannot be opened is its failure.</summary>
     public async Task<OpenedSnapshot> FindSnapshotAsync(string name, CancellationToken cancellation)
     {
         var snapshots = await SnapshotsAsync(cancellation);
@@ -143,6 +143,11 @@ public sealed class OpenedAccount : IDisposable
         if (name == "latest")
         {
             var own = heads.Where(head => head.Computer == _computer.Number).MaxBy(head => head.Sequence);
+            for (var predecessors = own is null ? new Queue<uint>((await _service.TryDescribeAsync(cancellation))?.Predecessors ?? []) : []; own is null && predecessors.TryDequeue(out var before);)
+            {
+                own = heads.Where(head => head.Computer == before).MaxBy(head => head.Sequence);
+            }
+
             return Choose(own ?? (snapshots.Count > 0 ? snapshots[^1].Head : heads.FirstOrDefault())
                 ?? throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet."), snapshots);
         }

@@ -83,6 +83,53 @@ public sealed class AdminTests : Scenario
     }
 
     [Fact]
+    public async Task A_new_computer_takes_an_old_ones_place_and_its_history()
+    {
+        var old = await EnrolAsync("old", "customer");
+        var tree = MakeTree("tree", files: 5);
+        await old.MustAsync(Cancellation, "backup", tree);
+        var sibling = await EnrolAsync("sibling", "customer", await Service.NewCodeAsync("customer", Cancellation));
+        await sibling.MustAsync(Cancellation, "backup", MakeTree("other", seed: 2, files: 3));
+        var fresh = await EnrolAsync("fresh", "customer", await Service.NewCodeAsync("customer", Cancellation));
+        Assert.Contains("[not_found]", (await AdminAsync("computer", "replace", "customer", "3", "9")).Error, StringComparison.Ordinal);
+        Assert.Contains("[conflict]", (await AdminAsync("computer", "replace", "customer", "3", "3")).Error, StringComparison.Ordinal);
+        var replaced = Lines(await AdminAsync("computer", "replace", "customer", "3", "1", "--json"))[0];
+        Assert.Equal((1, "in use"), (replaced.GetProperty("replaces").GetInt32(), replaced.GetProperty("state").GetString()));
+        Assert.NotEqual(JsonValueKind.Null, replaced.GetProperty("last_backup_at").ValueKind);
+        Assert.Contains("[conflict]", (await AdminAsync("computer", "replace", "customer", "2", "1")).Error, StringComparison.Ordinal);
+        Assert.Contains("[conflict]", (await AdminAsync("computer", "replace", "customer", "1", "3")).Error, StringComparison.Ordinal);
+        Assert.Equal("retired", Lines(await AdminAsync("computers", "customer", "--json"))[0].GetProperty("state").GetString());
+        Assert.Contains("[token_invalid]", (await old.RunAsync(Cancellation, "backup", tree)).Error, StringComparison.Ordinal);
+
+        // The newest of all is the sibling's; this one's latest is the old one's, until it has its own.
+        await fresh.RestoresIdenticallyAsync(tree, Cancellation);
+        await fresh.SendsNothingNewAsync(tree, Cancellation);
+        await fresh.RestoresIdenticallyAsync(tree, Cancellation);
+    }
+
+    [Fact]
+    public async Task Many_accounts_are_made_at_once_and_again_changes_nothing()
+    {
+        await Service.NewAccountAsync("customer 7", Cancellation);
+        var file = Path.Combine(Root, "customers.txt");
+        await File.WriteAllLinesAsync(file, Enumerable.Range(0, 1500).Select(i => $"customer {i}"), Cancellation);
+        var made = Lines(await AdminAsync("import", file, "--json"));
+        Assert.Equal((1500, 1499), (made.Count, made.Count(account => account.GetProperty("code").ValueKind == JsonValueKind.String)));
+        Assert.Equal(JsonValueKind.Null, made[7].GetProperty("code").ValueKind);
+        var computer = await EnrolAsync("one", "customer 1234", made[1234].GetProperty("code").GetString());
+        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3));
+        Assert.All(Lines(await AdminAsync("import", file, "--json")), account => Assert.Equal(JsonValueKind.Null, account.GetProperty("code").ValueKind));
+
+        // One that is wrong keeps all from being made.
+        await File.WriteAllLinesAsync(file, ["good", "with\torganisation that is not there"], Cancellation);
+        Assert.Contains("[not_found]", (await AdminAsync("import", file)).Error, StringComparison.Ordinal);
+        await File.WriteAllLinesAsync(file, ["good", "b\u0001d"], Cancellation);
+        Assert.Contains("[invalid_request]", (await AdminAsync("import", file)).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("good", (await Service.OperateAsync(["account", "list"], Cancellation)).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(Lines(await AdminAsync("computers", "customer 1234", "--json")), item => item.GetProperty("state").GetString() == "waiting");
+    }
+
+    [Fact]
     public async Task Without_a_token_or_with_a_wrong_one_nothing_is_shown()
     {
         Assert.Equal(2, (await Programs.RunAsync(Programs.Holdfast, ["admin", "jobs"], new Dictionary<string, string>(), Cancellation)).ExitCode);

@@ -13,6 +13,8 @@ internal sealed record AccountPlace(AccountId Account, string Name, string Home,
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
 internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
 {
+    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation";
+
     private static readonly TimeSpan _codeLife = TimeSpan.FromDays(7);
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
@@ -57,6 +59,30 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             ? new AccountPlace(account, name, homeOfNewAccounts, 1, "open")
             : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{name}' already; ask for a code for it instead.");
     }
+
+    /// <summary>Makes accounts with a code for each, all in one transaction; those that there are stay as they are, and get none.</summary>
+    public Task<IReadOnlyList<(AccountPlace Place, bool IsNew)>> ImportAsync(IReadOnlyList<(string Name, string? Organisation, byte[] CodeHash)> wanted, CancellationToken cancellation) =>
+        database.WriteAsync<IReadOnlyList<(AccountPlace, bool)>>(async transaction =>
+        {
+            var made = new List<(AccountPlace, bool)>();
+            foreach (var (name, organisation, codeHash) in wanted)
+            {
+                var id = RandomNumberGenerator.GetBytes(AccountId.Length);
+                var isNew = await transaction.ExecuteAsync(
+                    """
+                    INSERT INTO accounts (account_id, name, home, epoch, state, organisation_id, created_at) VALUES (@id, @name, @home, 1, 'open', @organisation, @now)
+                    ON CONFLICT (name) DO NOTHING
+                    """, new { id, name, home = homeOfNewAccounts, organisation, Now }) == 1;
+                if (isNew)
+                {
+                    await AddCodeAsync(transaction, id, codeHash);
+                }
+
+                made.Add((ReadPlace((await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts WHERE name = @name", new { name }))!), isNew));
+            }
+
+            return made;
+        }, cancellation);
 
     /// <summary>An account that was found on a pod. Its name is not there: its id stands in until the operator names it again.</summary>
     public async Task<AccountPlace> AddRebuiltAsync(AccountId account, string state, CancellationToken cancellation)
@@ -128,9 +154,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             $"SELECT account_id, name, CASE WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at FROM accounts WHERE name > @after {SqlParameters.Among("organisation_id", only)} ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
             .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name), cancellation);
 
-    public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync(transaction =>
-        transaction.ExecuteAsync("INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)",
-            new { codeHash, id = account.ToArray(), expires = Now + (long)_codeLife.TotalSeconds }), cancellation);
+    public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync(transaction => AddCodeAsync(transaction, account.ToArray(), codeHash), cancellation);
 
     /// <summary>Uses a code up; null if it is unknown, expired, or used by another attempt. The same attempt again gets the computer it was given before, if it was.</summary>
     public Task<(AccountPlace Place, uint? Computer)?> UseCodeAsync(byte[] codeHash, byte[] attemptHash, CancellationToken cancellation) => database.WriteAsync(async transaction =>
@@ -142,17 +166,20 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             RETURNING account_id AS Id, computer
             """, new { codeHash, attemptHash, Now });
         return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace((await transaction.FindAsync<PlaceRow>(
-            "SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
+            "SELECT " + PlaceColumns + " FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
     }, cancellation);
 
     /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>
     public Task<uint> KeepComputerAsync(byte[] codeHash, uint computer, CancellationToken cancellation) => database.WriteAsync(async transaction => (uint)await transaction.FindAsync<long>(
         "UPDATE enrolment_codes SET computer = coalesce(computer, @computer) WHERE code_hash = @codeHash RETURNING computer", new { codeHash, computer }), cancellation);
 
+    private Task<int> AddCodeAsync(DatabaseTransaction transaction, byte[] id, byte[] codeHash) => transaction.ExecuteAsync(
+        "INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)", new { codeHash, id, expires = Now + (long)_codeLife.TotalSeconds });
+
     private static AccountSummary Summary(AccountPlace place) => new(place.Account.ToString(), place.Name, place.IsSuspended ? AccountState.Suspended : place.State, 0);
 
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
-        await transaction.FindAsync<PlaceRow>($"SELECT account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
+        await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
     private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation);
 

@@ -89,7 +89,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public Task<Page<ComputerSummary>> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction => paging.Cut(
         (await transaction.QueryAsync<ComputerRow>(
             """
-            SELECT computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt FROM devices
+            SELECT computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt, replaces FROM devices
             WHERE account_id = @account AND computer > @after AND deleted = 0 ORDER BY computer LIMIT @rows
             """, new { after = paging.AfterNumber(), rows = paging.Rows }))
             .Select(row => row.Summary).ToList(), computer => $"{computer.Computer}"), cancellation);
@@ -97,14 +97,56 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     /// <summary>Changes a computer's name, or whether it is used; one that is not there is the failure not_found.</summary>
     public Task<ComputerSummary> ChangeAsync(AccountPlace place, uint computer, ChangeComputer change, CancellationToken cancellation) => store.WriteAsync(place, async transaction =>
     {
+        if (change.Replaces is { } replaced)
+        {
+            await ReplaceAsync(transaction, computer, replaced);
+        }
+
         var row = await transaction.FindAsync<ComputerRow>(
             """
             UPDATE devices SET name = coalesce(@name, name), retired_at = CASE WHEN @isRetired = 1 THEN coalesce(retired_at, @now) WHEN @isRetired = 0 THEN NULL ELSE retired_at END, version = @version
             WHERE account_id = @account AND computer = @computer AND deleted = 0
-            RETURNING computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt
+            RETURNING computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt, replaces
             """, new { computer, name = change.Name, isRetired = change.Retired switch { true => 1, false => 0, null => 2 }, now = time.GetUtcNow().ToUnixTimeSeconds() });
         return row?.Summary ?? throw new HoldfastException(FailureTable.NotFound, $"Account {place.Name} has no computer {computer}.");
     }, cancellation);
+
+    /// <summary>A computer and those whose place it took, the latest first.</summary>
+    public Task<ComputerItself> DescribeAsync(Device device, CancellationToken cancellation) => store.ReadAsync(device.Place, async transaction =>
+    {
+        var rows = (await transaction.QueryAsync<(long Computer, long? Replaces)>("SELECT computer, replaces FROM devices WHERE account_id = @account AND replaces IS NOT NULL AND deleted = 0"))
+            .ToDictionary(row => row.Computer, row => row.Replaces!.Value);
+        var predecessors = new List<uint>();
+        for (var at = (long)device.Computer; rows.Remove(at, out var before); at = before)
+        {
+            predecessors.Add((uint)before);
+        }
+
+        var name = await transaction.FindAsync<string>("SELECT name FROM devices WHERE account_id = @account AND computer = @computer", new { device.Computer });
+        return new ComputerItself(device.Computer, name ?? "", predecessors);
+    }, cancellation);
+
+    /// <summary>Puts a computer in another's place, for good: that one is retired, and nobody waits for the new one's first backup as if it were late.</summary>
+    private async Task ReplaceAsync(AccountTransaction transaction, uint computer, uint replaced)
+    {
+        if (replaced == computer || await transaction.FindAsync<long>("SELECT count(*) FROM devices WHERE account_id = @account AND replaces = @replaced AND computer <> @computer", new { computer, replaced }) > 0
+            || await transaction.FindAsync<long>("SELECT count(*) FROM devices WHERE account_id = @account AND computer = @replaced AND replaces = @computer", new { computer, replaced }) > 0)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"Computer {replaced} cannot be replaced by {computer}: another one took its place, or it took this one's.");
+        }
+
+        if (await transaction.ExecuteAsync("UPDATE devices SET retired_at = coalesce(retired_at, @now), version = @version WHERE account_id = @account AND computer = @replaced AND deleted = 0",
+            new { replaced, now = time.GetUtcNow().ToUnixTimeSeconds() }) == 0)
+        {
+            throw new HoldfastException(FailureTable.NotFound, $"The account has no computer {replaced}.");
+        }
+
+        await transaction.ExecuteAsync(
+            """
+            UPDATE devices SET replaces = @replaced, last_backup_at = coalesce(last_backup_at, (SELECT last_backup_at FROM devices old WHERE old.account_id = @account AND old.computer = @replaced)), version = @version
+            WHERE account_id = @account AND computer = @computer AND deleted = 0
+            """, new { computer, replaced });
+    }
 
     private sealed record ComputerRow
     {
@@ -122,7 +164,9 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
 
         public long? LastBackupAt { get; init; }
 
-        public ComputerSummary Summary => new((uint)Computer, Name, Rights, Revoked != 0, RetiredAt is not null, CreatedAt, LastBackupAt);
+        public long? Replaces { get; init; }
+
+        public ComputerSummary Summary => new((uint)Computer, Name, Rights, Revoked != 0, RetiredAt is not null, CreatedAt, LastBackupAt, (uint?)Replaces);
     }
 
     private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked, long? ReadsUntil);

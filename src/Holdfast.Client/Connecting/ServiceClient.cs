@@ -119,6 +119,19 @@ public sealed class ServiceClient : IDisposable
     public Task<IReadOnlyList<SnapshotSummary>> GetSnapshotsAsync(CancellationToken cancellation) =>
         ListAsync(Path("snapshots"), MessageJson.Default.SnapshotList, page => (page.Snapshots, page.Next), cancellation);
 
+    /// <summary>This computer as the service knows it; null from a service that does not say.</summary>
+    public async Task<ComputerItself?> TryDescribeAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await GetAsync("self", MessageJson.Default.ComputerItself, cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.NotFound || exception.Kind == FailureTable.Internal)
+        {
+            return null;
+        }
+    }
+
     public Task<IReadOnlyList<SegmentSummary>> GetSegmentsAsync(CancellationToken cancellation) =>
         ListAsync(Path("segments"), MessageJson.Default.SegmentList, page => (page.Segments, page.Next), cancellation);
 

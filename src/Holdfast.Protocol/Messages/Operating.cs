@@ -77,13 +77,35 @@ public sealed record AuditEntries(IReadOnlyList<AuditEntry> Entries, string? Nex
 /// <param name="Retired">It is not used any more; this can be taken back.</param>
 /// <param name="CreatedAt">When it was enrolled.</param>
 /// <param name="LastBackupAt">When its last good backup arrived; null for never.</param>
-public sealed record ComputerSummary(uint Computer, string Name, string Rights, bool Revoked, bool Retired, long CreatedAt, long? LastBackupAt);
+/// <param name="Replaces">The computer whose place it took.</param>
+public sealed record ComputerSummary(uint Computer, string Name, string Rights, bool Revoked, bool Retired, long CreatedAt, long? LastBackupAt, uint? Replaces = null);
 
 /// <summary>A page of computers, by number.</summary>
 public sealed record ComputerList(IReadOnlyList<ComputerSummary> Computers, string? Next);
 
-/// <summary>Changes what the service calls a computer, or whether it is used; what is null stays.</summary>
-public sealed record ChangeComputer(string? Name = null, bool? Retired = null);
+/// <summary>Changes what the service calls a computer, whether it is used, or which it replaces; what is null stays. The one that it replaces is retired, and its history is the new one's too.</summary>
+public sealed record ChangeComputer(string? Name = null, bool? Retired = null, uint? Replaces = null);
+
+/// <summary>A computer as it is told of itself.</summary>
+/// <param name="Computer">Its number.</param>
+/// <param name="Name">What it is called.</param>
+/// <param name="Predecessors">Those whose place it took, the latest first.</param>
+public sealed record ComputerItself(uint Computer, string Name, IReadOnlyList<uint> Predecessors);
+
+/// <summary>Accounts to make, all or none; names that there are already are left as they are.</summary>
+public sealed record ImportAccounts(IReadOnlyList<ImportedAccount> Accounts)
+{
+    public const int AccountsMax = 1000;
+}
+
+/// <summary>An account to make, and the organisation that it belongs to.</summary>
+public sealed record ImportedAccount(string Name, string? Organisation = null);
+
+/// <summary>What became of each, in order: a new one has a code that enrols its first computer.</summary>
+public sealed record AccountsImported(IReadOnlyList<AccountImported> Accounts);
+
+/// <summary>An account that was made, with its code; or, without one, that was there.</summary>
+public sealed record AccountImported(string Account, string Name, string? Code);
 
 /// <summary>Suspends an account, or lets it go on. While it is suspended it backs up nothing; restores are never refused.</summary>
 public sealed record SetSuspension(bool Suspended);
