@@ -131,7 +131,7 @@ internal sealed class RawLoop(NpgsqlDataSource directory, NpgsqlDataSource accou
             await transaction.CommitAsync();
         }
 
-        await ReadAsync("SELECT token_hash, rights, revoked FROM devices WHERE account_id = $1 AND computer = $2 AND deleted = 0 AND retired_at IS NULL", account, 1L);
+        await ReadAsync("SELECT token_hash, rights, revoked, reads_until FROM devices WHERE account_id = $1 AND computer = $2 AND deleted = 0 AND retired_at IS NULL", account, 1L);
     }
 
     private async Task BaseAsync(NpgsqlConnection connection)

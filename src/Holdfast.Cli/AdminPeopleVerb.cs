@@ -13,7 +13,11 @@ internal static class AdminPeopleVerb
     {
         admin.Subcommands.Add(SignIn(output));
         admin.Subcommands.Add(Join(output));
-        admin.Subcommands.Add(Act(output, "sign-out", "Ends this session.", [], (_, service, cancellation) => SendAsync(service, HttpMethod.Delete, "/v1/me/sign-ins/current", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "Signed out."));
+        admin.Subcommands.Add(Act(output, "sign-out", "Ends this session.", [], async (_, service, cancellation) =>
+        {
+            await SendAsync(service, HttpMethod.Delete, "/v1/me/sign-ins/current", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation);
+            SessionFile.Delete();
+        }, "Signed out."));
         admin.Subcommands.Add(Prove(output));
         admin.Subcommands.Add(WhoAmI(output));
         admin.Subcommands.Add(Authenticator(output));
@@ -42,7 +46,7 @@ internal static class AdminPeopleVerb
             using var service = AdminVerb.ConnectAsNobody(parsed);
             var (digits, recovery) = parsed.GetValue(code) is { } given ? given.Length == 6 ? (given, (string?)null) : (null, given) : (null, null);
             var signedIn = await SendAsync(service, HttpMethod.Post, "/v1/sign-ins", new SignIn(parsed.GetRequiredValue(email), Password("Password: "), digits, recovery), MessageJson.Default.SignIn, MessageJson.Default.SignedIn, cancellation);
-            return Keep(output, signedIn);
+            return Keep(parsed, output, signedIn);
         });
         return command;
     }
@@ -56,7 +60,7 @@ internal static class AdminPeopleVerb
             if (parsed.GetValue(name) is { } newName)
             {
                 using var anybody = AdminVerb.ConnectAsNobody(parsed);
-                return Keep(output, await SendAsync(anybody, HttpMethod.Post, "/v1/people", new BecomePerson(parsed.GetRequiredValue(code), newName, Password("A new password: ", twice: true)),
+                return Keep(parsed, output, await SendAsync(anybody, HttpMethod.Post, "/v1/people", new BecomePerson(parsed.GetRequiredValue(code), newName, Password("A new password: ", twice: true)),
                     MessageJson.Default.BecomePerson, MessageJson.Default.SignedIn, cancellation));
             }
 
@@ -315,9 +319,9 @@ internal static class AdminPeopleVerb
 
     private static string Password(string prompt, bool twice = false) => Secrets.Ask(prompt, twice, "HOLDFAST_PASSWORD");
 
-    private static int Keep(Output output, SignedIn signedIn)
+    private static int Keep(ParseResult parsed, Output output, SignedIn signedIn)
     {
-        SessionFile.Write(signedIn.Token);
+        SessionFile.Write(AdminVerb.Service(parsed), signedIn.Token);
         output.Say($"Signed in as {signedIn.Person.Email} until {AdminVerb.At(signedIn.ExpiresAt)}; the session is in {SessionFile.Path}.");
         output.Message("signed_in", ("person", signedIn.Person.Person), ("email", signedIn.Person.Email), ("expires_at", signedIn.ExpiresAt), ("file", SessionFile.Path));
         return ExitCode.Ok;

@@ -247,9 +247,13 @@ internal static class AdminVerb
     /// <summary>The service, as whoever has the token.</summary>
     public static ServiceClient Connect(ParseResult parsed)
     {
-        var token = parsed.GetValue(_tokenFile) is { } file ? SessionFile.Read(file)
-            : Environment.GetEnvironmentVariable("HOLDFAST_OPERATOR_TOKEN") is { Length: > 0 } given ? given
-            : File.Exists(SessionFile.Path) ? SessionFile.Read(SessionFile.Path) : null;
+        var token = parsed.GetValue(_tokenFile) is { } file ? SessionFile.Read(file) : Environment.GetEnvironmentVariable("HOLDFAST_OPERATOR_TOKEN");
+        if (token is not { Length: > 0 } && SessionFile.TryRead() is var (signedInAt, session))
+        {
+            token = SessionFile.Origin(Service(parsed)) == signedInAt
+                ? session : throw new HoldfastException(FailureTable.InvalidRequest, $"You are signed in at {signedInAt}: sign in at {Service(parsed)} first.");
+        }
+
         return token is { Length: > 0 }
             ? new ServiceClient(Service(parsed), null, token, TimeProvider.System)
             : throw new HoldfastException(FailureTable.InvalidRequest, "Sign in first (`holdfast admin sign-in`), or name an operator's token: --token-file, or HOLDFAST_OPERATOR_TOKEN.");
@@ -261,8 +265,9 @@ internal static class AdminVerb
     /// <summary>Seconds since 1970 as this computer's clock shows them.</summary>
     public static string At(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 
-    private static string Service(ParseResult parsed) =>
-        parsed.GetValue(_service) ?? throw new HoldfastException(FailureTable.InvalidRequest, "Name the service with --service or HOLDFAST_SERVICE.");
+    /// <summary>The service that is named, or else the one where somebody is signed in.</summary>
+    public static string Service(ParseResult parsed) =>
+        parsed.GetValue(_service) ?? SessionFile.TryRead()?.Service ?? throw new HoldfastException(FailureTable.InvalidRequest, "Name the service with --service or HOLDFAST_SERVICE.");
 
     private static string Day(long day) => DateOnly.FromDayNumber((int)day + DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 

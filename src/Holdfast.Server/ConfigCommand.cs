@@ -49,8 +49,12 @@ internal static class ConfigCommand
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
           // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
           "identity_providers": [
-            { "name": "university", "issuer": "https://login.example.edu", "client_id": "backup", "client_secret_file": "/etc/holdfast/university-secret", "makes_people": false }
+            { "name": "university", "issuer": "https://login.example.edu", "client_id": "backup", "client_secret_file": "/etc/holdfast/university-secret", "makes_people": false,
+              "vouches_for_operators": false }
           ],
+
+          // Proxies on other machines that set X-Forwarded-For; those on this one always may. Attempts to sign in are counted by it.
+          "proxies": ["192.0.2.10"],
 
           // Where traces go, by OpenTelemetry's protocol over HTTP. Without it nowhere.
           "traces": "http://127.0.0.1:4318/v1/traces"
@@ -77,6 +81,15 @@ internal static class ConfigCommand
         if (configuration.MailOf(root) is { } mail)
         {
             Console.WriteLine($"mail          {mail.From} by {mail.Host}:{mail.Port} ({mail.Encryption})");
+        }
+
+        foreach (var provider in configuration.ProvidersOf(root))
+        {
+            Console.WriteLine($"sign-in       {provider.Name}: {provider.Issuer}");
+            if (!File.Exists(provider.ClientSecretFile))
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, $"{provider.Name}'s client_secret_file {provider.ClientSecretFile} is not there.");
+            }
         }
 
         if (configuration.Traces is { } traces)

@@ -59,7 +59,7 @@ internal sealed class Parts : IAsyncDisposable
             throw new HoldfastException(FailureTable.InvalidRequest, $"{listen} needs a certificate: name its PEM files in holdfastd.json (`holdfastd config explain`), or listen on the loopback behind a proxy.");
         }
 
-        var parts = new Parts(BuildWeb(data, listen, roles, certificate), certificate);
+        var parts = new Parts(BuildWeb(data, listen, publicUrl, roles, certificate), certificate);
         try
         {
             var secretHash = SHA256.HashData(Encoding.UTF8.GetBytes((await File.ReadAllTextAsync(DataFolder.BootstrapFile(data.Root), cancellation)).Trim()));
@@ -140,7 +140,7 @@ internal sealed class Parts : IAsyncDisposable
         return kept;
     }
 
-    private static WebApplication BuildWeb(DataFolder data, string listen, Roles roles, OwnCertificate? certificate)
+    private static WebApplication BuildWeb(DataFolder data, string listen, string? publicUrl, Roles roles, OwnCertificate? certificate)
     {
         var builder = WebApplication.CreateSlimBuilder();
 
@@ -171,12 +171,19 @@ internal sealed class Parts : IAsyncDisposable
         Watching.Add(builder, data.Configuration.Traces);
         if (roles.Authority)
         {
-            IdentityProviders.Add(builder, data.Configuration.ProvidersOf(data.Root), data.Configuration.KeysFolderOf(data.Root));
+            IdentityProviders.Add(builder, data.Configuration.ProvidersOf(data.Root), data.Configuration.KeysFolderOf(data.Root), publicUrl);
         }
 
 
-        // A proxy on this machine says for whom it asks.
-        builder.Services.Configure<ForwardedHeadersOptions>(options => options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto);
+        // A proxy on this machine, or one that is named, says for whom it asks.
+        builder.Services.Configure<ForwardedHeadersOptions>(options =>
+        {
+            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            foreach (var proxy in data.Configuration.Proxies ?? [])
+            {
+                options.KnownProxies.Add(IPAddress.Parse(proxy));
+            }
+        });
         builder.Services.AddOpenApi(ApiDocument.Configure);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, new Protocol.Messages.MessageJson()));

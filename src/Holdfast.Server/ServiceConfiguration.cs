@@ -32,6 +32,9 @@ internal sealed record ServiceConfiguration
     /// <summary>Identity providers that people may sign in by.</summary>
     public IReadOnlyList<IdentityProvider>? IdentityProviders { get; init; }
 
+    /// <summary>Addresses of proxies on other machines that say in X-Forwarded-For for whom they ask; those on this one always may.</summary>
+    public IReadOnlyList<string>? Proxies { get; init; }
+
     /// <summary>Where traces go (OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces); without it nowhere.</summary>
     public Uri? Traces { get; init; }
 
@@ -81,6 +84,7 @@ internal sealed record ServiceConfiguration
         (not null, 0, _) => "it names a directory and no store of accounts.",
         (_, > 1, null) => "it names several stores: say in new_accounts which is the home of new accounts.",
         (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
+        _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",
         _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
         _ => CheckMail() ?? CheckProviders(),
     };
@@ -88,8 +92,8 @@ internal sealed record ServiceConfiguration
     private string? CheckProviders()
     {
         var providers = IdentityProviders ?? [];
-        return providers.FirstOrDefault(provider => provider.Name.Length == 0 || !provider.Name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-')) is { } odd ? $"an identity provider's name has letters, digits and hyphens, not '{odd.Name}'."
-            : providers.GroupBy(provider => provider.Name).Any(group => group.Count() > 1) ? "two identity providers have the same name."
+        return providers.FirstOrDefault(provider => string.IsNullOrEmpty(provider.Name) || provider.Name == "no-session" || provider.Issuer is null || provider.ClientId is null || provider.ClientSecretFile is null || !provider.Name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-')) is { } unnamed ? $"an identity provider has a name (letters, digits and hyphens; not '{unnamed.Name}'), an issuer, a client_id and a client_secret_file."
+            : providers.GroupBy(provider => provider.Name, StringComparer.OrdinalIgnoreCase).Any(group => group.Count() > 1) ? "two identity providers have the same name."
             : providers.FirstOrDefault(provider => !Uri.TryCreate(provider.Issuer, UriKind.Absolute, out var issuer) || (issuer.Scheme != Uri.UriSchemeHttps && !issuer.IsLoopback)) is { } plain ? $"{plain.Name}'s issuer must be an https address." : null;
     }
 

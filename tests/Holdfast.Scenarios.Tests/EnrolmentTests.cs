@@ -100,7 +100,13 @@ public sealed class EnrolmentTests : Scenario
         async Task<bool> ReadsFramesAsync()
         {
             // A token that only adds gets the tables of a pack, which its group's keys open, and nothing before them.
-            var grant = (await thief.PostAsync($"/v1/accounts/{stolen.Account}/reads", new { numbers = new[] { pack }, tables_only = false })).Body.GetProperty("grants")[0];
+            var answer = await thief.PostAsync($"/v1/accounts/{stolen.Account}/reads", new { numbers = new[] { pack }, tables_only = false });
+            if (answer.Code == "forbidden")
+            {
+                answer = await thief.PostAsync($"/v1/accounts/{stolen.Account}/reads", new { numbers = new[] { pack }, tables_only = true });
+            }
+
+            var grant = answer.Body.GetProperty("grants")[0];
             using var http = new HttpClient();
             http.DefaultRequestHeaders.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Grant", grant.GetProperty("grant").GetString());
             using var response = await http.GetAsync($"{grant.GetProperty("pod_url").GetString()}/pod/v1/objects/{stolen.Account}/1/{pack}", Cancellation);
@@ -125,6 +131,12 @@ public sealed class EnrolmentTests : Scenario
         Assert.Equal(1, Service.Sql("UPDATE devices SET reads_until = reads_until - 3601 WHERE computer = 2"));
         Assert.False(await ReadsFramesAsync());
         await two.MustAsync(Cancellation, "check", "--read-data");
+
+        // Its own snapshots may need what others stored: the right is asked for when a pack of theirs is needed, and not before.
+        await two.MustAsync(Cancellation, "backup", tree);
+        Assert.Equal(1, Service.Sql("UPDATE devices SET reads_until = 1 WHERE computer = 2"));
+        await two.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.True(Service.Ask<long>("SELECT reads_until FROM devices WHERE computer = 2") > 1);
     }
 
     [Fact]

@@ -10,9 +10,7 @@ namespace Holdfast.Scenarios.Tests;
 /// <summary>Requests made from the API's own description, wrong in every way that can be thought of: none makes the service fail, shows what is another's, or changes something halfway.</summary>
 public sealed partial class GeneratedRequestTests : Scenario
 {
-    /// <summary>What is written whether a request is refused or not: who asked, how often, and what background work does.</summary>
-    private static readonly HashSet<string> _written = ["audit", "audit_end", "attempts", "jobs", "samples", "sign_ins", "one_time_codes", "account_usage"];
-
+    // All but what is written whether a request is refused or not: who asked and how often, and what background work does.
     private static readonly string[] _accountTables = ["fence", "devices", "log", "keyrings", "sessions", "objects", "snapshots", "snapshot_pages", "collected", "forwards", "proofs"];
     private static readonly string[] _directoryTables = ["operators", "accounts", "enrolment_codes", "people", "recovery_codes", "passkeys", "provider_logins", "api_tokens", "organisations", "members", "outbox"];
 
@@ -218,7 +216,7 @@ public sealed partial class GeneratedRequestTests : Scenario
         foreach (var (isDirectory, tables) in new[] { (true, _directoryTables), (false, _accountTables) })
         {
             using var connection = Service.Databases.Open(isDirectory);
-            foreach (var table in tables.Where(table => !_written.Contains(table)))
+            foreach (var table in tables)
             {
                 using var command = connection.CreateCommand();
                 command.CommandText = $"SELECT * FROM {table}";

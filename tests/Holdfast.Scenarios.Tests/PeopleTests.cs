@@ -74,6 +74,13 @@ public sealed class PeopleTests : Scenario
         var fromSecond = await InviteAsync("third@example.org", "admin", null, other);
         Assert.Equal(200, (await admin.PatchAsync($"/v1/people/{(await other.GetAsync("/v1/me")).Text("person")}", new { operator_role = "support" })).Status);
         Assert.Equal("code_invalid", (await new ApiCaller(Service.Url).PostAsync("/v1/people", new { code = fromSecond, name = "x", password = Password })).Code);
+        var token = await admin.PostAsync("/v1/operators", new { name = "leaked", role = "admin" });
+        using var leaked = new ApiCaller(Service.Url, token.Text("token"));
+        var fromToken = await InviteAsync("fourth@example.org", "admin", null, leaked);
+        Assert.Contains("leaked", Names(await admin.GetAsync("/v1/operators"), "operators"));
+        Assert.Equal(200, (await admin.DeleteAsync("/v1/operators/leaked")).Status);
+        Assert.Equal("token_invalid", (await leaked.GetAsync("/v1/accounts")).Code);
+        Assert.Equal("code_invalid", (await new ApiCaller(Service.Url).PostAsync("/v1/people", new { code = fromToken, name = "x", password = Password })).Code);
     }
 
     [Fact]
@@ -194,13 +201,22 @@ public sealed class PeopleTests : Scenario
         Assert.Equal(200, (await first.GetAsync("/v1/me")).Status);
         Assert.Equal("sign_in_failed", (await anybody.PostAsync("/v1/sign-ins", new { email = "someone@example.org", password = Password })).Code);
 
+        // A code from before somebody was given a role is worthless behind it: whoever holds it would have the role.
+        using var customer = await JoinAsync("customer@example.org", "member", await OrganisationAsync(admin, "Customers"));
+        var held = (await first.PostAsync($"/v1/people/{(await customer.GetAsync("/v1/me")).Text("person")}/reset-codes")).Text("code");
+        var elsewhere = await SignInAsync("customer@example.org");
+        Assert.Equal(200, (await customer.PostAsync("/v1/me/memberships", new { code = await InviteAsync("customer@example.org", "admin", null, admin) })).Status);
+        Assert.Equal("code_invalid", (await anybody.PostAsync("/v1/password-resets/confirmation", new { code = held, @new = Password })).Code);
+        Assert.Equal("token_invalid", (await new ApiCaller(Service.Url, elsewhere.Text("token")).GetAsync("/v1/me")).Code);
+        Assert.Equal("admin", (await customer.GetAsync("/v1/me")).Text("operator_role"));
+
         // The operator hands a code on; all sessions end. Operators do not reset admins.
         var id = (await first.GetAsync("/v1/me")).Text("person");
         var adminId = (await admin.GetAsync("/v1/me")).Text("person");
         Assert.Equal("forbidden", (await first.PostAsync($"/v1/people/{adminId}/reset-codes")).Code);
         var code = (await admin.PostAsync($"/v1/people/{id}/reset-codes")).Text("code");
 
-        // A code from before a right was given is worthless behind it: whoever holds it would have the right.
+        // Of two codes one is used; what somebody else may have planted is gone with it.
         var earlier = (await admin.PostAsync($"/v1/people/{id}/reset-codes")).Text("code");
         using var planted = new Passkey();
         var adding = await first.PostAsync("/v1/me/passkeys/challenges");
@@ -332,8 +348,9 @@ public sealed class PeopleTests : Scenario
         await AdminAsync("sign-in", "--email", "me@example.org", "--code", recovery[0]);
         await AdminAsync("prove", "--code", Totp(key, now + TimeSpan.FromSeconds(30)));
         await AdminAsync("authenticator", "remove");
+        Assert.Contains("You are signed in at", await RefusedAsync("whoami", "--service", "http://127.0.0.1:9"), StringComparison.Ordinal);
         await AdminAsync("sign-out");
-        Assert.Contains("[token_invalid]", await RefusedAsync("whoami"), StringComparison.Ordinal);
+        Assert.Contains("Sign in first", await RefusedAsync("whoami"), StringComparison.Ordinal);
     }
 
     /// <summary>Somebody who took an invitation up, and is signed in.</summary>

@@ -13,7 +13,7 @@ public sealed class PermissionTests : Scenario
     [Fact]
     public async Task Every_endpoint_does_what_the_table_says_for_every_role()
     {
-        var (roles, allowed) = ReadTable();
+        var (roles, allowed) = ReadTable(out _proofs);
         var computer = await EnrolAsync("one", "account");
         var own = Client.Computers.ComputerFile.Load(computer.Folders);
         using var operating = new ApiCaller(Service.Url, await TokenAsync("operator-token"));
@@ -41,6 +41,23 @@ public sealed class PermissionTests : Scenario
         }
 
         Assert.Equal((roles.Count + 1) * operations.Count, asked);
+        await ProofsGrowOldAsync(roles, allowed, operations.ConvertAll(operation => (operation.Path, operation.Method, operation.Operation["x-action"]!.GetValue<string>(), operation.Operation["requestBody"] is not null)), organisation);
+    }
+
+    /// <summary>Ten minutes later people may do what needs no proof, and no more; whatever an operator's token may do stays so.</summary>
+    private async Task ProofsGrowOldAsync(List<string> roles, Dictionary<string, HashSet<string>> allowed, List<(string Path, string Method, string Action, bool HasBody)> operations, string organisation)
+    {
+        foreach (var role in roles.Skip(roles.IndexOf("signed in")))
+        {
+            foreach (var (path, method, action, hasBody) in operations.Where(operation => allowed[operation.Action].Contains(role)))
+            {
+                using var caller = new ApiCaller(Service.Url, await SignInAsync(role, organisation));
+                Service.DirectorySql("UPDATE sign_ins SET proved_at = proved_at - 601");
+                var there = path.Replace("{name}", "account", StringComparison.Ordinal).Replace("{organisation}", organisation, StringComparison.Ordinal);
+                var answer = await caller.SendAsync(new HttpMethod(method), System.Text.RegularExpressions.Regex.Replace(there, @"\{\w+\}", "7"), hasBody ? "[]" : null);
+                Assert.True((answer.Code == "proof_needed") == (_proofs[action] is "recent" or "two factors"), $"{role}: {method} {path} ({action}) answered {answer.Status} {answer.Code}");
+            }
+        }
     }
 
     [Fact]
@@ -61,6 +78,7 @@ public sealed class PermissionTests : Scenario
     private static readonly string[] _comeLater = ["close_account"];
 
     private readonly Dictionary<string, string> _people = [];
+    private Dictionary<string, string> _proofs = [];
 
     private static string NameOf(Type type) => type.IsGenericType ? $"{type.GetGenericTypeDefinition().FullName!.Split('`')[0]}{{{string.Join(",", type.GetGenericArguments().Select(NameOf))}}}" : type.FullName!;
 
@@ -114,10 +132,11 @@ public sealed class PermissionTests : Scenario
     }
 
     /// <summary>The roles of the table, and who may do each action; a person's own actions are for everybody who is signed in.</summary>
-    private static (List<string> Roles, Dictionary<string, HashSet<string>> Allowed) ReadTable()
+    private static (List<string> Roles, Dictionary<string, HashSet<string>> Allowed) ReadTable(out Dictionary<string, string> proofs)
     {
         var rows = File.ReadAllLines(Path.Combine(Programs.Root, "docs", "permissions.md")).Where(line => line.StartsWith('|')).Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToList()).ToList();
         var roles = rows[0][1..^1];
+        proofs = rows.Skip(2).ToDictionary(row => row[0].Trim('`'), row => row[^1]);
         var people = roles.Skip(roles.IndexOf("signed in")).ToList();
         return (roles, rows.Skip(2).ToDictionary(row => row[0].Trim('`'), row =>
         {

@@ -76,9 +76,10 @@ public sealed class ProviderTests : Scenario
     [Fact]
     public async Task People_sign_in_by_a_provider_that_says_who_they_are()
     {
-        using var bootstrap = new ApiCaller(Service.Url, (await File.ReadAllTextAsync(Path.Combine(Service.Data, "bootstrap-secret"), Cancellation)).Trim());
         using var anybody = new ApiCaller(Service.Url);
-        var code = (await bootstrap.PostAsync("/v1/operators/invitations", new { email = "known@example.org", role = "admin" })).Text("code");
+        using var operating = new ApiCaller(Service.Url, (await File.ReadAllTextAsync(Path.Combine(Service.Data, "operator-token"), Cancellation)).Trim());
+        var organisation = (await operating.PostAsync("/v1/organisations", new { name = "Firm" })).Text("organisation");
+        var code = (await operating.PostAsync($"/v1/organisations/{organisation}/invitations", new { email = "known@example.org", role = "owner" })).Text("code");
         var joined = await anybody.PostAsync("/v1/people", new { code, name = "Known", password = "correct horse battery" });
         var person = joined.Body.GetProperty("person").GetProperty("person").GetString();
 
@@ -103,8 +104,23 @@ public sealed class ProviderTests : Scenario
         using var somebody = new ApiCaller(Service.Url, made.Text("token"));
         Assert.Equal("forbidden", (await somebody.GetAsync("/v1/accounts")).Code);
         Assert.False((await somebody.GetAsync("/v1/me")).Body.GetProperty("has_password").GetBoolean());
-        Assert.Equal(200, (await known.PatchAsync($"/v1/people/{made.Body.GetProperty("person").GetProperty("person").GetString()}", new { suspended = true })).Status);
+        Assert.Equal(200, (await operating.PatchAsync($"/v1/people/{made.Body.GetProperty("person").GetProperty("person").GetString()}", new { suspended = true })).Status);
         Assert.Equal("sign_in_failed", (await VisitAsync("firm")).Code);
+
+        // Somebody with an authenticator of their own shows it before what needs proof, whatever the provider saw.
+        Assert.Equal(1, Service.DirectorySql($"UPDATE people SET two_factor = 1 WHERE person_id = '{person}'"));
+        _user = ("1", "known@example.org", true);
+        using (var unproved = new ApiCaller(Service.Url, (await VisitAsync("university")).Text("token")))
+        {
+            Assert.Equal("proof_needed", (await unproved.DeleteAsync("/v1/me/authenticator")).Code);
+        }
+
+        Assert.Equal(1, Service.DirectorySql($"UPDATE people SET two_factor = 0 WHERE person_id = '{person}'"));
+
+        // Those who run the service sign in by providers that are trusted with them, and this one is not.
+        Assert.Equal(1, Service.DirectorySql($"UPDATE people SET operator_role = 'admin' WHERE person_id = '{person}'"));
+        Assert.Equal("sign_in_failed", (await VisitAsync("university")).Code);
+        Assert.Equal(1, Service.DirectorySql($"UPDATE people SET operator_role = NULL WHERE person_id = '{person}'"));
 
         // An answer that nobody asked for, and one that was used.
         using var other = new ApiCaller(Service.Url);

@@ -88,6 +88,8 @@ internal sealed class TamperingProxy : IAsyncDisposable
             request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
         }
 
+        // It stands between, and hides that it does.
+        request.Headers.Host = context.Request.Host.Value;
         foreach (var name in new[] { "Authorization", "Range", "Idempotency-Key", "If-Match", "If-None-Match" })
         {
             if (context.Request.Headers.TryGetValue(name, out var value))

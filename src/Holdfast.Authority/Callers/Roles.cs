@@ -18,7 +18,7 @@ internal enum Roles
     /// <summary>A computer that adds backups.</summary>
     AddingComputer = 1 << 3,
 
-    /// <summary>A computer that was enrolled with the passphrase.</summary>
+    /// <summary>A computer at which somebody opened the account a moment ago, or that an older client enrolled.</summary>
     ReadingComputer = 1 << 4,
 
     /// <summary>A person who is signed in, for what is their own. An API token is not.</summary>

@@ -33,14 +33,14 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
         return new ComputerAttached(place.Name, place.State);
     }
 
-    /// <summary>A person opened the account: its old data may be collected again, and this computer reads everything.</summary>
+    /// <summary>A person opened the account: its old data may be collected again, and this computer reads everything for a while (an older client's always).</summary>
     public async Task<AccountConfirmed> ConfirmAsync(Device device, string host, ConfirmAccount request, CancellationToken cancellation)
     {
         var root = (await log.VerifiedAsync(device.Place, cancellation)).RootKey;
         if (Answered(request.Challenge) is not { } challenge || challenge.Account != device.Place.Account || challenge.Computer != device.Computer
             || !Hosts(host).Any(named => AttachmentChallenge.IsConfirmed(root.Span, request.Challenge, named, request.Confirmation)))
         {
-            throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
+            throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key for this service, or has expired. (Behind a proxy the service must be told its address: holdfastd run --url.)");
         }
 
         await (request.AsksToRead
@@ -57,7 +57,7 @@ internal sealed class Attachments(AccountDirectory directory, DeviceTable device
         if (Answered(request.Challenge) is not { } challenge || challenge.Account != device.Place.Account || challenge.Computer != device.Computer
             || !Hosts(host).Any(named => AttachmentChallenge.IsReadingPermitted(root.Span, request.Challenge, named, request.Permission)))
         {
-            throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key, or has expired.");
+            throw new HoldfastException(FailureTable.Forbidden, "The challenge is not signed by the account's root key for this service, or has expired. (Behind a proxy the service must be told its address: holdfastd run --url.)");
         }
 
         var until = time.GetUtcNow() + _readingLife;

@@ -72,9 +72,9 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public Task<bool> AttachAsync(AccountPlace place, uint computer, byte[] tokenHash, CancellationToken cancellation) => store.WriteAsync(place, async transaction => await transaction.ExecuteAsync(
         "UPDATE devices SET token_hash = @tokenHash, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0 AND deleted = 0 AND retired_at IS NULL", new { computer, tokenHash }) == 1, cancellation);
 
-    /// <summary>Somebody who holds the root key is at this computer.</summary>
+    /// <summary>Somebody who holds the root key is at this computer; one that asks each time goes on asking.</summary>
     public Task TrustAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
-        "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, rights = nameof(DeviceRights.Read) }), cancellation);
+        "UPDATE devices SET rights = @rights, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0 AND asks_to_read = 0", new { computer, rights = nameof(DeviceRights.Read) }), cancellation);
 
     /// <summary>Lets a computer read for a while.</summary>
     public Task LetReadAsync(AccountPlace place, uint computer, DateTimeOffset until, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(

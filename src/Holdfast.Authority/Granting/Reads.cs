@@ -29,7 +29,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
         var places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
         AuthorityMeter.ReadGrants.Add(places.Count);
         var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
-        if (!request.TablesOnly && device.Rights == DeviceRights.Read)
+        if (!request.TablesOnly)
         {
             await ReviveAsync(device.Place, [.. places.Where(place => place.Row.IsLastCopy).Select(place => place.Row.Number).Distinct()], cancellation);
         }
@@ -93,17 +93,17 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
         return places;
     }
 
-    /// <summary>A write-only computer reads what it wrote itself; of others', the index segments and the tables of packs, which its group's keys open.</summary>
+    /// <summary>A computer that only adds reads what it wrote itself; of others', the index segments and, if it asks for no more, the tables of packs, which its group's keys open.</summary>
     private ReadGrant Open(Device device, uint number, Row row, bool tablesOnly)
     {
         var isPack = row.Type == (int)ObjectType.Pack;
         var mayReadAll = device.Rights == DeviceRights.Read || row.Computer == device.Computer || row.Type == (int)ObjectType.IndexSegment;
-        if (!mayReadAll && !isPack)
+        if (!mayReadAll && !(isPack && tablesOnly))
         {
             throw new HoldfastException(FailureTable.Forbidden, $"Object {number} is another computer's.");
         }
 
-        var firstByte = isPack && (tablesOnly || !mayReadAll) ? row.TablesOffset : 0;
+        var firstByte = isPack && tablesOnly ? row.TablesOffset : 0;
         return new ReadGrant(number, (uint)row.Number, row.Length, row.TablesOffset, pod.Url,
             pod.Sign(GrantMethod.Get, new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)row.Number), device.Computer, 0, firstByte, _life));
     }

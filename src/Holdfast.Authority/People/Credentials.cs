@@ -47,8 +47,8 @@ internal sealed class Credentials : IDisposable
         var key = Users.NormalizeEmail(email) ?? "";
         var network = SignIns.NetworkOf(context);
         await _limits.CountAsync("address", network, AttemptLimits.OfAddressMax, cancellation);
-        await _limits.CountAsync("email", key, AttemptLimits.OfEmailMax, cancellation);
         await _limits.CountAsync("pair", $"{network} {key}", AttemptLimits.OfPairMax, cancellation);
+        await _limits.CountAsync("email", key, AttemptLimits.OfEmailMax, cancellation);
         var person = await Users.FindByEmailAsync(email);
         if (!await IsPasswordAsync(person, password, cancellation) || person is not { SuspendedAt: null })
         {
@@ -98,7 +98,7 @@ internal sealed class Credentials : IDisposable
             throw Refused();
         }
 
-        person.TwoFactor = true;
+        (person.TwoFactor, person.SecurityStamp) = (true, Guid.NewGuid().ToString("N"));
         return await ReplaceCodesAsync(person, DrawRecoveryCodes(), transaction => SignIns.EndAllAsync(transaction, person.Id, signIn), cancellation);
     }
 

@@ -41,11 +41,15 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
             await organisations.RequireAsync(organisation, cancellation);
         }
 
-        await limits.CountAsync("mail", caller.Name, MailsMax, cancellation);
+        if (outbox.IsConfigured)
+        {
+            await limits.CountAsync("mail", caller.Name, MailsMax, cancellation);
+        }
+
         await audit.AppendAsync(caller.Name, $"invite {email} as {request.Role}", organisation ?? "", cancellation);
         var code = await directory.WriteAsync(async transaction =>
         {
-            var made = await codes.AddAsync(transaction, Purpose, new Invitation(email, request.Role, organisation, caller.Person?.Id), InvitationJson.Default.Invitation, _life);
+            var made = await codes.AddAsync(transaction, Purpose, new Invitation(email, request.Role, organisation, caller.Person?.Id, caller.Person is null && (caller.Everywhere & Roles.Bootstrap) == Roles.None ? caller.Name : null), InvitationJson.Default.Invitation, _life);
             if (outbox.IsConfigured)
             {
                 await outbox.AddAsync(transaction, email, "Your invitation to Holdfast", $"You are invited as {request.Role}.\n\nYour code, good for a week, is\n\n    {made}\n\nTake it up with\n\n    holdfast admin join {made} --name \"Your name\" --service URL\n");
@@ -84,13 +88,14 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
     }
 
     /// <summary>Gives somebody who is here already what an invitation to their address says.</summary>
-    public async Task TakeUpAsync(Person person, string code, CancellationToken cancellation)
+    public async Task TakeUpAsync(Caller caller, string code, CancellationToken cancellation)
     {
-        var taken = await directory.WriteAsync(transaction => TakeUpAsync(transaction, person, code), cancellation);
+        var person = caller.Person!;
+        var taken = await directory.WriteAsync(transaction => TakeUpAsync(transaction, person, caller.SignIn?.Id, code), cancellation);
         await audit.AppendAsync($"{person.Email} ({person.Id})", $"take up an invitation as {taken.Role}", taken.Organisation ?? "", cancellation);
     }
 
-    private async Task<Invitation> TakeUpAsync(DatabaseTransaction transaction, Person person, string code)
+    private async Task<Invitation> TakeUpAsync(DatabaseTransaction transaction, Person person, string? signIn, string code)
     {
         var invitation = await UseAsync(transaction, code);
         if (credentials.Users.NormalizeEmail(invitation.Email) != person.EmailKey)
@@ -98,8 +103,13 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
             throw new HoldfastException(FailureTable.CodeInvalid, "The invitation is for another address.");
         }
 
-        await transaction.ExecuteAsync("UPDATE people SET operator_role = coalesce(@role, operator_role), version = @version WHERE person_id = @id",
-            new { person.Id, role = invitation.Organisation is null ? invitation.Role : null, version = Guid.NewGuid().ToString("N") });
+        if (invitation.Organisation is null)
+        {
+            // What others got hold of before, a code or a session, is not worth more now.
+            await transaction.ExecuteAsync("UPDATE people SET operator_role = @role, security_stamp = @stamp, version = @stamp WHERE person_id = @id", new { person.Id, invitation.Role, stamp = Guid.NewGuid().ToString("N") });
+            await SignIns.EndAllAsync(transaction, person.Id, signIn);
+        }
+
         await LetInAsync(transaction, person.Id, invitation);
         return invitation;
     }
@@ -121,8 +131,7 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
     private async Task<Invitation> UseAsync(DatabaseTransaction transaction, string code)
     {
         if (await codes.UseAsync(transaction, Purpose, code, InvitationJson.Default.Invitation) is { } invitation
-            && (invitation.By is null || (await SignIns.FindCallerAsync(transaction, invitation.By, Roles.None) is { } by
-                && ((by.Everywhere | by.In(invitation.Organisation)) & Permissions.Of(invitation.Organisation is null ? ApiAction.InviteOperator : ApiAction.ChangeMembers).Roles) != Roles.None)))
+            && (await RolesOfInviterAsync(transaction, invitation) & Permissions.Of(invitation.Organisation is null ? ApiAction.InviteOperator : ApiAction.ChangeMembers).Roles) != Roles.None)
         {
             return invitation;
         }
@@ -130,12 +139,20 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
         throw new HoldfastException(FailureTable.CodeInvalid, "The invitation is unknown, used or expired, or whoever made it may not invite any more: ask for another.");
     }
 
+    /// <summary>What whoever made an invitation is now.</summary>
+    private static async Task<Roles> RolesOfInviterAsync(DatabaseTransaction transaction, Invitation invitation) => invitation switch
+    {
+        { By: { } person } => await SignIns.FindCallerAsync(transaction, person, Roles.None) is { } by ? by.Everywhere | by.In(invitation.Organisation) : Roles.None,
+        { Operator: { } name } => RoleNames.OfOperator(await transaction.FindAsync<string>("SELECT role FROM operators WHERE name = @name", new { name })),
+        _ => Roles.Bootstrap,
+    };
+
     private Task LetInAsync(DatabaseTransaction transaction, string person, Invitation invitation) =>
         invitation.Organisation is null ? Task.CompletedTask : organisations.AddAsync(transaction, invitation.Organisation, person, invitation.Role);
 }
 
-/// <summary>What a code of an invitation stands for, and the person who made it, if it was one.</summary>
-internal sealed record Invitation(string Email, string Role, string? Organisation, string? By);
+/// <summary>What a code of an invitation stands for, and who made it: a person, an operator's token, or whoever holds the bootstrap secret.</summary>
+internal sealed record Invitation(string Email, string Role, string? Organisation, string? By, string? Operator);
 
 [JsonSerializable(typeof(Invitation))]
 internal sealed partial class InvitationJson : JsonSerializerContext;

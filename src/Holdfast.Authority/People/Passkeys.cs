@@ -97,6 +97,8 @@ internal sealed class Passkeys
             throw new HoldfastException(FailureTable.SignInFailed, "The passkey is not known here, or its answer does not fit its challenge.", result.Failure);
         }
 
+        await _limits.ReturnAsync("address", SignIns.NetworkOf(context), cancellation);
+
         // Its counter must rise.
         return await _store.KeepPasskeyAsync(result.User, result.Passkey, cancellation) ? result.User : throw Credentials.Refused();
     }

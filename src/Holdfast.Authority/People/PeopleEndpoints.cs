@@ -36,7 +36,7 @@ internal sealed class PeopleEndpoints(
         me.Get("", ApiAction.ReadOneself, "Who is signed in.", (HttpContext context, CancellationToken cancellation) => DescribeAsync(CallerCheck.CallerOf(context), cancellation));
         me.Patch("", ApiAction.ChangeOneself, "Another name.", RenameAsync);
         me.Post("/memberships", ApiAction.ChangeOneself, "Takes an invitation up as somebody who is here already.",
-            async (HttpContext context, TakeUp request, CancellationToken cancellation) => await DoneAsync(invitations.TakeUpAsync(CallerCheck.PersonOf(context), request.Code, cancellation)));
+            async (HttpContext context, TakeUp request, CancellationToken cancellation) => await DoneAsync(invitations.TakeUpAsync(CallerCheck.CallerOf(context), request.Code, cancellation)));
         me.Get("/sign-ins", ApiAction.ReadOneself, "One's sessions, the latest first.", (HttpContext context, CancellationToken cancellation) => signIns.ListAsync(CallerCheck.CallerOf(context), cancellation));
         me.Delete("/sign-ins/{signIn}", ApiAction.ChangeOneself, "Ends a session; `current` is the one that asks.", EndAsync);
         me.Post("/proof", ApiAction.ChangeOneself, "Shows all factors again: some changes need that within the last ten minutes.", ProveAsync);
@@ -92,7 +92,7 @@ internal sealed class PeopleEndpoints(
 
     /// <summary>Signs in whom an identity provider vouches for.</summary>
     public async Task<SignedIn> SignInByProviderAsync(ProviderIdentity identity, HttpContext context, CancellationToken cancellation) =>
-        await BeginAsync(await providers.FindAsync(identity, cancellation), $"provider {identity.Provider}", identity.IsStrong, context, cancellation);
+        await BeginAsync(await providers.FindAsync(identity, cancellation), $"provider {identity.Provider}", identity.IsStrong, context, cancellation, isProvider: true);
 
     private async Task<SignedIn> SignInAsync(HttpContext context, SignIn request, CancellationToken cancellation)
     {
@@ -107,10 +107,10 @@ internal sealed class PeopleEndpoints(
         _ => throw new HoldfastException(FailureTable.InvalidRequest, "Sign in by e-mail and password, or by passkey."),
     };
 
-    private async Task<SignedIn> BeginAsync(Person person, string method, bool isStrong, HttpContext context, CancellationToken cancellation)
+    private async Task<SignedIn> BeginAsync(Person person, string method, bool isStrong, HttpContext context, CancellationToken cancellation, bool isProvider = false)
     {
         await audit.AppendAsync($"{person.Email} ({person.Id})", $"sign in by {method}", SignIns.AddressOf(context), cancellation);
-        var (row, token) = await signIns.BeginAsync(person, method, isStrong, context, cancellation);
+        var (row, token) = await signIns.BeginAsync(person, method, isStrong, isProved: !isProvider || isStrong || !person.TwoFactor, context, cancellation);
         var caller = await signIns.FindAsync(Protocol.Grants.DeviceToken.HashOf(token), cancellation) ?? throw Credentials.Refused();
         return new SignedIn(row.Id, token, row.ExpiresAt, await DescribeAsync(caller, cancellation));
     }

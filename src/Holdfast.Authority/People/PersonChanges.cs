@@ -73,7 +73,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     {
         var key = credentials.Users.NormalizeEmail(email) ?? "";
         await limits.CountAsync("address", SignIns.NetworkOf(context), AttemptLimits.OfAddressMax, cancellation);
-        await limits.CountAsync("reset", key, AttemptLimits.OfEmailMax, cancellation);
+        await limits.CountAsync("reset", key, AttemptLimits.OfPairMax, cancellation);
         if (!outbox.IsConfigured)
         {
             return;

@@ -1,3 +1,4 @@
+using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Protocol.Failures;
 
@@ -11,7 +12,14 @@ internal sealed class ProviderLogins(IDatabase directory, Credentials credential
     {
         var known = await transaction.FindAsync<string>("SELECT person_id FROM provider_logins WHERE provider = @provider AND subject = @subject", new { identity.Provider, identity.Subject });
         var person = known is not null ? await PersonStore.FindAsync(transaction, "person_id = @key", known) : await LinkAsync(transaction, identity);
-        return person is { SuspendedAt: null } ? person : throw Credentials.Refused();
+        if (person is not { SuspendedAt: null })
+        {
+            throw Credentials.Refused();
+        }
+
+        // Whether they got their role before or after the provider became one of their ways in.
+        return person.OperatorRole is null || identity.VouchesForOperators
+            ? person : throw new HoldfastException(FailureTable.SignInFailed, $"{identity.Provider} does not vouch for those who run this service: sign in by password or passkey.");
     }, cancellation);
 
     private async Task<Person> LinkAsync(DatabaseTransaction transaction, ProviderIdentity identity)
@@ -31,7 +39,7 @@ internal sealed class ProviderLogins(IDatabase directory, Credentials credential
             }
 
             var now = time.GetUtcNow();
-            person = new Person { Id = Guid.CreateVersion7(now).ToString(), Email = email, EmailKey = key, Name = identity.Name, SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now.ToUnixTimeSeconds() };
+            person = new Person { Id = Guid.CreateVersion7(now).ToString(), Email = email, EmailKey = key, Name = Names.Checked(identity.Name), SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now.ToUnixTimeSeconds() };
             if (!await PersonStore.AddAsync(transaction, person))
             {
                 throw new HoldfastException(FailureTable.Conflict, "You were made at the same time: sign in again.");
@@ -51,4 +59,5 @@ internal sealed class ProviderLogins(IDatabase directory, Credentials credential
 /// <param name="Name">What they are called.</param>
 /// <param name="IsStrong">It saw two factors.</param>
 /// <param name="MakesPeople">Whoever it vouches for may come in, without an invitation.</param>
-public sealed record ProviderIdentity(string Provider, string Subject, string? VerifiedEmail, string Name, bool IsStrong, bool MakesPeople);
+/// <param name="VouchesForOperators">It is trusted with those who run the service too.</param>
+public sealed record ProviderIdentity(string Provider, string Subject, string? VerifiedEmail, string Name, bool IsStrong, bool MakesPeople, bool VouchesForOperators);

@@ -55,14 +55,14 @@ internal sealed class SignIns(IDatabase directory, TimeProvider time)
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
-    /// <summary>Begins a session.</summary>
-    public async Task<(SignInRow SignIn, string Token)> BeginAsync(Person person, string method, bool isStrong, HttpContext context, CancellationToken cancellation)
+    /// <summary>Begins a session; one in which not all factors that the person has were shown is not proved.</summary>
+    public async Task<(SignInRow SignIn, string Token)> BeginAsync(Person person, string method, bool isStrong, bool isProved, HttpContext context, CancellationToken cancellation)
     {
         var token = TokenPrefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretLength));
         var row = new SignInRow
         {
             Id = Guid.CreateVersion7(time.GetUtcNow()).ToString(), PersonId = person.Id, Method = method, CreatedAt = Now, UsedAt = Now, ExpiresAt = Now + (long)_life.TotalSeconds,
-            ProvedAt = Now, IsStrongNumber = isStrong ? 1 : 0, Address = AddressOf(context), Agent = string.Concat(context.Request.Headers.UserAgent.ToString().Where(char.IsAscii).Take(AgentLengthMax)),
+            ProvedAt = isProved ? Now : null, IsStrongNumber = isStrong ? 1 : 0, Address = AddressOf(context), Agent = string.Concat(context.Request.Headers.UserAgent.ToString().Where(char.IsAscii).Take(AgentLengthMax)),
         };
         await directory.WriteAsync(async transaction =>
         {

@@ -48,7 +48,7 @@ public static class Attachment
         return computer with { Token = token };
     }
 
-    /// <summary>Says with the root key that a person who can open the account has seen it: what is old may be collected again, and this computer reads everything.</summary>
+    /// <summary>Says with the root key that a person who can open the account has seen it: what is old may be collected again, and this computer reads everything for a while.</summary>
     public static async Task ConfirmAsync(ServiceClient service, Computer computer, Keyring keyring, CancellationToken cancellation)
     {
         var challenge = Checked(await service.AskAttachmentAsync(computer.Number, cancellation), computer);
