@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Serialization.Metadata;
-using Holdfast.Client.Connecting;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
@@ -13,19 +11,16 @@ internal static class AdminPeopleVerb
     {
         admin.Subcommands.Add(SignIn(output));
         admin.Subcommands.Add(Join(output));
-        admin.Subcommands.Add(Act(output, "sign-out", "Ends this session.", [], async (_, service, cancellation) =>
+        admin.Subcommands.Add(AdminCall.Act(output, "sign-out", "Ends this session.", [], async (_, service, cancellation) =>
         {
-            await SendAsync(service, HttpMethod.Delete, "/v1/me/sign-ins/current", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation);
+            await AdminCall.SendAsync(service, HttpMethod.Delete, "/v1/me/sign-ins/current", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation);
             SessionFile.Delete();
         }, "Signed out."));
         admin.Subcommands.Add(Prove(output));
         admin.Subcommands.Add(WhoAmI(output));
         admin.Subcommands.Add(Authenticator(output));
-        admin.Subcommands.Add(Invite(output));
         admin.Subcommands.Add(People(output));
         admin.Subcommands.Add(Person(output));
-        admin.Subcommands.Add(Organisations(output));
-        admin.Subcommands.Add(Organisation(output));
         admin.Subcommands.Add(Tokens(output));
         admin.Subcommands.Add(Token(output));
     }
@@ -45,7 +40,7 @@ internal static class AdminPeopleVerb
         {
             using var service = AdminVerb.ConnectAsNobody(parsed);
             var (digits, recovery) = parsed.GetValue(code) is { } given ? given.Length == 6 ? (given, (string?)null) : (null, given) : (null, null);
-            var signedIn = await SendAsync(service, HttpMethod.Post, "/v1/sign-ins", new SignIn(parsed.GetRequiredValue(email), Password("Password: "), digits, recovery), MessageJson.Default.SignIn, MessageJson.Default.SignedIn, cancellation);
+            var signedIn = await AdminCall.SendAsync(service, HttpMethod.Post, "/v1/sign-ins", new SignIn(parsed.GetRequiredValue(email), Password("Password: "), digits, recovery), MessageJson.Default.SignIn, MessageJson.Default.SignedIn, cancellation);
             return Keep(parsed, output, signedIn);
         });
         return command;
@@ -60,12 +55,12 @@ internal static class AdminPeopleVerb
             if (parsed.GetValue(name) is { } newName)
             {
                 using var anybody = AdminVerb.ConnectAsNobody(parsed);
-                return Keep(parsed, output, await SendAsync(anybody, HttpMethod.Post, "/v1/people", new BecomePerson(parsed.GetRequiredValue(code), newName, Password("A new password: ", twice: true)),
+                return Keep(parsed, output, await AdminCall.SendAsync(anybody, HttpMethod.Post, "/v1/people", new BecomePerson(parsed.GetRequiredValue(code), newName, Password("A new password: ", twice: true)),
                     MessageJson.Default.BecomePerson, MessageJson.Default.SignedIn, cancellation));
             }
 
             using var service = AdminVerb.Connect(parsed);
-            await SendAsync(service, HttpMethod.Post, "/v1/me/memberships", new TakeUp(parsed.GetRequiredValue(code)), MessageJson.Default.TakeUp, MessageJson.Default.Done, cancellation);
+            await AdminCall.SendAsync(service, HttpMethod.Post, "/v1/me/memberships", new TakeUp(parsed.GetRequiredValue(code)), MessageJson.Default.TakeUp, MessageJson.Default.Done, cancellation);
             output.Say("You are in.");
             return ExitCode.Ok;
         });
@@ -79,7 +74,7 @@ internal static class AdminPeopleVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             using var service = AdminVerb.Connect(parsed);
-            var proved = await SendAsync(service, HttpMethod.Post, "/v1/me/proof", new Prove(Password("Password: "), parsed.GetValue(code)), MessageJson.Default.Prove, MessageJson.Default.Proved, cancellation);
+            var proved = await AdminCall.SendAsync(service, HttpMethod.Post, "/v1/me/proof", new Prove(Password("Password: "), parsed.GetValue(code)), MessageJson.Default.Prove, MessageJson.Default.Proved, cancellation);
             output.Say($"Good until {AdminVerb.At(proved.Until)}.");
             output.Message("proof", ("until", proved.Until));
             return ExitCode.Ok;
@@ -107,7 +102,7 @@ internal static class AdminPeopleVerb
         fresh.SetAction(async (parsed, cancellation) =>
         {
             using var service = AdminVerb.Connect(parsed);
-            var key = await SendAsync(service, HttpMethod.Post, "/v1/me/authenticator", new Done(), MessageJson.Default.Done, MessageJson.Default.AuthenticatorKey, cancellation);
+            var key = await AdminCall.SendAsync(service, HttpMethod.Post, "/v1/me/authenticator", new Done(), MessageJson.Default.Done, MessageJson.Default.AuthenticatorKey, cancellation);
             output.Print($"{key.Key}\n{key.Link}");
             output.Message("authenticator", ("key", key.Key), ("link", key.Link));
             return ExitCode.Ok;
@@ -116,7 +111,7 @@ internal static class AdminPeopleVerb
         confirm.SetAction(async (parsed, cancellation) =>
         {
             using var service = AdminVerb.Connect(parsed);
-            var recovery = await SendAsync(service, HttpMethod.Put, "/v1/me/authenticator", new ConfirmAuthenticator(parsed.GetRequiredValue(code)), MessageJson.Default.ConfirmAuthenticator, MessageJson.Default.RecoveryCodes, cancellation);
+            var recovery = await AdminCall.SendAsync(service, HttpMethod.Put, "/v1/me/authenticator", new ConfirmAuthenticator(parsed.GetRequiredValue(code)), MessageJson.Default.ConfirmAuthenticator, MessageJson.Default.RecoveryCodes, cancellation);
             output.Say("Write these down; each works once, instead of the authenticator:");
             foreach (var one in recovery.Codes)
             {
@@ -128,24 +123,7 @@ internal static class AdminPeopleVerb
         });
         command.Subcommands.Add(fresh);
         command.Subcommands.Add(confirm);
-        command.Subcommands.Add(Act(output, "remove", "Takes the authenticator off.", [], (_, service, cancellation) => SendAsync(service, HttpMethod.Delete, "/v1/me/authenticator", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "It is not asked for any more."));
-        return command;
-    }
-
-    private static Command Invite(Output output)
-    {
-        var (email, role) = (new Argument<string>("email"), new Argument<string>("role") { Description = "support, operator or admin; with --organisation owner, member, restore-only or billing." });
-        var organisation = new Option<string?>("--organisation") { Description = "The organisation's id; without it, to run the service." };
-        var command = new Command("invite", "Invites somebody. Where the service sends no mail, hand them the code that is shown.") { email, role, organisation };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            var path = parsed.GetValue(organisation) is { } id ? $"/v1/organisations/{Uri.EscapeDataString(id)}/invitations" : "/v1/operators/invitations";
-            var invited = await SendAsync(service, HttpMethod.Post, path, new Invite(parsed.GetRequiredValue(email), parsed.GetRequiredValue(role)), MessageJson.Default.Invite, MessageJson.Default.Invited, cancellation);
-            output.Print(invited.Code ?? $"A code was sent to {invited.Email}.");
-            output.Message("invited", ("email", invited.Email), ("role", invited.Role), ("code", invited.Code));
-            return ExitCode.Ok;
-        });
+        command.Subcommands.Add(AdminCall.Act(output, "remove", "Takes the authenticator off.", [], (_, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Delete, "/v1/me/authenticator", new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "It is not asked for any more."));
         return command;
     }
 
@@ -177,7 +155,7 @@ internal static class AdminPeopleVerb
         reset.SetAction(async (parsed, cancellation) =>
         {
             using var service = AdminVerb.Connect(parsed);
-            var code = await SendAsync(service, HttpMethod.Post, $"/v1/people/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}/reset-codes", new Done(), MessageJson.Default.Done, MessageJson.Default.PasswordResetCode, cancellation);
+            var code = await AdminCall.SendAsync(service, HttpMethod.Post, $"/v1/people/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}/reset-codes", new Done(), MessageJson.Default.Done, MessageJson.Default.PasswordResetCode, cancellation);
             output.Print(code.Code);
             output.Message("reset_code", ("code", code.Code));
             return ExitCode.Ok;
@@ -193,64 +171,11 @@ internal static class AdminPeopleVerb
             command.SetAction(async (parsed, cancellation) =>
             {
                 using var service = AdminVerb.Connect(parsed);
-                Show(output, await SendAsync(service, HttpMethod.Patch, $"/v1/people/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}", change(parsed), MessageJson.Default.ChangePerson, MessageJson.Default.PersonSummary, cancellation));
+                Show(output, await AdminCall.SendAsync(service, HttpMethod.Patch, $"/v1/people/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}", change(parsed), MessageJson.Default.ChangePerson, MessageJson.Default.PersonSummary, cancellation));
                 return ExitCode.Ok;
             });
             return command;
         }
-    }
-
-    private static Command Organisations(Output output)
-    {
-        var command = new Command("organisations", "Organisations: all, or those that you are in.");
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            foreach (var organisation in await service.ListAsync("/v1/organisations", MessageJson.Default.OrganisationList, page => (page.Organisations, page.Next), cancellation))
-            {
-                Show(output, organisation);
-            }
-
-            return ExitCode.Ok;
-        });
-        return command;
-    }
-
-    private static Command Organisation(Output output)
-    {
-        var (name, account, role) = (new Argument<string>("name"), new Argument<string>("account") { Description = "The account's name." }, new Argument<string>("role") { Description = "owner, member, restore-only or billing." });
-        var command = new Command("organisation", "Changes an organisation: customers with more than one person.");
-        var create = new Command("create", "Makes an organisation.") { name };
-        create.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            Show(output, await SendAsync(service, HttpMethod.Post, "/v1/organisations", new CreateOrganisation(parsed.GetRequiredValue(name)), MessageJson.Default.CreateOrganisation, MessageJson.Default.OrganisationSummary, cancellation));
-            return ExitCode.Ok;
-        });
-        command.Subcommands.Add(create);
-
-        var (organisation, of, members) = (OrganisationArgument(), OrganisationArgument(), OrganisationArgument());
-        command.Subcommands.Add(Act(output, "assign", "Gives an account to an organisation.", [account, organisation], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Put, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/organisation",
-            new AssignAccount(parsed.GetRequiredValue(organisation)), MessageJson.Default.AssignAccount, MessageJson.Default.AccountSummary, cancellation), "It is theirs."));
-        var list = new Command("members", "Who is in it.") { members };
-        list.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            foreach (var member in await service.ListAsync($"/v1/organisations/{Uri.EscapeDataString(parsed.GetRequiredValue(members))}/members", MessageJson.Default.MemberList, page => (page.Members, page.Next), cancellation))
-            {
-                output.Print($"{member.Person}  {member.Role,-12}  {member.Email,-32}  {member.Name}");
-                output.Message("member", ("person", member.Person), ("role", member.Role), ("email", member.Email), ("name", member.Name));
-            }
-
-            return ExitCode.Ok;
-        });
-        command.Subcommands.Add(list);
-        var (changed, removed, from) = (PersonArgument(), PersonArgument(), OrganisationArgument());
-        command.Subcommands.Add(Act(output, "role", "Gives a member another role.", [of, changed, role], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Patch, MemberPath(parsed, of, changed),
-            new ChangeMember(parsed.GetRequiredValue(role)), MessageJson.Default.ChangeMember, MessageJson.Default.MemberSummary, cancellation), "Changed."));
-        command.Subcommands.Add(Act(output, "remove", "Takes somebody out.", [from, removed], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Delete, MemberPath(parsed, from, removed),
-            new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "They are out."));
-        return command;
     }
 
     private static Command Tokens(Output output)
@@ -280,42 +205,16 @@ internal static class AdminPeopleVerb
         create.SetAction(async (parsed, cancellation) =>
         {
             using var service = AdminVerb.Connect(parsed);
-            var made = await SendAsync(service, HttpMethod.Post, "/v1/me/tokens", new CreateToken(parsed.GetRequiredValue(name), parsed.GetRequiredValue(scopes), parsed.GetValue(days)), MessageJson.Default.CreateToken, MessageJson.Default.TokenCreated, cancellation);
+            var made = await AdminCall.SendAsync(service, HttpMethod.Post, "/v1/me/tokens", new CreateToken(parsed.GetRequiredValue(name), parsed.GetRequiredValue(scopes), parsed.GetValue(days)), MessageJson.Default.CreateToken, MessageJson.Default.TokenCreated, cancellation);
             output.Print(made.Token);
             output.Message("token_created", ("id", made.Id), ("token", made.Token), ("expires_at", made.ExpiresAt));
             return ExitCode.Ok;
         });
         command.Subcommands.Add(create);
-        command.Subcommands.Add(Act(output, "revoke", "Revokes a token.", [id], (parsed, service, cancellation) => SendAsync(service, HttpMethod.Delete, $"/v1/me/tokens/{Uri.EscapeDataString(parsed.GetRequiredValue(id))}",
+        command.Subcommands.Add(AdminCall.Act(output, "revoke", "Revokes a token.", [id], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Delete, $"/v1/me/tokens/{Uri.EscapeDataString(parsed.GetRequiredValue(id))}",
             new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "It is worthless now."));
         return command;
     }
-
-    /// <summary>A verb that does one thing and says that it is done.</summary>
-    private static Command Act(Output output, string verb, string description, IReadOnlyList<Argument> arguments, Func<ParseResult, ServiceClient, CancellationToken, Task> act, string done)
-    {
-        var command = new Command(verb, description);
-        foreach (var argument in arguments)
-        {
-            command.Arguments.Add(argument);
-        }
-
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            await act(parsed, service, cancellation);
-            output.Say(done);
-            output.Message("done");
-            return ExitCode.Ok;
-        });
-        return command;
-    }
-
-    private static Task<TAnswer> SendAsync<TRequest, TAnswer>(ServiceClient service, HttpMethod method, string path, TRequest request, JsonTypeInfo<TRequest> type, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation) =>
-        service.SendOnceAsync(method, path, request, type, answer, cancellation);
-
-    private static string MemberPath(ParseResult parsed, Argument<string> organisation, Argument<string> person) =>
-        $"/v1/organisations/{Uri.EscapeDataString(parsed.GetRequiredValue(organisation))}/members/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}";
 
     private static string Password(string prompt, bool twice = false) => Secrets.Ask(prompt, twice, "HOLDFAST_PASSWORD");
 
@@ -344,13 +243,5 @@ internal static class AdminPeopleVerb
         output.Message("person", ("person", person.Person), ("email", person.Email), ("name", person.Name), ("operator_role", person.OperatorRole), ("suspended", person.Suspended), ("created_at", person.CreatedAt));
     }
 
-    private static void Show(Output output, OrganisationSummary organisation)
-    {
-        output.Print($"{organisation.Organisation}  {AdminVerb.At(organisation.CreatedAt)}  {organisation.Name}");
-        output.Message("organisation", ("organisation", organisation.Organisation), ("name", organisation.Name), ("created_at", organisation.CreatedAt));
-    }
-
-    private static Argument<string> PersonArgument() => new("person") { Description = "Their id, as `holdfast admin people` shows it." };
-
-    private static Argument<string> OrganisationArgument() => new("organisation") { Description = "Its id, as `holdfast admin organisations` shows it." };
+    public static Argument<string> PersonArgument() => new("person") { Description = "Their id, as `holdfast admin people` shows it." };
 }

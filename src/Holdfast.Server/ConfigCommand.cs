@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Schema;
 using Holdfast.Authority.Databases;
 using Holdfast.Protocol.Failures;
 
@@ -17,7 +19,13 @@ internal static class ConfigCommand
             Console.WriteLine(Explained);
             return ExitCode.Ok;
         });
-        return new Command("config", "The configuration file, holdfastd.json in the data folder. Without one everything is in that folder.") { check, explain };
+        var schema = new Command("schema", "Prints the configuration file's JSON schema, for editors.");
+        schema.SetAction(_ =>
+        {
+            Console.WriteLine(ConfigurationJson.Default.ServiceConfiguration.GetJsonSchemaAsNode().ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+            return ExitCode.Ok;
+        });
+        return new Command("config", "The configuration file, holdfastd.json in the data folder. Without one everything is in that folder.") { check, explain, schema };
     }
 
     private const string Explained = """
@@ -85,11 +93,7 @@ internal static class ConfigCommand
 
         foreach (var provider in configuration.ProvidersOf(root))
         {
-            Console.WriteLine($"sign-in       {provider.Name}: {provider.Issuer}");
-            if (!File.Exists(provider.ClientSecretFile))
-            {
-                throw new HoldfastException(FailureTable.InvalidRequest, $"{provider.Name}'s client_secret_file {provider.ClientSecretFile} is not there.");
-            }
+            Console.WriteLine($"sign-in       {provider.Name}: {provider.Issuer}{(File.Exists(provider.ClientSecretFile) ? "" : $" (its client_secret_file {provider.ClientSecretFile} is not there)")}");
         }
 
         if (configuration.Traces is { } traces)

@@ -269,6 +269,11 @@ public sealed class NodesTests : Scenario
         // What it explains is understood.
         await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), (await OperateAsync("config", "explain")).Output, Cancellation);
         Assert.Equal(0, (await OperateAsync("config", "check", "--data", data)).ExitCode);
+
+        // And every setting that it explains stands in the schema, and the other way round.
+        var schema = System.Text.Json.Nodes.JsonNode.Parse((await OperateAsync("config", "schema")).Output)!;
+        var explained = System.Text.Json.Nodes.JsonNode.Parse((await OperateAsync("config", "explain")).Output, documentOptions: new() { CommentHandling = System.Text.Json.JsonCommentHandling.Skip })!;
+        Assert.Equal(schema["properties"]!.AsObject().Select(item => item.Key).Order(), explained.AsObject().Select(item => item.Key).Order());
     }
 
     [Fact]

@@ -23,7 +23,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     public Task RenameAsync(Person person, string name, CancellationToken cancellation)
     {
         person.Name = name;
-        return UpdateAsync(person, _ => Task.CompletedTask, _ => Task.CompletedTask, cancellation);
+        return UpdateAsync(person, null, null, cancellation);
     }
 
     /// <summary>Sets another password; the other sessions end.</summary>
@@ -31,7 +31,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     {
         var hash = await credentials.HashAsync(person, password, cancellation);
         (person.PasswordHash, person.SecurityStamp) = (hash, NewStamp());
-        await UpdateAsync(person, _ => Task.CompletedTask, transaction => SignIns.EndAllAsync(transaction, person.Id, signIn), cancellation);
+        await UpdateAsync(person, null, transaction => SignIns.EndAllAsync(transaction, person.Id, signIn), cancellation);
     }
 
     /// <summary>Sends a code to another address, which counts once the code came back.</summary>
@@ -166,15 +166,15 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     private static string NewStamp() => Guid.NewGuid().ToString("N");
 
     /// <summary>Writes a person back, which locks them, between what must come before and behind.</summary>
-    private Task UpdateAsync(Person person, Func<DatabaseTransaction, Task> before, Func<DatabaseTransaction, Task> behind, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    private Task UpdateAsync(Person person, Func<DatabaseTransaction, Task>? before, Func<DatabaseTransaction, Task>? behind, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
-        await before(transaction);
+        await (before?.Invoke(transaction) ?? Task.CompletedTask);
         if (!await PersonStore.UpdateAsync(transaction, person))
         {
             throw new HoldfastException(FailureTable.PreconditionFailed, "You were changed meanwhile, or the address is somebody else's: look again.");
         }
 
-        await behind(transaction);
+        await (behind?.Invoke(transaction) ?? Task.CompletedTask);
         return 0;
     }, cancellation);
 
