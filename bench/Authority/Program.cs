@@ -104,6 +104,7 @@ await Task.WhenAll(tokens.Select(async item =>
     using var client = Client(item);
     await client.OpenSessionAsync(new OpenSession(0), cancellation);
     await RawLoop.RunAsync(Source(accounts), "UPDATE objects SET state = 'live', type = 1, length = 5000, tables_offset = 4096, frames = 1, checksum = decode(repeat('00', 32), 'hex'), receipt = decode(repeat('00', 200), 'hex'), indexed = 1 WHERE account_id = $1 AND number = 1", Convert.FromHexString(item.Account));
+    await RawLoop.RunAsync(Source(accounts), "UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE account_id = $1 AND state = 'granted' AND receipt IS NULL", Convert.FromHexString(item.Account));
     if ((await client.OpenReadsAsync(new OpenReads([1], false), cancellation)).Count != 1)
     {
         throw new InvalidOperationException("no permission for the object");
