@@ -50,12 +50,18 @@ public sealed partial class GeneratedRequestTests : Scenario
                         Assert.False(string.IsNullOrEmpty(JsonDocument.Parse(text).RootElement.GetProperty("code").GetString()), what);
                     }
 
-                    changed |= response.IsSuccessStatusCode;
+                    if (response.IsSuccessStatusCode && method != "GET")
+                    {
+                        // What was taken may change something; what is refused from here on may not.
+                        before = await DigestAsync();
+                        changed = true;
+                    }
+
                     (asked, accepted) = (asked + 1, accepted + (response.IsSuccessStatusCode ? 1 : 0));
                 }
             }
 
-            Assert.True(changed || before == await DigestAsync(), $"{method} {path}: everything was refused, and something changed");
+            Assert.True(before == await DigestAsync(), $"{method} {path}: what was refused changed something");
             Service.DirectorySql("DELETE FROM attempts");
             if (changed && path.StartsWith("/v1/me", StringComparison.Ordinal))
             {
