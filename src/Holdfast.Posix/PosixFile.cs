@@ -9,6 +9,7 @@ public static unsafe class PosixFile
     private const int SeekHole = 4;
     private const int LockExclusiveNonBlocking = 2 | 4;
     private const int KeepSize = 1;
+    private const int PunchHole = 2;
     private const int Normal = 0;
     private const int Random = 1;
     private const int WillNeed = 3;
@@ -30,6 +31,17 @@ public static unsafe class PosixFile
         {
             throw new PosixException("fallocate", path, error);
         }
+    }
+
+    /// <summary>Makes a range read as zeros and gives its blocks back, as far as they are whole; the length stays. False if the file system cannot, and nothing was changed.</summary>
+    public static bool TryPunchHole(SafeFileHandle file, long offset, long length, string path)
+    {
+        if (NativeMethods.fallocate(file, KeepSize | PunchHole, offset, length) == 0)
+        {
+            return true;
+        }
+
+        return DirectoryHandle.LastError() is var error && error == Errno.NotSupported ? false : throw new PosixException("fallocate", path, error);
     }
 
     /// <summary>Lets the kernel forget its copy of durable pages: what is read next comes from the disk, and memory stays for others.</summary>

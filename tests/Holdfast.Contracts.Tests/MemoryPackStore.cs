@@ -11,9 +11,15 @@ namespace Holdfast.Contracts.Tests;
 internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPackStore
 {
     private readonly ConcurrentDictionary<ObjectName, (byte[] Content, DateTimeOffset StoredAt, DateTimeOffset? CondemnedAt)> _objects = new();
+    private readonly ConcurrentDictionary<AccountId, AccountClosure> _closed = new();
 
     public Task<PutOutcome> PutAsync(ObjectName name, ReadOnlyMemory<byte> content, CancellationToken cancellation)
     {
+        if (_closed.ContainsKey(name.Account))
+        {
+            throw new HoldfastException(FailureTable.AccountClosed, $"The account {name.Account} is closed.");
+        }
+
         var added = (Content: content.ToArray(), time.GetUtcNow(), (DateTimeOffset?)null);
         var kept = _objects.GetOrAdd(name, added);
         return ReferenceEquals(kept.Content, added.Content) ? Task.FromResult(PutOutcome.Stored)
@@ -66,6 +72,20 @@ internal sealed class MemoryPackStore(TimeProvider time, TimeSpan grace) : IPack
         _objects.TryRemove(name, out _);
         return Task.CompletedTask;
     }
+
+    public Task<AccountClosure> CloseAsync(AccountId account, CancellationToken cancellation)
+    {
+        var closure = _closed.GetOrAdd(account, new AccountClosure(account, time.GetUtcNow(), 0));
+        foreach (var name in _objects.Keys.Where(name => name.Account == account))
+        {
+            _objects.TryRemove(name, out _);
+        }
+
+        return Task.FromResult(closure);
+    }
+
+    public IReadOnlyList<AccountClosure> ListClosed(AccountId? after, int limit) =>
+        [.. _closed.Values.OrderBy(closure => closure.Account.ToString(), StringComparer.Ordinal).Where(closure => after is not { } from || string.CompareOrdinal(closure.Account.ToString(), from.ToString()) > 0).Take(limit)];
 
     private (byte[] Content, DateTimeOffset StoredAt, DateTimeOffset? CondemnedAt) Find(ObjectName name) =>
         _objects.TryGetValue(name, out var found) ? found : throw new HoldfastException(FailureTable.NotFound, $"There is no object {name}.");

@@ -146,6 +146,39 @@ public abstract class PackStoreContract
         Assert.Empty(await ListAsync(null));
     }
 
+    [Fact]
+    public async Task Of_a_closed_account_nothing_is_found_and_nothing_is_taken()
+    {
+        var other = AccountId.Parse("1f0e0d0c0b0a09080706050403020100");
+        ObjectName[] own = [Name(30), new(_account, ObjectSpace.Heads, 1), new(_account, ObjectSpace.Log, 1), new(_account, ObjectSpace.Keyrings, 1)];
+        var kept = new ObjectName(other, ObjectSpace.Keyrings, 1);
+        foreach (var name in own.Append(kept))
+        {
+            await Store.PutAsync(name, Content(1, 2_000_000), Cancellation);
+        }
+
+        Assert.Empty(Store.ListClosed(null, 10));
+        var closed = Time.GetUtcNow();
+        Assert.Equal((_account, closed), await CloseAsync());
+        foreach (var name in own)
+        {
+            Assert.Null(await Store.FindAsync(name, Cancellation));
+            Assert.Equal(FailureTable.NotFound, (await Assert.ThrowsAsync<HoldfastException>(() => Store.ReadAsync(name, 0, new byte[1], Cancellation))).Kind);
+            Assert.Equal(FailureTable.AccountClosed, (await Assert.ThrowsAsync<HoldfastException>(() => Store.PutAsync(name, Content(1, 2_000_000), Cancellation))).Kind);
+        }
+
+        Assert.Equal([kept], (await ListAsync(null)).Select(item => item.Name));
+        Time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal((_account, closed), await CloseAsync());
+        await Store.CloseAsync(other, Cancellation);
+        Assert.Equal([_account, other], Store.ListClosed(null, 10).Select(closure => closure.Account));
+        Assert.Equal([_account], Store.ListClosed(null, 1).Select(closure => closure.Account));
+        Assert.Equal([other], Store.ListClosed(_account, 10).Select(closure => closure.Account));
+        Assert.Empty(await ListAsync(null));
+
+        async Task<(AccountId, DateTimeOffset)> CloseAsync() => (await Store.CloseAsync(_account, Cancellation)) is var closure ? (closure.Account, closure.ClosedAt) : default;
+    }
+
     protected static byte[] Content(int seed, int length)
     {
         var bytes = new byte[length];

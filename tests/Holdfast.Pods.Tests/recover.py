@@ -94,16 +94,18 @@ def main(out, drives):
         for path in sorted(glob.glob(os.path.join(drive, "ext", "*.hfx"))):
             for place, shard, code, fields, content in records(path):
                 found.setdefault(place, (code, fields, {}))[2][shard] = content
-    objects, deleted = {}, {}
+    objects, deleted, closed = {}, {}, set()
     for (k, m), (kind, account, space, name, sequence, length, size), shards in found.values():
         key = (account, space, name)
+        if kind == 6:
+            closed.add(account)
         if kind == 4:
             deleted[key] = max(sequence, deleted.get(key, 0))
         if kind == 1 and len(shards) >= k and sequence > objects.get(key, (0,))[0]:
             objects[key] = (sequence, decode(k, m, shards, length, size))
     os.makedirs(out, exist_ok=True)
     for (account, space, name), (sequence, content) in objects.items():
-        if sequence > deleted.get((account, space, name), 0):
+        if account not in closed and sequence > deleted.get((account, space, name), 0):
             with open(os.path.join(out, f"{account}-{space}-{name}"), "wb") as file:
                 file.write(content)
 

@@ -112,6 +112,33 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
         using var response = await SendAsync(request, name, cancellation);
     }
 
+    /// <summary>Has the pod forget an account for ever, or asks how far that is.</summary>
+    public async Task<PodClosure> CloseAsync(AccountId account, CancellationToken cancellation)
+    {
+        using var request = Request(HttpMethod.Post, GrantMethod.Close, ObjectName.All(account), $"/pod/v1/accounts/{account}/close");
+        using var response = await SendAsync(request, ObjectName.All(account), cancellation);
+        return (await response.Content.ReadFromJsonAsync(MessageJson.Default.PodClosure, cancellation))!;
+    }
+
+    /// <summary>Accounts that the pod was told to forget for ever.</summary>
+    public async IAsyncEnumerable<PodClosure> ListClosedAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string? next = null;
+        do
+        {
+            using var request = Request(HttpMethod.Get, GrantMethod.List, ObjectName.Everything, "/pod/v1/accounts/closed" + (next is null ? "" : $"?after={next}"));
+            using var response = await SendAsync(request, ObjectName.Everything, cancellation);
+            var page = (await response.Content.ReadFromJsonAsync(MessageJson.Default.PodClosures, cancellation))!;
+            foreach (var closure in page.Closures)
+            {
+                yield return closure;
+            }
+
+            next = page.Next;
+        }
+        while (next is not null);
+    }
+
     /// <summary>Takes the mark of deletion away from an object.</summary>
     public async Task ReviveAsync(ObjectName name, CancellationToken cancellation)
     {

@@ -26,6 +26,7 @@ public sealed record DriveStatus(int Slot, string Path, string State, string? Re
 /// <param name="Volumes">Volumes they lie in.</param>
 /// <param name="Rebuild">How far rebuilding is.</param>
 /// <param name="Scrub">How far scrubbing is.</param>
+/// <param name="RecordsToWipe">Deleted, and not zeros on every drive yet.</param>
 /// <param name="Events">The latest events.</param>
 public sealed record PodStatus(
-    Guid Set, string Code, int WriteFloor, IReadOnlyList<DriveStatus> Drives, long Objects, long Bytes, int Volumes, RebuildStatus Rebuild, ScrubStatus Scrub, IReadOnlyList<PodEvent> Events);
+    Guid Set, string Code, int WriteFloor, IReadOnlyList<DriveStatus> Drives, long Objects, long Bytes, int Volumes, RebuildStatus Rebuild, ScrubStatus Scrub, long RecordsToWipe, IReadOnlyList<PodEvent> Events);

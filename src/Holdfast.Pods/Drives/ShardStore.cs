@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Holdfast.Format.Objects;
 using Holdfast.Pods.Converting;
 using Holdfast.Pods.Healing;
 using Holdfast.Pods.Locating;
@@ -81,6 +82,11 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     {
         using var serving = _traffic.Begin();
         using var only = await LockAsync(name, cancellation);
+        if (_index.IsClosed(name.Account))
+        {
+            throw new HoldfastException(FailureTable.AccountClosed, $"The account {name.Account} is closed: nothing is stored for it any more.");
+        }
+
         if (_index.Find(name) is { } place)
         {
             if (!HoldsSame(place, content.Span))
@@ -157,6 +163,24 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         await _copies.AppendAsync(new Append(RecordType.Deleted, name, default), cancellation);
     }
 
+    public async Task<AccountClosure> CloseAsync(AccountId account, CancellationToken cancellation)
+    {
+        if (!_index.IsClosed(account))
+        {
+            await _copies.AppendAsync(new Append(RecordType.Closed, ObjectName.All(account), default), cancellation);
+        }
+
+        // Keyrings first: without them nothing of the account can be read, whatever else is still somewhere.
+        foreach (var space in new[] { ObjectSpace.Keyrings, ObjectSpace.Log, ObjectSpace.Heads })
+        {
+            await _healer.WipeNowAsync(account, space, cancellation);
+        }
+
+        return _index.FindClosure(account)!.Value;
+    }
+
+    public IReadOnlyList<AccountClosure> ListClosed(AccountId? after, int limit) => _index.Closures(after, limit);
+
     private static DriveStatus StatusOf(Drive drive)
     {
         var status = new DriveStatus(drive.Slot, drive.Path, drive.State.ToString(), drive.Reason);
@@ -176,7 +200,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     {
         var (objects, bytes) = _index.Totals;
         return new PodStatus(_set.Id, _set.Code.ToString(), _set.WriteFloor, [.. _set.Drives.Select(StatusOf)],
-            objects, bytes, _set.Volumes.All.Count, _healer.Rebuild(), _healer.Scrub(), _events.Latest);
+            objects, bytes, _set.Volumes.All.Count, _healer.Rebuild(), _healer.Scrub(), _index.WipesWaiting, _events.Latest);
     }
 
     /// <summary>Reads everything on all drives now, repairs what is damaged and rebuilds what is missing; how many records were bad.</summary>

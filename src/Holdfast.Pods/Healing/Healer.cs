@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
+using Holdfast.Format.Objects;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Locating;
 using Holdfast.Pods.Volumes;
+using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Pods.Healing;
 
@@ -27,6 +29,9 @@ internal sealed class Healer : IAsyncDisposable
 {
     private const int RepairsWaitingMax = 10_000;
 
+    /// <summary>Records of a volume that share one sync of each drive.</summary>
+    private const int WipesAtOnce = 256;
+
     /// <summary>Of the time while customers are served: 14 MB/s and more of a spinning disk, enough for 16 TB in two weeks.</summary>
     private const double ScrubShare = 0.1;
 
@@ -41,6 +46,7 @@ internal sealed class Healer : IAsyncDisposable
 
     private readonly DriveSet _set;
     private readonly PodIndex _index;
+    private readonly RecordWiping _wiping;
     private readonly VolumeRepair _repair;
     private readonly Traffic _traffic;
     private readonly TimeProvider _time;
@@ -56,12 +62,22 @@ internal sealed class Healer : IAsyncDisposable
 
     public Healer(DriveSet set, PodIndex index, Traffic traffic, TimeProvider time)
     {
-        (_set, _index, _traffic, _time, _repair) = (set, index, traffic, time, new VolumeRepair(set, index.Doubt, time));
+        (_set, _index, _traffic, _time, _wiping) = (set, index, traffic, time, new RecordWiping(set, index));
+        _repair = new VolumeRepair(set, index, _wiping, time);
         _loops = [Task.Run(RepairAsync), Task.Run(RebuildAndScrubAsync)];
     }
 
     /// <summary>A reader found a record damaged.</summary>
     public void ReportBad(ObjectPlace place) => _repairs.Writer.TryWrite(place);
+
+    /// <summary>Wipes an account's records of one space, now; what drives that are away hold waits for them.</summary>
+    public async Task WipeNowAsync(AccountId account, ObjectSpace space, CancellationToken cancellation)
+    {
+        foreach (var places in _index.WipesOf(account, space).GroupBy(place => place.Volume).SelectMany(volume => volume.Chunk(WipesAtOnce)))
+        {
+            await AloneAsync(() => _wiping.TryWipeAsync(places), cancellation);
+        }
+    }
 
     /// <summary>True if a stored record is whole on as many drives as a new one would have to be, if need be after repairing it.</summary>
     public async Task<bool> IsProtectedAsync(ObjectPlace place)
@@ -91,51 +107,43 @@ internal sealed class Healer : IAsyncDisposable
     }
 
     /// <summary>Rebuilds all that is missing, now; how many extents were made.</summary>
-    public async Task<int> RebuildAllAsync(CancellationToken cancellation)
+    public Task<int> RebuildAllAsync(CancellationToken cancellation) => AloneAsync(async () =>
     {
-        await _gate.WaitAsync(cancellation);
-        try
+        var made = 0;
+        foreach (var (volume, shard) in Doubtful().ToList())
         {
-            var made = 0;
-            foreach (var (volume, shard) in Doubtful().ToList())
+            if (await _repair.TryMendAsync(volume, shard, PaceOf(volume), cancellation))
             {
-                if (await _repair.TryMendAsync(volume, shard, PaceOf(volume), cancellation))
-                {
-                    _index.Trust(volume.Id, shard);
-                }
-                else
-                {
-                    Defer(volume, shard);
-                }
+                _index.Trust(volume.Id, shard);
             }
-
-            for (var done = new HashSet<(uint, int)>(); Waiting().FirstOrDefault(item => !done.Contains((item.Volume.Id, item.Shard))) is { Volume: not null } next;)
+            else
             {
-                done.Add((next.Volume.Id, next.Shard));
-                _rebuildBegan ??= _time.GetUtcNow();
-                if (await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), PaceOf(next.Volume), cancellation))
-                {
-                    made++;
-                }
-                else
-                {
-                    Defer(next.Volume, next.Shard);
-                }
+                Defer(volume, shard);
             }
-
-            if (made > 0)
-            {
-                _set.Report("rebuilt", $"{made} extents were rebuilt, {_rebuiltBytes} bytes");
-                _rebuildBegan = null;
-            }
-
-            return made;
         }
-        finally
+
+        for (var done = new HashSet<(uint, int)>(); Waiting().FirstOrDefault(item => !done.Contains((item.Volume.Id, item.Shard))) is { Volume: not null } next;)
         {
-            _gate.Release();
+            done.Add((next.Volume.Id, next.Shard));
+            _rebuildBegan ??= _time.GetUtcNow();
+            if (await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), PaceOf(next.Volume), cancellation))
+            {
+                made++;
+            }
+            else
+            {
+                Defer(next.Volume, next.Shard);
+            }
         }
-    }
+
+        if (made > 0)
+        {
+            _set.Report("rebuilt", $"{made} extents were rebuilt, {_rebuiltBytes} bytes");
+            _rebuildBegan = null;
+        }
+
+        return made;
+    }, cancellation);
 
     /// <summary>Reads every record of every drive, now, and repairs what is damaged; how many records were bad.</summary>
     public async Task<long> ScrubAllAsync(CancellationToken cancellation)
@@ -199,17 +207,9 @@ internal sealed class Healer : IAsyncDisposable
         {
             await GuardAsync(async () =>
             {
-                await _gate.WaitAsync(_stop.Token);
-                try
+                if (_set.Volumes.Find(place.Volume) is { } volume)
                 {
-                    if (_set.Volumes.Find(place.Volume) is { } volume)
-                    {
-                        await _repair.TryRepairRecordAsync(volume, place.Offset, place.Sequence);
-                    }
-                }
-                finally
-                {
-                    _gate.Release();
+                    await AloneAsync(() => _repair.TryRepairRecordAsync(volume, place.Offset, place.Sequence), _stop.Token);
                 }
             });
         }
@@ -228,6 +228,7 @@ internal sealed class Healer : IAsyncDisposable
                     await RebuildAllAsync(_stop.Token);
                 }
 
+                await WipeAllAsync(_stop.Token);
                 var volumes = _set.Volumes.All.Where(volume => volume.IsSealed).ToList();
                 if (volumes.Count > 0 && _time.GetUtcNow() >= next)
                 {
@@ -235,6 +236,35 @@ internal sealed class Healer : IAsyncDisposable
                     await ScrubNextAsync(volumes, _stop.Token);
                 }
             });
+        }
+    }
+
+    /// <summary>Wipes what is deleted, on every drive that can be written; one volume after the other, as slowly as scrubbing while customers are served.</summary>
+    private async Task WipeAllAsync(CancellationToken cancellation)
+    {
+        var pace = _traffic.PaceOf(ScrubShare);
+        while (_wiping.WritableSlots is not 0 and var slots && _index.NextWipes(slots, WipesAtOnce) is { Count: > 0 } places)
+        {
+            await pace.GiveWayAsync(cancellation);
+            if (!await AloneAsync(() => _wiping.TryWipeAsync(places), cancellation) && _wiping.WritableSlots == slots)
+            {
+                // A drive could not just now; it is tried again in a while.
+                return;
+            }
+        }
+    }
+
+    /// <summary>Nothing else heals meanwhile.</summary>
+    private async Task<T> AloneAsync<T>(Func<Task<T>> work, CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            return await work();
+        }
+        finally
+        {
+            _gate.Release();
         }
     }
 
@@ -277,20 +307,10 @@ internal sealed class Healer : IAsyncDisposable
         _index.Set("scrub_volume", volume.Id);
     }
 
-    private async Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation)
-    {
-        await _gate.WaitAsync(cancellation);
-        try
-        {
-            await ScrubVolumeAloneAsync(volume, cancellation);
-        }
-        finally
-        {
-            _gate.Release();
-        }
-    }
+    private Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation) => AloneAsync(() => ScrubVolumeAloneAsync(volume, cancellation), cancellation);
 
-    private async Task ScrubVolumeAloneAsync(Volume volume, CancellationToken cancellation)
+    /// <summary>How many records were bad.</summary>
+    private async Task<int> ScrubVolumeAloneAsync(Volume volume, CancellationToken cancellation)
     {
         var bad = new ConcurrentDictionary<long, ulong>();
         await Parallel.ForAsync(0, volume.Code.Total, new ParallelOptions { MaxDegreeOfParallelism = DrivesScrubbedAtOnce, CancellationToken = cancellation }, async (shard, token) =>
@@ -305,6 +325,8 @@ internal sealed class Healer : IAsyncDisposable
             Interlocked.Increment(ref _recordsBad);
             await _repair.TryRepairRecordAsync(volume, offset, sequence);
         }
+
+        return bad.Count;
     }
 
     /// <summary>Reads one drive's part of a volume in order, past the page cache.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Holdfast.Pods.Drives;
+using Holdfast.Pods.Locating;
 using Holdfast.Pods.Volumes;
 using Holdfast.Posix;
 using Microsoft.Win32.SafeHandles;
@@ -8,9 +9,10 @@ namespace Holdfast.Pods.Healing;
 
 /// <summary>Computes what drives have lost from what the others hold: single shards in place, and whole extents onto a drive that has none.</summary>
 /// <param name="set">The drives.</param>
-/// <param name="doubt">Remembers that an extent may lack something, to be mended later.</param>
+/// <param name="index">Remembers that an extent may lack something, to be mended later; knows which records are wiped.</param>
+/// <param name="wiping">What is to be wiped is wiped, never computed.</param>
 /// <param name="time">Clock.</param>
-internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimeProvider time)
+internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wiping, TimeProvider time)
 {
     private readonly ConcurrentDictionary<(uint, long), bool> _lost = new();
 
@@ -29,6 +31,11 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
     /// <summary>Writes the bad shards of one record again, in place, and reads them back; false if too few others are whole.</summary>
     public async Task<bool> TryRepairRecordAsync(Volume volume, long offset, ulong sequence)
     {
+        if (index.FindWipe(volume.Id, offset) is { } wipe)
+        {
+            return await wiping.TryWipeAsync([wipe]);
+        }
+
         var bad = FindBad(volume, offset, sequence).ConvertAll(shard => (Shard: shard, Drive: set.Drives[Math.Max(0, volume.SlotOf(shard))]));
         if (bad.Count == 0)
         {
@@ -163,7 +170,10 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
                     LostShards.Prefetch(extents, rows[i + 1]);
                 }
 
-                if (await LostShards.TryComputeAsync(extents, row.Offset, row.Sequence, [shard], length => length <= longest ? buffers[turn++ % 2] : LostShards.NewMemory(length), pace, cancellation) is not [var record])
+                byte[] NextMemory(int length) => length <= longest ? buffers[turn++ % 2] : LostShards.NewMemory(length);
+                var record = index.FindWipe(volume.Id, row.Offset) is { } wipe ? Zeros(volume, wipe, shard, NextMemory)
+                    : await LostShards.TryComputeAsync(extents, row.Offset, row.Sequence, [shard], NextMemory, pace, cancellation) is [var computed] ? computed : null;
+                if (record is null)
                 {
                     if (set.Drives.All(other => other.CanRead) && extents.AreAllOpen)
                     {
@@ -198,10 +208,19 @@ internal sealed class VolumeRepair(DriveSet set, Action<uint, int> doubt, TimePr
 
         if (isLacking)
         {
-            doubt(volume.Id, shard);
+            index.Doubt(volume.Id, shard);
         }
 
         return true;
+    }
+
+    private static byte[] Zeros(Volume volume, ObjectPlace wipe, int shard, Func<int, byte[]> memory)
+    {
+        var header = RecordWiping.HeaderOf(volume, wipe, shard);
+        var record = memory(header.RecordLength);
+        record.AsSpan(0, header.RecordLength).Clear();
+        header.Write(record);
+        return record;
     }
 
     /// <summary>Looks through an extent that may lack something, writes what is missing again, and seals it; false if that cannot be done now.</summary>

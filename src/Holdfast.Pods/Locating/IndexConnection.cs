@@ -31,7 +31,8 @@ internal sealed class IndexConnection : IDisposable
         }
     }
 
-    public void Execute(string sql, params ReadOnlySpan<(string Name, object Value)> parameters) => Statement(sql, parameters).ExecuteNonQuery();
+    /// <summary>Rows changed.</summary>
+    public int Execute(string sql, params ReadOnlySpan<(string Name, object Value)> parameters) => Statement(sql, parameters).ExecuteNonQuery();
 
     public object? Scalar(string sql) => Statement(sql, []).ExecuteScalar();
 

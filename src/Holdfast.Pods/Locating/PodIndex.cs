@@ -11,9 +11,9 @@ internal sealed record ObjectPlace(ObjectName Name, uint Volume, long Offset, lo
 
 /// <summary>Finds objects by name. A cache on disk: everything in it is made again from the drives, so that memory does not grow with what a pod holds.</summary>
 /// <remarks>SQLite in WAL mode: after a crash it may lack the latest records, never has wrong ones; how far each volume is known stands in it. Thread-safe.</remarks>
-internal sealed class PodIndex : IDisposable
+internal sealed partial class PodIndex : IDisposable
 {
-    private const int SchemaVersion = 2;
+    private const int SchemaVersion = 3;
     private const int ListPage = 1000;
 
     private const int ReadersKeptMax = 16;
@@ -186,9 +186,14 @@ internal sealed class PodIndex : IDisposable
                         stored_at INTEGER NOT NULL, condemned_at INTEGER, PRIMARY KEY (account, space, name)) WITHOUT ROWID;
                     CREATE TABLE volumes (volume INTEGER PRIMARY KEY, known_to INTEGER NOT NULL, sealed INTEGER NOT NULL, doubtful INTEGER NOT NULL DEFAULT 0, generation BLOB);
                     INSERT INTO meta VALUES ('set', '{set}'), ('sequence', 0);
+                    {ErasureTables}
                     PRAGMA user_version = {SchemaVersion};
                     COMMIT;
                     """);
+            }
+            else if ((long)writer.Scalar("PRAGMA user_version")! == 2)
+            {
+                writer.Execute($"BEGIN; {ErasureTables} PRAGMA user_version = {SchemaVersion}; COMMIT;");
             }
 
             if ((long)writer.Scalar("PRAGMA user_version")! == SchemaVersion && (string)writer.Scalar("SELECT value FROM meta WHERE name = 'set'")! == set.ToString()
@@ -221,10 +226,12 @@ internal sealed class PodIndex : IDisposable
         switch (row.Type)
         {
             case RecordType.Object:
-                _writer.Execute("""
-                    INSERT INTO objects VALUES (@account, @space, @name, @volume, @offset, @length, @sequence, @time, NULL)
-                    ON CONFLICT DO UPDATE SET volume = @volume, offset = @offset, length = @length, sequence = @sequence, stored_at = @time, condemned_at = NULL WHERE sequence < @sequence
-                    """, [.. key, ("@volume", (long)volume), ("@offset", row.Offset), ("@length", row.ObjectLength)]);
+                (string, object)[] place = [.. key, ("@volume", (long)volume), ("@offset", row.Offset), ("@length", row.ObjectLength)];
+                if (_writer.Execute("INSERT INTO objects SELECT @account, @space, @name, @volume, @offset, @length, @sequence, @time, NULL WHERE NOT EXISTS (SELECT 1 FROM closures WHERE account = @account) ON CONFLICT DO NOTHING", place) == 0)
+                {
+                    ApplyAgain(place);
+                }
+
                 break;
             case RecordType.Condemned:
                 _writer.Execute($"UPDATE objects SET condemned_at = @time WHERE {Key}", key);
@@ -233,7 +240,10 @@ internal sealed class PodIndex : IDisposable
                 _writer.Execute($"UPDATE objects SET condemned_at = NULL WHERE {Key}", key.AsSpan(0, 4));
                 break;
             case RecordType.Deleted:
-                _writer.Execute($"DELETE FROM objects WHERE {Key}", key.AsSpan(0, 4));
+                WipeBefore("account = @account AND space = @space AND name = @name AND sequence < @sequence", key.AsSpan(0, 4));
+                break;
+            case RecordType.Closed:
+                ApplyClosure(key);
                 break;
             default:
                 break;

@@ -39,6 +39,8 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         routes.MapPost(Route + "/condemn", context => ActAsync(context, GrantMethod.Condemn, store.CondemnAsync)).ExcludeFromDescription();
         routes.MapPost(Route + "/revive", context => ActAsync(context, GrantMethod.Revive, store.ReviveAsync)).ExcludeFromDescription();
         routes.MapGet("/pod/v1/objects", ListAsync).WithName("ListObjects").ExcludeFromDescription();
+        routes.MapPost("/pod/v1/accounts/{account}/close", CloseAsync).WithName("CloseAccountOnPod").ExcludeFromDescription();
+        routes.MapGet("/pod/v1/accounts/closed", ListClosedAsync).WithName("ListClosedAccountsOnPod").ExcludeFromDescription();
         routes.MapDelete(Route, context => ActAsync(context, GrantMethod.Delete, store.DeleteAsync)).ExcludeFromDescription();
     }
 
@@ -139,6 +141,29 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
         await context.Response.WriteAsJsonAsync(new PodListing(page, page.Count == limit ? page[^1].Name : null), MessageJson.Default.PodListing, cancellationToken: context.RequestAborted);
     }
+
+    /// <summary>Closes an account, or says how far that is.</summary>
+    private async Task CloseAsync(HttpContext context)
+    {
+        if (!AccountId.TryParse(context.GetRouteData().Values["account"] as string, out var account))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "The request names no account.");
+        }
+
+        Authorize(context, GrantMethod.Close, ObjectName.All(account).ToString());
+        await context.Response.WriteAsJsonAsync(Closure(await store.CloseAsync(account, context.RequestAborted)), MessageJson.Default.PodClosure, cancellationToken: context.RequestAborted);
+    }
+
+    private async Task ListClosedAsync(HttpContext context)
+    {
+        Authorize(context, GrantMethod.List, ObjectName.Everything.ToString());
+        var after = context.Request.Query["after"].ToString();
+        AccountId? from = after.Length == 0 ? null : AccountId.TryParse(after, out var account) ? account : throw new HoldfastException(FailureTable.InvalidRequest, $"'{after}' is no account.");
+        var page = store.ListClosed(from, ListLimitMax).Select(Closure).ToList();
+        await context.Response.WriteAsJsonAsync(new PodClosures(page, page.Count == ListLimitMax ? page[^1].Account : null), MessageJson.Default.PodClosures, cancellationToken: context.RequestAborted);
+    }
+
+    private static PodClosure Closure(AccountClosure closure) => new(closure.Account.ToString(), closure.ClosedAt.ToUnixTimeSeconds(), closure.RecordsLeft);
 
     /// <summary>
     /// The receipt again, from what is stored: a client that was killed after its put lost it. Everything is read and every hash compared, unless only a pack's tables

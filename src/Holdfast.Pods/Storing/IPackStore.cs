@@ -1,3 +1,4 @@
+using Holdfast.Format.Objects;
 using Holdfast.Protocol.Grants;
 
 namespace Holdfast.Pods.Storing;
@@ -13,6 +14,9 @@ public enum PutOutcome
     /// <summary>The same bytes lay there already: as good as stored.</summary>
     AlreadyThere,
 }
+
+/// <summary>An account of which nothing is kept any more, since when, and how many of its records still wait to be wiped from drives.</summary>
+public readonly record struct AccountClosure(AccountId Account, DateTimeOffset ClosedAt, long RecordsLeft);
 
 /// <summary>Keeps objects. Every engine passes the conformance suite in tests/Holdfast.Contracts.Tests.</summary>
 /// <remarks>
@@ -42,4 +46,13 @@ public interface IPackStore
 
     /// <summary>Deletes a condemned object whose grace has passed; what is not there is deleted already.</summary>
     Task DeleteAsync(ObjectName name, CancellationToken cancellation);
+
+    /// <summary>
+    /// Closes an account for ever: from the moment this returns, and durably, none of its objects can be found, and none is taken (account_closed). The bytes of its keyrings, log and heads
+    /// are gone from every drive that is there; the rest follows in the background, and on other drives when they are back. No grace: whoever asks has waited. Again: how far that is.
+    /// </summary>
+    Task<AccountClosure> CloseAsync(AccountId account, CancellationToken cancellation);
+
+    /// <summary>Closed accounts behind one, in order.</summary>
+    IReadOnlyList<AccountClosure> ListClosed(AccountId? after, int limit);
 }

@@ -23,7 +23,7 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
 
         var volume = volumes.Find(place.Volume) ?? throw Damaged(place, $"volume {place.Volume:x8} is on no drive");
         using var extents = new VolumeExtents(drives, volume);
-        var shards = new ShardSet(extents, place.Offset, place.Sequence);
+        var shards = new ShardSet(extents, place.Offset, place.Sequence, isOfObject: true);
         fixed (byte* target = destination)
         {
             var range = new ObjectRange(offset, (nint)target, destination.Length, volume.Code.ShardLength(place.Length));
@@ -50,7 +50,7 @@ internal sealed unsafe class ObjectReader(IReadOnlyList<Drive> drives, VolumeMap
         }
 
         using var extents = new VolumeExtents(drives, volume);
-        return new ShardSet(extents, place.Offset, place.Sequence).AnyRecord()?.ObjectHash;
+        return new ShardSet(extents, place.Offset, place.Sequence, isOfObject: true).AnyRecord()?.ObjectHash;
     }
 
     /// <summary>Drives read at the same time all that is going to be asked for; and if one is absent, what it is computed from.</summary>

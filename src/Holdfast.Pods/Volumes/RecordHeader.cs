@@ -22,11 +22,17 @@ internal enum RecordType : byte
 
     /// <summary>The contents of a sealed extent.</summary>
     Contents = 5,
+
+    /// <summary>An account is closed: nothing of it is here any more, whatever its sequence.</summary>
+    Closed = 6,
+
+    /// <summary>What was an object, deleted for good: its shards are zeros, and only where it lay is left.</summary>
+    Wiped = 7,
 }
 
 /// <summary>Begins every record of an extent: of which object, and the checksums of this drive's shard of it.</summary>
 /// <remarks>
-/// 0 magic "HFRECORD" · 8 version u8 · 9 type u8 · 10 shard u8 · 11 space u8 · 12 volume u32 · 16 generation 16 · 32 account 16 · 48 name u64 · 56 sequence u64 ·
+/// 0 magic "HFRECORD" · 8 version u8 (2 for closed and wiped: an older program must not take zeros for an object) · 9 type u8 · 10 shard u8 · 11 space u8 · 12 volume u32 · 16 generation 16 · 32 account 16 · 48 name u64 · 56 sequence u64 ·
 /// 64 time i64 (seconds) · 72 object length u64 · 80 shard length u32 · 84 data offset u32 · 88 blocks u32 · 92 zeros 4 · 96 XxHash128 of the object ·
 /// 112 XxHash128 of bytes 0–111 and the block checksums · 128 block checksums u64: XxHash3 of 64 KiB, seeded with sequence, shard and number.
 /// The shard begins at the data offset from the record's start. What is in the wrong place, of another time or torn fails a checksum.
@@ -39,10 +45,11 @@ internal sealed record RecordHeader
     public const int LengthMax = FixedLength + (BlocksMax * 8);
 
     private const int BlocksMax = (Limits.SegmentLengthMax / VolumeLayout.BlockLength) + 1;
-    private const byte Version = 1;
 
     /// <summary>Records up to this lie in one piece; behind longer headers the shard is aligned.</summary>
     private const int InlineLengthMax = 32 << 10;
+
+    private static readonly byte[] _zeros = new byte[VolumeLayout.BlockLength];
 
     public required RecordType Type { get; init; }
 
@@ -73,7 +80,11 @@ internal sealed record RecordHeader
     /// <summary>Bytes from this record to the next.</summary>
     public int RecordLength => RecordLengthOf(ShardLength);
 
+    private byte Version => VersionOf(Type);
+
     private static ReadOnlySpan<byte> Magic => "HFRECORD"u8;
+
+    private static byte VersionOf(RecordType type) => type >= RecordType.Closed ? (byte)2 : (byte)1;
 
     public static int DataOffsetOf(int shardLength)
     {
@@ -94,6 +105,18 @@ internal sealed record RecordHeader
         {
             var start = block * VolumeLayout.BlockLength;
             hashes[block] = HashBlock(shard.Slice(start, Math.Min(VolumeLayout.BlockLength, shard.Length - start)), sequence, number, block);
+        }
+
+        return hashes;
+    }
+
+    /// <summary>The checksums of a shard of zeros.</summary>
+    public static ulong[] HashZeros(int shardLength, ulong sequence, int number)
+    {
+        var hashes = new ulong[VolumeLayout.Blocks(shardLength)];
+        for (var block = 0; block < hashes.Length; block++)
+        {
+            hashes[block] = HashBlock(_zeros.AsSpan(0, Math.Min(VolumeLayout.BlockLength, shardLength - (block * VolumeLayout.BlockLength))), sequence, number, block);
         }
 
         return hashes;
@@ -136,7 +159,7 @@ internal sealed record RecordHeader
     /// <param name="extent">The extent it stands in.</param>
     public static RecordHeader? TryParse(ReadOnlySpan<byte> bytes, ExtentHeader extent)
     {
-        if (bytes.Length < FixedLength || !bytes.StartsWith(Magic) || bytes[8] != Version)
+        if (bytes.Length < FixedLength || !bytes.StartsWith(Magic) || bytes[8] != VersionOf((RecordType)bytes[9]))
         {
             return null;
         }

@@ -4,7 +4,8 @@ namespace Holdfast.Pods.Volumes;
 /// <param name="extents">The volume's extents; they stay open.</param>
 /// <param name="offset">Where the record begins.</param>
 /// <param name="sequence">The record that is meant: another one there is as good as none.</param>
-internal sealed class ShardSet(VolumeExtents extents, long offset, ulong sequence)
+/// <param name="isOfObject">True for who wants an object's bytes: where it was wiped meanwhile, its zeros are none.</param>
+internal sealed class ShardSet(VolumeExtents extents, long offset, ulong sequence, bool isOfObject = false)
 {
     private readonly (RecordHeader? Record, bool IsRead)[] _records = new (RecordHeader?, bool)[extents.Volume.Code.Total];
 
@@ -14,7 +15,7 @@ internal sealed class ShardSet(VolumeExtents extents, long offset, ulong sequenc
         if (!_records[shard].IsRead)
         {
             var record = extents.Of(shard)?.TryReadRecord(offset);
-            _records[shard] = (record?.Sequence == sequence ? record : null, true);
+            _records[shard] = (record?.Sequence == sequence && !(isOfObject && record.Type != RecordType.Object) ? record : null, true);
         }
 
         return _records[shard].Record;

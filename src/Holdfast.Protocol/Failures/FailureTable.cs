@@ -21,6 +21,10 @@ public static class FailureTable
 
     public static FailureKind AccountSuspended { get; } = new("account_suspended", 403, Failed, Retry.Never, "The account is suspended and backs up nothing until your operator lets it go on. Restores work as always.");
 
+    public static FailureKind AccountClosing { get; } = new("account_closing", 403, Failed, Retry.Never, "The account is being closed and backs up nothing; until its date restores work, and `holdfast admin reopen` keeps it.");
+
+    public static FailureKind AccountClosed { get; } = new("account_closed", 410, Failed, Retry.Never, "The account was closed and its data deleted for good: enrol with another account.");
+
     public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask for a new code: each works once and for a limited time.");
 
     public static FailureKind NotFound { get; } = new("not_found", 404, NoRepository, Retry.Never, "Check the name; `holdfast snapshots` lists what there is.");

@@ -12,6 +12,9 @@ public enum GrantMethod : byte
     Condemn = 5,
     Revive = 6,
     Delete = 7,
+
+    /// <summary>Closes an account for ever: nothing of it is kept, and nothing taken.</summary>
+    Close = 8,
 }
 
 /// <summary>Name spaces of objects on a pod. Everything with a number of the account's counter shares one, so a number is used once.</summary>

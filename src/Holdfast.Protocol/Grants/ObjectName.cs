@@ -20,6 +20,9 @@ public readonly record struct ObjectName(AccountId Account, ObjectSpace Space, u
     /// <summary>What a grant to list names: whatever there is.</summary>
     public static ObjectName Everything => default;
 
+    /// <summary>What a grant to close an account names: all of it.</summary>
+    public static ObjectName All(AccountId account) => new(account, default, 0);
+
     /// <summary>Behind every object of this account and space, and before the next space's: a place to go on listing from.</summary>
     public static ObjectName EndOf(AccountId account, ObjectSpace space) => new(account, space, long.MaxValue);
 

@@ -41,6 +41,8 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(RenameAccount))]
 [JsonSerializable(typeof(AccountSummary))]
 [JsonSerializable(typeof(PodListing))]
+[JsonSerializable(typeof(PodClosure))]
+[JsonSerializable(typeof(PodClosures))]
 [JsonSerializable(typeof(RotateGrantKey))]
 [JsonSerializable(typeof(GrantKeyRotated))]
 [JsonSerializable(typeof(StartVerification))]
