@@ -1,6 +1,7 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Closing;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
@@ -36,7 +37,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly JobTable _jobs;
     private readonly JobRunner _runner;
 
-    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, MailSettings? mail, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
@@ -50,8 +51,9 @@ public sealed class Authority : IAsyncDisposable
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, time, logging.CreateLogger<GrowthSampling>());
-        var outbox = new Outbox(directoryDatabase, mail, time);
-        _runner = new JobRunner(_jobs, [verifications, growth, outbox, new Tidying(directoryDatabase, time)], time, logging.CreateLogger<JobRunner>());
+        var outbox = new Outbox(directoryDatabase, settings.Mail, time);
+        var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
+        _runner = new JobRunner(_jobs, [verifications, growth, outbox, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -59,15 +61,15 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
-        _rebuild = new Rebuild(directory, store, pod, time);
+        _rebuild = new Rebuild(directory, store, pod, closures, time);
     }
 
     /// <summary>Opens the databases, upgrading them if need be.</summary>
-    public static async Task<Authority> OpenAsync(DatabaseSources sources, PodPlace place, HttpClient http, byte[] bootstrapHash, MailSettings? mail, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation)
+    public static async Task<Authority> OpenAsync(DatabaseSources sources, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation)
     {
         var opened = new List<IDatabase>();
         try
@@ -89,7 +91,7 @@ public sealed class Authority : IAsyncDisposable
 
             var store = new AccountStore(homes);
             await store.CheckNamesAsync(cancellation);
-            return new Authority(opened, directoryDatabase, directory, store, place, http, bootstrapHash, mail, time, logging);
+            return new Authority(opened, directoryDatabase, directory, store, place, http, bootstrapHash, settings, time, logging);
         }
         catch
         {

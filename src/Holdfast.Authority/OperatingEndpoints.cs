@@ -1,6 +1,7 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Closing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
@@ -15,7 +16,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -33,6 +34,8 @@ internal sealed class OperatingEndpoints(
         api.Post("/accounts/{name}/codes", ApiAction.CreateEnrolmentCode, "Makes a code that enrols one more computer.", CreateCodeAsync);
         api.Patch("/accounts/{name}", ApiAction.RenameAccount, "Gives an account another name: after a rebuild, its id is its name.", RenameAccountAsync);
         api.Put("/accounts/{name}/suspension", ApiAction.SuspendAccount, "Suspends an account, or lets it go on: it backs up nothing meanwhile, and restores as always.", SuspendAsync);
+        api.Put("/accounts/{name}/closing", ApiAction.CloseAccount, "Has an account closed, and all that is backed up there deleted, when the service's grace for it has passed; or keeps it after all.", CloseAsync);
+        api.Get("/closures", ApiAction.ReadService, "Accounts that are being closed, and the record of each that was.", ListClosuresAsync);
         api.Put("/accounts/{name}/organisation", ApiAction.AssignAccount, "Gives an account to an organisation.", AssignAsync);
         api.Get("/accounts/{name}/computers", ApiAction.ListComputers, "An account's computers, and when each backed up last.", ListComputersAsync);
         api.Patch("/accounts/{name}/computers/{computer}", ApiAction.ChangeComputer, "Renames a computer, retires it, or takes that back. Its snapshots stay.", ChangeComputerAsync);
@@ -167,6 +170,25 @@ internal sealed class OperatingEndpoints(
     {
         await audit.AppendAsync(CallerCheck.CallerOf(context).Name, request.Suspended ? "suspend account" : "resume account", name, cancellation);
         return await directory.SuspendAsync(name, request.Suspended, cancellation);
+    }
+
+    private async Task<AccountSummary> CloseAsync(HttpContext context, string name, SetClosing request, CancellationToken cancellation)
+    {
+        var (place, caller) = (await PlaceOfAsync(name, cancellation), CallerCheck.CallerOf(context).Name);
+        await audit.AppendAsync(caller, request.Closing ? "close account" : "reopen account", name, cancellation);
+        if (request.Closing)
+        {
+            return await closures.AskAsync(place, caller, cancellation);
+        }
+
+        await closures.TakeBackAsync(place, cancellation);
+        return AccountDirectory.Summary(place with { ClosesAt = null });
+    }
+
+    private async Task<AccountClosures> ListClosuresAsync(string? cursor, int? limit, CancellationToken cancellation)
+    {
+        var page = await closures.ListAsync(Paging.Of(cursor, limit), cancellation);
+        return new AccountClosures(page.Items, page.Next);
     }
 
     private async Task<AccountSummary> AssignAsync(HttpContext context, string name, AssignAccount request, CancellationToken cancellation)

@@ -35,6 +35,7 @@ internal static class AdminVerb
         command.Subcommands.Add(Import(output));
         command.Subcommands.Add(Suspension(output, "suspend", "Suspends an account: it backs up nothing until it is resumed. Restores work as always.", isSuspended: true));
         command.Subcommands.Add(Suspension(output, "resume", "Lets a suspended account go on.", isSuspended: false));
+        AdminClosingVerb.AddTo(command, output);
         AdminPeopleVerb.AddTo(command, output);
         AdminOrganisationVerb.AddTo(command, output);
         return command;
@@ -193,7 +194,7 @@ internal static class AdminVerb
         return command;
     }
 
-    private static Argument<string> Account() => new("account") { Description = "The account's name." };
+    public static Argument<string> Account() => new("account") { Description = "The account's name." };
 
     private static void Print(Output output, ComputerSummary computer)
     {

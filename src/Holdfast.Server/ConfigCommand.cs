@@ -54,6 +54,9 @@ internal static class ConfigCommand
           // Without it, whoever makes a code hands it on.
           "mail": { "host": "mail.example.org", "port": 587, "from": "Backup <backup@example.org>", "user": "backup", "password_file": "/etc/holdfast/mail-password" },
 
+          // For how many days an account that is being closed can be taken back and restored from, before all of it is deleted; 30 unless set.
+          "closing_grace_days": 30,
+
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
           // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
           "identity_providers": [

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Holdfast.Authority;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
 using Holdfast.Protocol.Failures;
@@ -38,6 +39,9 @@ internal sealed record ServiceConfiguration
     /// <summary>Where traces go (OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces); without it nowhere.</summary>
     public Uri? Traces { get; init; }
 
+    /// <summary>For how many days an account that is being closed can be taken back; 30 unless set.</summary>
+    public int? ClosingGraceDays { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -68,6 +72,9 @@ internal sealed record ServiceConfiguration
     /// <summary>The PEM files' paths; null if none are named.</summary>
     public TlsFiles? TlsOf(string root) => Tls is null ? null : new TlsFiles(Path.GetFullPath(Tls.Certificate, Path.GetFullPath(root)), Path.GetFullPath(Tls.Key, Path.GetFullPath(root)));
 
+    /// <summary>What the operator decides about the service.</summary>
+    public AuthoritySettings SettingsOf(string root) => new(MailOf(root), TimeSpan.FromDays(ClosingGraceDays ?? 30));
+
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
 
@@ -86,6 +93,7 @@ internal sealed record ServiceConfiguration
         (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
         _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",
         _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
+        _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
         _ => CheckMail() ?? CheckProviders(),
     };
 

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Holdfast.Scenarios.Tests;
@@ -94,14 +92,14 @@ public sealed class PeopleTests : Scenario
         var before = await anybody.PostAsync("/v1/sign-ins", new { email = "totp@example.org", password = Password });
         Assert.Equal(200, before.Status);
         var now = DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
-        var recovery = (await person.PutAsync("/v1/me/authenticator", new { code = Totp(key, now) })).Body.GetProperty("codes").EnumerateArray().Select(code => code.GetString()!).ToList();
+        var recovery = (await person.PutAsync("/v1/me/authenticator", new { code = Authenticator.Code(key, now) })).Body.GetProperty("codes").EnumerateArray().Select(code => code.GetString()!).ToList();
         Assert.Equal(10, recovery.Distinct().Count());
 
         Task<Answer> SignInAsync(object more) => anybody.PostAsync("/v1/sign-ins", more);
         Assert.Equal("second_factor_needed", (await SignInAsync(new { email = "totp@example.org", password = Password })).Code);
         Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = "wrong password" })).Code);
-        Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = Password, code = Totp(key, now) })).Code);
-        var next = Totp(key, now + TimeSpan.FromSeconds(30));
+        Assert.Equal("sign_in_failed", (await SignInAsync(new { email = "totp@example.org", password = Password, code = Authenticator.Code(key, now) })).Code);
+        var next = Authenticator.Code(key, now + TimeSpan.FromSeconds(30));
         var both = await SignInAsync(new { email = "TOTP@example.org", password = Password, code = next });
         Assert.Equal(200, both.Status);
         foreach (var same in new[] { next, "+" + next, "0" + next, "\t" + next, next[..3] + " " + next[3..] })
@@ -125,7 +123,7 @@ public sealed class PeopleTests : Scenario
         Assert.Equal(1, Service.DirectorySql($"UPDATE sign_ins SET proved_at = proved_at - 601 WHERE sign_in_id = '{both.Text("sign_in")}'"));
         Assert.Equal("proof_needed", (await strong.DeleteAsync("/v1/me/authenticator")).Code);
         Assert.Equal("second_factor_needed", (await strong.PostAsync("/v1/me/proof", new { password = Password })).Code);
-        Assert.Equal(200, (await strong.PostAsync("/v1/me/proof", new { password = Password, code = Totp(key, now - TimeSpan.FromSeconds(30)) })).Status);
+        Assert.Equal(200, (await strong.PostAsync("/v1/me/proof", new { password = Password, code = Authenticator.Code(key, now - TimeSpan.FromSeconds(30)) })).Status);
         Assert.Equal(200, (await strong.DeleteAsync("/v1/me/authenticator")).Status);
         Assert.Equal(0, (await strong.GetAsync("/v1/me")).Body.GetProperty("recovery_codes").GetInt32());
         Assert.Equal(200, (await SignInAsync(new { email = "totp@example.org", password = Password })).Status);
@@ -343,10 +341,10 @@ public sealed class PeopleTests : Scenario
 
         var key = (await AdminAsync("authenticator", "new")).Split('\n')[0];
         var now = TimeProvider.System.GetUtcNow();
-        var recovery = (await AdminAsync("authenticator", "confirm", Totp(key, now), "--quiet")).Split('\n');
+        var recovery = (await AdminAsync("authenticator", "confirm", Authenticator.Code(key, now), "--quiet")).Split('\n');
         Assert.Contains("[second_factor_needed]", await RefusedAsync("sign-in", "--email", "me@example.org"), StringComparison.Ordinal);
         await AdminAsync("sign-in", "--email", "me@example.org", "--code", recovery[0]);
-        await AdminAsync("prove", "--code", Totp(key, now + TimeSpan.FromSeconds(30)));
+        await AdminAsync("prove", "--code", Authenticator.Code(key, now + TimeSpan.FromSeconds(30)));
         await AdminAsync("authenticator", "remove");
         Assert.Contains("You are signed in at", await RefusedAsync("whoami", "--service", "http://127.0.0.1:9"), StringComparison.Ordinal);
         await AdminAsync("sign-out");
@@ -385,18 +383,5 @@ public sealed class PeopleTests : Scenario
     {
         Assert.True(answer.Status == 200, answer.Body.ToString());
         return [.. answer.Body.GetProperty(list).EnumerateArray().Select(item => item.GetProperty("name").GetString()!)];
-    }
-
-    /// <summary>RFC 6238, written by itself: SHA-1, 30 seconds, six digits.</summary>
-    private static string Totp(string key, DateTimeOffset at)
-    {
-        var bits = string.Concat(key.Select(letter => Convert.ToString("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".IndexOf(letter, StringComparison.Ordinal), 2).PadLeft(5, '0')));
-        var secret = Enumerable.Range(0, bits.Length / 8).Select(i => Convert.ToByte(bits.Substring(8 * i, 8), 2)).ToArray();
-        var step = new byte[8];
-        BinaryPrimitives.WriteInt64BigEndian(step, at.ToUnixTimeSeconds() / 30);
-#pragma warning disable CA5350 // What authenticators compute.
-        var hash = HMACSHA1.HashData(secret, step);
-#pragma warning restore CA5350
-        return $"{(BinaryPrimitives.ReadInt32BigEndian(hash.AsSpan(hash[^1] & 15)) & int.MaxValue) % 1_000_000:d6}";
     }
 }

@@ -8,12 +8,12 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>An account's place: the store that is its home, and the epoch its writes must name.</summary>
-internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null);
+internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null, long? ClosesAt = null);
 
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
 internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
 {
-    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation";
+    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation, closes_at AS ClosesAt";
 
     private static readonly TimeSpan _codeLife = TimeSpan.FromDays(7);
 
@@ -104,7 +104,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
         await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET suspended_at = @at WHERE account_id = @id",
             new { id = place.Account.ToArray(), at = isSuspended ? Now : (long?)null }), cancellation);
-        return new AccountSummary(place.Account.ToString(), place.Name, isSuspended ? AccountState.Suspended : place.State, 0);
+        return Summary(place with { IsSuspended = isSuspended });
     }
 
     /// <summary>Gives an account to an organisation, or to none; one that is not there is the failure not_found.</summary>
@@ -150,9 +150,9 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     /// <summary>Accounts by name; only those of some organisations, if <paramref name="only"/> says which.</summary>
     public Task<Page<AccountSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
-        (await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt)>(
-            $"SELECT account_id, name, CASE WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at FROM accounts WHERE name > @after {SqlParameters.Among("organisation_id", only)} ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
-            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt)).ToList(), row => row.Name), cancellation);
+        (await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt, long? ClosesAt)>(
+            $"SELECT account_id, name, CASE WHEN closes_at IS NOT NULL THEN 'closing' WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at, closes_at FROM accounts WHERE name > @after {SqlParameters.Among("organisation_id", only)} ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
+            .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt, row.ClosesAt)).ToList(), row => row.Name), cancellation);
 
     public Task AddCodeAsync(AccountId account, byte[] codeHash, CancellationToken cancellation) => database.WriteAsync(transaction => AddCodeAsync(transaction, account.ToArray(), codeHash), cancellation);
 
@@ -176,14 +176,15 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     private Task<int> AddCodeAsync(DatabaseTransaction transaction, byte[] id, byte[] codeHash) => transaction.ExecuteAsync(
         "INSERT INTO enrolment_codes (code_hash, account_id, expires_at) VALUES (@codeHash, @id, @expires)", new { codeHash, id, expires = Now + (long)_codeLife.TotalSeconds });
 
-    private static AccountSummary Summary(AccountPlace place) => new(place.Account.ToString(), place.Name, place.IsSuspended ? AccountState.Suspended : place.State, 0);
+    public static AccountSummary Summary(AccountPlace place) => new(
+        place.Account.ToString(), place.Name, place.ClosesAt is not null ? AccountState.Closing : place.IsSuspended ? AccountState.Suspended : place.State, 0, place.ClosesAt);
 
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
         await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
-    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation);
+    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation, row.ClosesAt);
 
     private sealed record CodeRow(byte[] Id, long? Computer);
 
-    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation);
+    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation, long? ClosesAt);
 }

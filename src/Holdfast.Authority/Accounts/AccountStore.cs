@@ -7,6 +7,16 @@ namespace Holdfast.Authority.Accounts;
 /// <summary>The stores of accounts, by name: the directory says which is whose home. Every write begins with the fence statement, so a write under an old epoch can never commit.</summary>
 internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
 {
+    /// <summary>Rows of a closed account that are deleted in one transaction: others wait for it.</summary>
+    private const int PurgedAtOnce = 2000;
+
+    /// <summary>What each table's key has behind the account.</summary>
+    private static readonly Dictionary<string, string> _keys = new()
+    {
+        ["devices"] = "computer", ["log"] = "sequence", ["keyrings"] = "keyring_version", ["sessions"] = "session", ["objects"] = "number", ["snapshots"] = "head_id", ["snapshot_pages"] = "head_id",
+        ["forwards"] = "origin_number", ["collected"] = "collection_number", ["proofs"] = "number", ["account_usage"] = "day",
+    };
+
     /// <summary>Takes an account in: its fence row.</summary>
     public Task AdmitAsync(AccountPlace place, CancellationToken cancellation) => HomeOf(place).WriteAsync(transaction => transaction.ExecuteAsync(
         """
@@ -61,6 +71,28 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
         {
             throw new HoldfastException(FailureTable.Conflict, $"The stores have {known} accounts that the directory does not know of: a rebuild needs empty databases. Nothing was changed.");
         }
+    }
+
+    /// <summary>Lets nothing be written to an account any more, in whatever state it is.</summary>
+    public Task CloseAsync(AccountPlace place, CancellationToken cancellation) => HomeOf(place).WriteAsync(transaction => transaction.ExecuteAsync(
+        "UPDATE fence SET state = 'closed' WHERE account_id = @id", new { id = place.Account.ToArray() }), cancellation);
+
+    /// <summary>Deletes every row of a closed account, keyrings first, a few at a time, and has them gone from the disk. That it was closed stays.</summary>
+    public async Task PurgeAsync(AccountPlace place, CancellationToken cancellation)
+    {
+        var home = HomeOf(place);
+        foreach (var table in home.Tables.Where(table => table is not ("store_marks" or "fence")).OrderBy(table => table is "keyrings" ? 0 : table is "log" ? 1 : 2))
+        {
+            var key = _keys[table];
+            while (await home.WriteAsync(transaction => transaction.ExecuteAsync(
+                $"DELETE FROM {table} WHERE account_id = @id AND {key} <= coalesce((SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} LIMIT 1 OFFSET {PurgedAtOnce}), (SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} DESC LIMIT 1))",
+                new { id = place.Account.ToArray() }), cancellation) > 0)
+            {
+                cancellation.ThrowIfCancellationRequested();
+            }
+        }
+
+        await home.ForgetDeletedAsync(["keyrings", "log", "snapshots"], cancellation);
     }
 
     /// <summary>Forgets all accounts.</summary>

@@ -85,6 +85,11 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
     /// <summary>What is in an organisation where somebody has no role does not exist for them.</summary>
     private async Task RequireRoleAsync(HttpContext context, Caller caller, Permission permission)
     {
+        if (permission.BacksUp && caller.Device is { Place: { ClosesAt: { } closesAt, Name: var closing } })
+        {
+            throw new HoldfastException(FailureTable.AccountClosing, $"Account {closing} will be closed at {DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm} UTC.");
+        }
+
         if (permission.BacksUp && caller.Device is { Place: { IsSuspended: true, Name: var suspended } })
         {
             throw new HoldfastException(FailureTable.AccountSuspended, $"Account {suspended} is suspended.");

@@ -23,6 +23,9 @@ internal interface IDatabase : IAsyncDisposable
     /// <summary>The tables of its kind.</summary>
     IReadOnlyCollection<string> Tables { get; }
 
+    /// <summary>Makes sure, as far as the engine can, that rows which were deleted from tables are not on the disk any more.</summary>
+    Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation);
+
     /// <summary>How large it is, cheaply.</summary>
     Task<DatabaseSize> SizeAsync(CancellationToken cancellation);
 }

@@ -82,6 +82,14 @@ internal sealed class PostgresDatabase : IDatabase
         return new DatabaseSize(own.Sum(size => size.Bytes), [.. own.Select(size => new TableSize(size.Table, size.Rows, size.Bytes))]);
     }, cancellation);
 
+    /// <remarks>A vacuum writes the room of dead rows over; the server's own log and backups are the operator's.</remarks>
+    public Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation) => TranslateAsync(async () =>
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellation);
+        await connection.ExecuteAsync(new CommandDefinition($"VACUUM {string.Join(", ", tables)}", commandTimeout: 0, cancellationToken: cancellation));
+        return 0;
+    });
+
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 
     public static NpgsqlConnectionStringBuilder Parse(string connectionString)

@@ -60,6 +60,16 @@ internal sealed class SqliteDatabase : IDatabase
         return new DatabaseSize(await transaction.FindAsync<long>("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"), tables);
     }, cancellation);
 
+    /// <remarks>Deleted rows are written over (secure_delete); what the log still has of them goes with the log.</remarks>
+    public async Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation)
+    {
+        if (_memory is null)
+        {
+            await using var connection = Connect();
+            await connection.ExecuteAsync(new CommandDefinition("PRAGMA wal_checkpoint(TRUNCATE)", cancellationToken: cancellation));
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_memory is not null)
@@ -137,7 +147,7 @@ internal sealed class SqliteDatabase : IDatabase
     {
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
-        connection.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+        connection.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;");
         return connection;
     }
 

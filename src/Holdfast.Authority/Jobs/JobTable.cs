@@ -24,14 +24,14 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     }, cancellation);
 
     /// <summary>Makes a job with what else the transaction does.</summary>
-    public static Task EnqueueAsync(DatabaseTransaction transaction, string kind, string subject, TimeProvider time)
+    public static Task EnqueueAsync(DatabaseTransaction transaction, string kind, string subject, TimeProvider time, DateTimeOffset? dueAt = null)
     {
         var now = time.GetUtcNow();
         return transaction.ExecuteAsync(
             """
-            INSERT INTO jobs (job_id, kind, subject, state, due_at, lease_until, token, attempts, created_at) VALUES (@id, @kind, @subject, 'waiting', @now, 0, 0, 0, @now)
+            INSERT INTO jobs (job_id, kind, subject, state, due_at, lease_until, token, attempts, created_at) VALUES (@id, @kind, @subject, 'waiting', @due, 0, 0, 0, @now)
             ON CONFLICT DO NOTHING
-            """, new { id = Guid.CreateVersion7(now).ToString(), kind, subject, now = now.ToUnixTimeSeconds() });
+            """, new { id = Guid.CreateVersion7(now).ToString(), kind, subject, due = (dueAt ?? now).ToUnixTimeSeconds(), now = now.ToUnixTimeSeconds() });
     }
 
     /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none.</summary>

@@ -10,6 +10,8 @@ namespace Holdfast.Authority.Measuring;
 /// <summary>What accounts use, kept by day. An account that changed nothing gets no row.</summary>
 internal sealed class AccountUsages(AccountDirectory directory, AccountStore store)
 {
+    private const string IsStored = "receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')";
+
     /// <summary>Counts what every account uses and keeps what changed since the last row; totals of all.</summary>
     public async Task<Usage> KeepAsync(long day, CancellationToken cancellation)
     {
@@ -29,6 +31,13 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
 
         return total;
     }
+
+    /// <summary>What one account uses now.</summary>
+    public Task<Usage> CountAsync(AccountPlace place, CancellationToken cancellation) => store.ReadAsync(place, async transaction => new Usage(
+        await transaction.FindAsync<long>($"SELECT CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE account_id = @account AND {IsStored}"),
+        await transaction.FindAsync<long>($"SELECT count(*) FROM objects WHERE account_id = @account AND {IsStored}"),
+        await transaction.FindAsync<long>("SELECT count(*) FROM snapshots WHERE account_id = @account AND state = 'live'"),
+        await transaction.FindAsync<long>("SELECT count(*) FROM devices WHERE account_id = @account AND deleted = 0")), cancellation);
 
     /// <summary>An account that is being moved is counted the next day.</summary>
     private async Task KeepAsync(AccountPlace place, long day, Usage now, CancellationToken cancellation)
@@ -68,7 +77,7 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     {
         transaction.IsPatient = true;
         var objects = (await transaction.QueryAsync<(byte[] Id, long Count, long Bytes)>(
-            "SELECT account_id, count(*), CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') GROUP BY account_id"))
+            "SELECT account_id, count(*), CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE " + IsStored + " GROUP BY account_id"))
             .ToDictionary(row => new AccountId(row.Id), row => (row.Count, row.Bytes));
         var snapshots = await CountsAsync(transaction, "snapshots WHERE state = 'live'");
         var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL");

@@ -182,6 +182,7 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
             throw response.StatusCode switch
             {
                 HttpStatusCode.NotFound => new HoldfastException(FailureTable.NotFound, $"The pod does not hold {name}."),
+                HttpStatusCode.Gone => new HoldfastException(FailureTable.AccountClosed, $"The account {name.Account} is closed on the pod."),
                 HttpStatusCode.InsufficientStorage => new HoldfastException(FailureTable.PodFull, $"The pod has no room for {name}."),
                 HttpStatusCode.InternalServerError or HttpStatusCode.UnprocessableEntity => new HoldfastException(FailureTable.DamagedObject, $"The pod cannot read {name}."),
                 _ => new HoldfastException(FailureTable.PodUnavailable, $"The pod answered {(int)response.StatusCode} for {name}."),

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Closing;
 using Holdfast.Authority.Placing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -12,7 +13,7 @@ namespace Holdfast.Authority.Rebuilding;
 /// Every database is gone: finds the accounts on the pod, and for each, log → keyrings → objects → snapshots → are all frames there. On the pod nothing changes but marks of deletion that were wrong.
 /// Names, operators, tokens and codes are not on pods: operators are made anew, and computers attach themselves by their keys.
 /// </summary>
-internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, TimeProvider time)
+internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, Closures closures, TimeProvider time)
 {
     /// <summary>Says that the databases are half made.</summary>
     public const string Mark = "rebuilding";
@@ -34,6 +35,11 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
             await ReviveAsync(place, draft, objects.Condemned, cancellation);
             await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
+        }
+
+        await foreach (var closure in pod.ListClosedAsync(cancellation))
+        {
+            await closures.KeepAsync(closure, cancellation);
         }
 
         if (await directory.MarkAsync(Mark, cancellation) != mark)

@@ -18,7 +18,7 @@ public sealed record AccountCreated(string Account, string Name, string Code);
 /// <summary>The account's new name.</summary>
 public sealed record RenameAccount(string Name);
 
-public sealed record AccountSummary(string Account, string Name, string State, long CreatedAt);
+public sealed record AccountSummary(string Account, string Name, string State, long CreatedAt, long? ClosesAt = null);
 
 /// <summary>A page; <paramref name="Next"/> is the cursor of the one behind it, or null.</summary>
 public sealed record AccountList(IReadOnlyList<AccountSummary> Accounts, string? Next);

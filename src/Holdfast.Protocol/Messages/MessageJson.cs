@@ -56,6 +56,8 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(ImportAccounts))]
 [JsonSerializable(typeof(AccountsImported))]
 [JsonSerializable(typeof(SetSuspension))]
+[JsonSerializable(typeof(SetClosing))]
+[JsonSerializable(typeof(AccountClosures))]
 [JsonSerializable(typeof(JobList))]
 [JsonSerializable(typeof(AccountUsageList))]
 [JsonSerializable(typeof(GrowthHistory))]

@@ -107,5 +107,27 @@ public sealed record AccountsImported(IReadOnlyList<AccountImported> Accounts);
 /// <summary>An account that was made, with its code; or, without one, that was there.</summary>
 public sealed record AccountImported(string Account, string Name, string? Code);
 
+/// <summary>Has an account closed when its grace has passed, or keeps it after all.</summary>
+public sealed record SetClosing(bool Closing);
+
+/// <summary>An account that is being closed, or was. Times are seconds since 1970.</summary>
+/// <param name="Account">Its id.</param>
+/// <param name="Name">What it was called.</param>
+/// <param name="AskedBy">Who wanted it closed.</param>
+/// <param name="AskedAt">When.</param>
+/// <param name="ClosesAt">Until when it can be kept after all.</param>
+/// <param name="DeletedAt">Since when its keyrings and rows are gone, and nothing of it can be found; null before.</param>
+/// <param name="WipedAt">Since when no drive of the pod has any of it; null before.</param>
+/// <param name="RecordsLeft">Records that drives still have, to be wiped; null before its deletion.</param>
+/// <param name="Objects">What there was of it: objects,</param>
+/// <param name="Bytes">their bytes,</param>
+/// <param name="Snapshots">snapshots,</param>
+/// <param name="Computers">and computers.</param>
+public sealed record ClosureSummary(
+    string Account, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers);
+
+/// <summary>A page of closures.</summary>
+public sealed record AccountClosures(IReadOnlyList<ClosureSummary> Closures, string? Next);
+
 /// <summary>Suspends an account, or lets it go on. While it is suspended it backs up nothing; restores are never refused.</summary>
 public sealed record SetSuspension(bool Suspended);

@@ -1,0 +1,52 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Measuring;
+using Holdfast.Authority.Placing;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Closing;
+
+/// <summary>Deletes an account whose date has come: no write to it any more → keyrings on the pod → keyrings in the database → everything else. Killed anywhere, it goes on.</summary>
+/// <remarks>The pod keeps that it was closed, so that no rebuild and no older copy of the databases brings it back (format rule 20).</remarks>
+internal sealed class AccountPurge(Closures closures, AccountDirectory directory, AccountStore store, AccountUsages usages, PodClient pod, TimeProvider time) : IJobKind
+{
+    public const string JobName = "closing";
+
+    /// <summary>The pod wipes in the background; a drive that is away may be so for days.</summary>
+    private static readonly TimeSpan _looksEvery = TimeSpan.FromMinutes(1);
+
+    public string Name => JobName;
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var account = AccountId.Parse(lease.Job.Subject);
+        if (await closures.FindAsync(account, cancellation) is not { } closure)
+        {
+            // It was taken back.
+            return null;
+        }
+
+        if (await directory.FindAsync(account, cancellation) is { } place)
+        {
+            if (DateTimeOffset.FromUnixTimeSeconds(closure.ClosesAt) is var due && due > time.GetUtcNow())
+            {
+                return due;
+            }
+
+            if (place.State != AccountState.Purging && !await closures.BeginAsync(account, await usages.CountAsync(place, cancellation), cancellation))
+            {
+                return null;
+            }
+
+            await store.CloseAsync(place, cancellation);
+            await pod.CloseAsync(account, cancellation);
+            await store.PurgeAsync(place, cancellation);
+            await closures.DeletedAsync(place, cancellation);
+        }
+
+        var left = (await pod.CloseAsync(account, cancellation)).RecordsLeft;
+        await closures.LeftAsync(account, left, cancellation);
+        return left == 0 ? null : time.GetUtcNow() + _looksEvery;
+    }
+}

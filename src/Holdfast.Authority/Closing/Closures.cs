@@ -1,0 +1,110 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Measuring;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Closing;
+
+/// <summary>Accounts that are being closed, and the record of each that was. Until its date an account restores as always, and one call keeps it.</summary>
+internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grace, TimeProvider time)
+{
+    private const string Columns =
+        "account_id AS Id, name, asked_by AS AskedBy, asked_at AS AskedAt, closes_at AS ClosesAt, deleted_at AS DeletedAt, wiped_at AS WipedAt, records_left AS RecordsLeft, objects, bytes, snapshots, computers";
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>Has an account closed when its grace has passed; asked again, the date stays.</summary>
+    public Task<AccountSummary> AskAsync(AccountPlace place, string askedBy, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var (id, closesAt) = (place.Account.ToArray(), Now + (long)grace.TotalSeconds);
+        if (await transaction.ExecuteAsync("UPDATE accounts SET closes_at = @closesAt WHERE account_id = @id AND closes_at IS NULL", new { id, closesAt }) == 1)
+        {
+            await transaction.ExecuteAsync("INSERT INTO closures (account_id, name, asked_by, asked_at, closes_at) VALUES (@id, @name, @askedBy, @now, @closesAt)", new { id, place.Name, askedBy, Now, closesAt });
+            await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, place.Account.ToString(), time, DateTimeOffset.FromUnixTimeSeconds(closesAt));
+            await TellOwnersAsync(transaction, id, $"The backup account '{place.Name}' will be closed",
+                $"{askedBy} asked for the account '{place.Name}' to be closed.\n\nOn {DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm} UTC everything that is backed up there is deleted for good.\n"
+                + $"Until then nothing is backed up, and everything can be restored. To keep the account:\n\n    holdfast admin reopen \"{place.Name}\"\n");
+        }
+
+        var kept = await transaction.FindAsync<long>("SELECT closes_at FROM accounts WHERE account_id = @id", new { id });
+        return new AccountSummary(place.Account.ToString(), place.Name, AccountState.Closing, 0, kept);
+    }, cancellation);
+
+    /// <summary>Keeps an account that was to be closed; once its deletion has begun that is the failure conflict.</summary>
+    public Task TakeBackAsync(AccountPlace place, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var id = place.Account.ToArray();
+        if (await transaction.ExecuteAsync("UPDATE accounts SET closes_at = NULL WHERE account_id = @id AND state <> '" + AccountState.Purging + "'", new { id }) == 0)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"The account '{place.Name}' is being deleted already.");
+        }
+
+        return await transaction.ExecuteAsync("DELETE FROM closures WHERE account_id = @id", new { id });
+    }, cancellation);
+
+    /// <summary>Begins the deletion of an account whose date has come, and keeps what there was of it; false if it was taken back.</summary>
+    public Task<bool> BeginAsync(AccountId account, AccountUsages.Usage was, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var id = account.ToArray();
+        return await transaction.ExecuteAsync("UPDATE accounts SET state = '" + AccountState.Purging + "' WHERE account_id = @id AND closes_at <= @now", new { id, Now }) == 1
+            && await transaction.ExecuteAsync("UPDATE closures SET objects = @objects, bytes = @bytes, snapshots = @snapshots, computers = @computers WHERE account_id = @id",
+                new { id, was.Objects, was.Bytes, was.Snapshots, was.Computers }) == 1;
+    }, cancellation);
+
+    /// <summary>Nothing of an account can be found any more: its place is taken away.</summary>
+    public Task DeletedAsync(AccountPlace place, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var id = place.Account.ToArray();
+        await TellOwnersAsync(transaction, id, $"The backup account '{place.Name}' was closed", $"The account '{place.Name}' is closed, and everything that was backed up there is deleted.\n");
+        await transaction.ExecuteAsync("DELETE FROM enrolment_codes WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM accounts WHERE account_id = @id", new { id });
+        return await transaction.ExecuteAsync("UPDATE closures SET deleted_at = coalesce(deleted_at, @now) WHERE account_id = @id", new { id, Now });
+    }, cancellation);
+
+    /// <summary>Keeps how many records drives still have.</summary>
+    public Task LeftAsync(AccountId account, long records, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync(
+        "UPDATE closures SET records_left = @records, wiped_at = CASE WHEN @records = 0 THEN coalesce(wiped_at, @now) ELSE wiped_at END WHERE account_id = @id", new { id = account.ToArray(), records, Now }), cancellation);
+
+    /// <summary>An account that the pod was told to forget, as it says itself: all that is known of it after a loss of the databases.</summary>
+    public Task KeepAsync(PodClosure closure, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var id = AccountId.Parse(closure.Account).ToArray();
+        await transaction.ExecuteAsync(
+            "INSERT INTO closures (account_id, name, asked_by, asked_at, closes_at, deleted_at) VALUES (@id, @account, 'the pod says so', @closedAt, @closedAt, @closedAt) ON CONFLICT (account_id) DO NOTHING",
+            new { id, closure.Account, closure.ClosedAt });
+        await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, closure.Account, time);
+        return 0;
+    }, cancellation);
+
+    public Task<ClosureSummary?> FindAsync(AccountId account, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+        await transaction.FindAsync<Row>($"SELECT {Columns} FROM closures WHERE account_id = @id", new { id = account.ToArray() }) is { } row ? Read(row) : null, cancellation);
+
+    /// <summary>Closures by account.</summary>
+    public Task<Page<ClosureSummary>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+        [.. (await transaction.QueryAsync<Row>($"SELECT {Columns} FROM closures WHERE account_id > @after ORDER BY account_id LIMIT @rows",
+            new { after = AccountId.TryParse(paging.After, out var after) ? after.ToArray() : [], rows = paging.Rows })).Select(Read)], closure => closure.Account), cancellation);
+
+    private static ClosureSummary Read(Row row) => new(
+        new AccountId(row.Id).ToString(), row.Name, row.AskedBy, row.AskedAt, row.ClosesAt, row.DeletedAt, row.WipedAt, row.RecordsLeft, row.Objects, row.Bytes, row.Snapshots, row.Computers);
+
+    private async Task TellOwnersAsync(DatabaseTransaction transaction, byte[] id, string subject, string body)
+    {
+        if (!outbox.IsConfigured)
+        {
+            return;
+        }
+
+        foreach (var email in await transaction.QueryAsync<string>(
+            "SELECT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @id AND m.role = 'owner'", new { id }))
+        {
+            await outbox.AddAsync(transaction, email, subject, body);
+        }
+    }
+
+    private sealed record Row(byte[] Id, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers);
+}

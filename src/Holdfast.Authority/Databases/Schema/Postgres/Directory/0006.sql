@@ -1,0 +1,17 @@
+-- Accounts that are being closed (closes_at, seconds since 1970), and the record of each that was: what there was of it, who wanted it, and when it was gone.
+ALTER TABLE accounts ADD COLUMN closes_at BIGINT;
+
+CREATE TABLE closures (
+    account_id    BYTEA PRIMARY KEY,
+    name          TEXT COLLATE "C" NOT NULL,
+    asked_by      TEXT COLLATE "C" NOT NULL,
+    asked_at      BIGINT NOT NULL,
+    closes_at     BIGINT NOT NULL,
+    deleted_at    BIGINT,             -- its keyrings and rows are gone, and nothing of it can be found
+    wiped_at      BIGINT,             -- no drive of the pod has any of it
+    records_left  BIGINT,             -- on drives, to be wiped
+    objects       BIGINT NOT NULL DEFAULT 0,
+    bytes         BIGINT NOT NULL DEFAULT 0,
+    snapshots     BIGINT NOT NULL DEFAULT 0,
+    computers     BIGINT NOT NULL DEFAULT 0
+);

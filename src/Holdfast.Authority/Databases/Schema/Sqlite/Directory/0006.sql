@@ -1,0 +1,17 @@
+-- Accounts that are being closed (closes_at, seconds since 1970), and the record of each that was: what there was of it, who wanted it, and when it was gone.
+ALTER TABLE accounts ADD COLUMN closes_at INTEGER;
+
+CREATE TABLE closures (
+    account_id    BLOB PRIMARY KEY,
+    name          TEXT NOT NULL,
+    asked_by      TEXT NOT NULL,
+    asked_at      INTEGER NOT NULL,
+    closes_at     INTEGER NOT NULL,
+    deleted_at    INTEGER,             -- its keyrings and rows are gone, and nothing of it can be found
+    wiped_at      INTEGER,             -- no drive of the pod has any of it
+    records_left  INTEGER,             -- on drives, to be wiped
+    objects       INTEGER NOT NULL DEFAULT 0,
+    bytes         INTEGER NOT NULL DEFAULT 0,
+    snapshots     INTEGER NOT NULL DEFAULT 0,
+    computers     INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
