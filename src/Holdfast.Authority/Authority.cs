@@ -12,6 +12,8 @@ using Holdfast.Authority.Measuring;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
+using Holdfast.Authority.Reconciling;
+using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Verifying;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -36,8 +38,11 @@ public sealed class Authority : IAsyncDisposable
     private readonly Rebuild _rebuild;
     private readonly JobTable _jobs;
     private readonly JobRunner _runner;
+    private readonly SelfBackup _selfBackup;
+    private readonly SelfRestore _selfRestore;
+    private readonly Closures _closures;
 
-    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
@@ -53,7 +58,12 @@ public sealed class Authority : IAsyncDisposable
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, time, logging.CreateLogger<GrowthSampling>());
         var outbox = new Outbox(directoryDatabase, settings.Mail, time);
         var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
-        _runner = new JobRunner(_jobs, [verifications, growth, outbox, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
+        var stored = new StoredSelfBackups(pod, time);
+        _selfBackup = new SelfBackup(directoryDatabase, homes, pod, stored, _jobs, settings.SelfBackup, time);
+        _selfRestore = new SelfRestore(directoryDatabase, homes, directory, store, closures, pod, stored, time);
+        _closures = closures;
+        var reconciliation = new Reconciliation(directory, store, _objects, pod, _jobs, time);
+        _runner = new JobRunner(_jobs, [verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -61,9 +71,9 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
         _rebuild = new Rebuild(directory, store, pod, closures, time);
     }
@@ -91,7 +101,7 @@ public sealed class Authority : IAsyncDisposable
 
             var store = new AccountStore(homes);
             await store.CheckNamesAsync(cancellation);
-            return new Authority(opened, directoryDatabase, directory, store, place, http, bootstrapHash, settings, time, logging);
+            return new Authority(opened, directoryDatabase, homes, directory, store, place, http, bootstrapHash, settings, time, logging);
         }
         catch
         {
@@ -127,9 +137,9 @@ public sealed class Authority : IAsyncDisposable
     /// <summary>Fails if the directory cannot be read, or the databases are half made. A store of accounts that is away keeps only its own accounts waiting.</summary>
     public async Task CheckReadyAsync(CancellationToken cancellation)
     {
-        if (await _directory.MarkAsync(Rebuild.Mark, cancellation) is not null)
+        if (await _directory.MarkAsync(EmptyDatabases.Mark, cancellation) is not null)
         {
-            throw new HoldfastException(FailureTable.Conflict, "The databases are being rebuilt, and that has not ended: run `holdfastd rebuild` again; it begins anew.");
+            throw new HoldfastException(FailureTable.Conflict, "The databases are being rebuilt, and that has not ended: run `holdfastd rebuild` (or `restore-self`) again; it begins anew.");
         }
     }
 
@@ -138,6 +148,13 @@ public sealed class Authority : IAsyncDisposable
     {
         await _jobs.EnqueueAsync(GrowthSampling.JobName, "", cancellation);
         await _jobs.EnqueueAsync(Tidying.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(SelfBackup.JobName, "", cancellation, _selfBackup.FirstDue);
+        await _closures.ContinueAsync(cancellation);
+        if (await _directory.CountReconcilingAsync(cancellation) > 0)
+        {
+            await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);
+        }
+
         _runner.Start();
     }
 
@@ -145,6 +162,12 @@ public sealed class Authority : IAsyncDisposable
     /// <param name="progress">Hears how many objects were taken in.</param>
     /// <param name="cancellation">Ends it; what is half done must be begun anew.</param>
     public IAsyncEnumerable<RebuiltAccount> RebuildAsync(Action<long> progress, CancellationToken cancellation) => _rebuild.RunAsync(progress, cancellation);
+
+    /// <summary>The small files in a self-backup (the latest if <paramref name="number"/> is null): keys, configuration.</summary>
+    public Task<IReadOnlyList<(string Name, byte[] Content)>> ReadSelfBackupFilesAsync(SelfBackupKey key, uint? number, CancellationToken cancellation) => _selfRestore.FilesAsync(key, number, cancellation);
+
+    /// <summary>Fills empty databases from a self-backup (the latest if <paramref name="number"/> is null), and from the pod each account's log and keyrings; the rest is compared once the service runs.</summary>
+    public Task<SelfRestored> RestoreSelfAsync(SelfBackupKey key, uint? number, Action<string> trouble, Action<long> progress, CancellationToken cancellation) => _selfRestore.RunAsync(key, number, trouble, progress, cancellation);
 
     /// <summary>Gives back what this node works on.</summary>
     public Task StopJobsAsync() => _runner.StopAsync();

@@ -6,6 +6,8 @@ using Holdfast.Authority.Devices;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.People;
+using Holdfast.Authority.Reconciling;
+using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Verifying;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -16,7 +18,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -45,6 +47,10 @@ internal sealed class OperatingEndpoints(
             async (StartVerification request, CancellationToken cancellation) => TypedResults.Accepted("/v1/verifications/latest", await verifications.StartAsync(request.Account, cancellation)));
         api.Get("/verifications/latest", ApiAction.ReadService, "How far the latest verification is, and what it found.", verifications.StatusAsync);
         api.Get("/proofs", ApiAction.ReadService, "How well it is proved that accounts can be restored.", proofs.SummaryAsync);
+        api.Post("/self-backups", ApiAction.BackUpService, "Has a copy of the service's own databases made now, on its pod.",
+            async (CancellationToken cancellation) => TypedResults.Accepted("/v1/self-backups", await selfBackup.AskAsync(cancellation)));
+        api.Get("/self-backups", ApiAction.ReadService, "Copies of the service's own databases on its pod.", selfBackup.StatusAsync);
+        api.Get("/reconciliation", ApiAction.ReadService, "How far accounts are compared with the pod, after a copy of the databases was restored.", reconciliation.StatusAsync);
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
         api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);
         api.Get("/audit", ApiAction.ReadAudit, "What people did, in order; each entry's hash covers the one before.", ListAuditAsync);

@@ -31,6 +31,8 @@ internal static class Commands
         root.Subcommands.Add(ConfigCommand.Build(_data));
         root.Subcommands.Add(PodCommands.Build(_data));
         root.Subcommands.Add(RebuildCommand.Build(_data));
+        root.Subcommands.Add(SelfBackupCommands.BuildBackup(_data));
+        root.Subcommands.Add(SelfBackupCommands.BuildRestore(_data));
         return root;
     }
 

@@ -57,6 +57,10 @@ internal static class ConfigCommand
           // For how many days an account that is being closed can be taken back and restored from, before all of it is deleted; 30 unless set.
           "closing_grace_days": 30,
 
+          // How often the service copies its own databases to its pod, sealed, and how many copies stay; 24 and 14 unless set.
+          "self_backup_every_hours": 24,
+          "self_backups_kept": 14,
+
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
           // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
           "identity_providers": [

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Holdfast.Authority.SelfBackups;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Serving;
 using Holdfast.Posix;
@@ -15,6 +16,12 @@ internal sealed class DataFolder : IDisposable
     public const string PodKeyFile = "pod.key";
 
     private static readonly string[] _databases = ["directory.db", "accounts.db"];
+
+    private static readonly string[] _copied =
+    [
+        "data/" + ServiceConfiguration.FileName, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret", "keys/grants.key", "keys/grants.key.before",
+        "keys/pod-link.json", "keys/pod-secret",
+    ];
 
     private const string LinkFile = "pod-link.json";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -42,6 +49,9 @@ internal sealed class DataFolder : IDisposable
     public static string OperatorTokenFile(string root) => Path.Combine(root, "operator-token");
 
     public static string BootstrapFile(string root) => InKeys(root, "bootstrap-secret");
+
+    /// <summary>The key that seals copies of the databases, and that restores them: to be kept elsewhere too.</summary>
+    public static string SelfBackupKeyFile(string root) => InKeys(root, "self-backup.key");
 
     /// <summary>Whoever has this token may read the metrics.</summary>
     public static string MetricsTokenFile(string root) => Path.Combine(root, "metrics-token");
@@ -120,6 +130,20 @@ internal sealed class DataFolder : IDisposable
         databases.ForEach(path => File.Move(path, path + ".aside", overwrite: true));
     }
 
+    /// <summary>Deletes databases that this process has just made, to read something with.</summary>
+    public void DropHalfMade()
+    {
+        if (Configuration.IsEmbedded && IsRebuilding)
+        {
+            foreach (var name in _databases.SelectMany(name => new[] { name, name + "-wal", name + "-shm", name + ".lock" }))
+            {
+                File.Delete(Path.Combine(Root, name));
+            }
+        }
+
+        EndRebuild();
+    }
+
     public void EndRebuild() => Remove(RebuildingFile);
 
     /// <summary>Deletes a file, durably.</summary>
@@ -154,6 +178,31 @@ internal sealed class DataFolder : IDisposable
         key.ImportFromPem(File.ReadAllText(PathOf(name)));
         return key;
     }
+
+    /// <summary>Seals copies of the databases.</summary>
+    public SelfBackupKey ReadSelfBackupKey() => SelfBackupKey.Parse(File.ReadAllText(SelfBackupKeyFile(Root)));
+
+    /// <summary>The small files that make this service what it is, beside its databases: by the folder they are in, and their names.</summary>
+    public IReadOnlyList<(string Name, byte[] Content)> FilesToCopy() =>
+        [.. from file in _copied let path = InFolder(file) where File.Exists(path) select (file, File.ReadAllBytes(path))];
+
+    /// <summary>Puts files of a copy back; what is no such file is left out.</summary>
+    public static IReadOnlyList<string> PutBack(string root, IEnumerable<(string Name, byte[] Content)> files)
+    {
+        var put = new List<string>();
+        foreach (var (name, content) in files.Where(file => _copied.Contains(file.Name)).OrderBy(file => file.Name.StartsWith("keys/", StringComparison.Ordinal)))
+        {
+            // The configuration comes first, and says where keys are.
+            var path = name.StartsWith("keys/", StringComparison.Ordinal) ? InKeys(root, name["keys/".Length..]) : Path.Combine(root, name["data/".Length..]);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, Private | UnixFileMode.UserExecute);
+            WritePrivate(path, System.Text.Encoding.UTF8.GetString(content));
+            put.Add(path);
+        }
+
+        return put;
+    }
+
+    private string InFolder(string file) => file.StartsWith("keys/", StringComparison.Ordinal) ? Path.Combine(Keys, file["keys/".Length..]) : Path.Combine(Root, file["data/".Length..]);
 
     /// <summary>Where a key is: the pod's own in this folder, the authority's in that of the keys.</summary>
     public string PathOf(string name) => Path.Combine(name == PodKeyFile ? Root : Keys, name);
@@ -238,6 +287,11 @@ internal sealed class DataFolder : IDisposable
         if (!File.Exists(MetricsTokenFile(Root)))
         {
             TryWritePrivate(MetricsTokenFile(Root), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n");
+        }
+
+        if (roles.Authority && !File.Exists(SelfBackupKeyFile(Root)))
+        {
+            TryWritePrivate(SelfBackupKeyFile(Root), SelfBackupKey.Draw() + "\n");
         }
 
         if (isNewPod)

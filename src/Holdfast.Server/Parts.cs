@@ -79,7 +79,7 @@ internal sealed class Parts : IAsyncDisposable
 
             if (grants is not null)
             {
-                parts.Authority = await Holdfast.Authority.Authority.OpenAsync(data.Configuration.DatabasesOf(data.Root), parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, data.Configuration.SettingsOf(data.Root), TimeProvider.System, logging, cancellation);
+                parts.Authority = await Holdfast.Authority.Authority.OpenAsync(data.Configuration.DatabasesOf(data.Root), parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, data.Configuration.SettingsOf(data.Root, data.ReadSelfBackupKey(), data.FilesToCopy), TimeProvider.System, logging, cancellation);
             }
 
             return parts;

@@ -31,10 +31,25 @@ internal static class RebuildCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(string root, string[] drives, CancellationToken cancellation)
+    /// <summary>Opens the folder of a service whose databases are to be filled from its pod; those that are there are refused.</summary>
+    public static DataFolder OpenFolder(string root, string[] drives)
     {
         var isLinked = DataFolder.TryReadLink(root) is not null;
-        using var data = DataFolder.Open(root, isLinked ? Roles.AuthorityAlone : Roles.Both);
+        var data = DataFolder.Open(root, isLinked ? Roles.AuthorityAlone : Roles.Both);
+        try
+        {
+            Prepare(data, isLinked, drives);
+            return data;
+        }
+        catch
+        {
+            data.Dispose();
+            throw;
+        }
+    }
+
+    private static void Prepare(DataFolder data, bool isLinked, string[] drives)
+    {
         var known = data.TryReadDrives();
         var listed = drives.Length > 0 ? DriveSetConfiguration.Adopt(drives).With(known) : known;
         if (listed is null == !isLinked)
@@ -47,16 +62,31 @@ internal static class RebuildCommand
         {
             data.WriteDrives(listed);
         }
+    }
 
+    private static async Task<int> RunAsync(string root, string[] drives, CancellationToken cancellation)
+    {
+        using var data = OpenFolder(root, drives);
         var shown = TimeProvider.System.GetTimestamp();
-        var accounts = await Service.RebuildAsync(data, Print, objects =>
+        var accounts = await Service.FillAsync(data, async authority =>
         {
-            if (!Console.IsErrorRedirected && TimeProvider.System.GetElapsedTime(shown) > _progressEvery)
+            var found = new List<RebuiltAccount>();
+            await foreach (var account in authority.RebuildAsync(objects =>
             {
-                shown = TimeProvider.System.GetTimestamp();
-                Console.Error.Write($"\r{objects:n0} objects");
+                if (!Console.IsErrorRedirected && TimeProvider.System.GetElapsedTime(shown) > _progressEvery)
+                {
+                    shown = TimeProvider.System.GetTimestamp();
+                    Console.Error.Write($"\r{objects:n0} objects");
+                }
+            }, cancellation))
+            {
+                found.Add(account);
+                Print(account);
             }
+
+            return found;
         }, cancellation);
+        data.EndRebuild();
         Console.WriteLine($"{accounts.Count} accounts, {accounts.Sum(account => account.Snapshots)} snapshots, {accounts.Sum(account => account.Objects):n0} objects, {accounts.Sum(account => account.Bytes):n0} bytes are back.");
         return accounts.All(account => account.Troubles.Count == 0) ? ExitCode.Ok : ExitCode.Partial;
     }

@@ -1,5 +1,4 @@
 using System.Net;
-using Holdfast.Authority.Rebuilding;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
@@ -26,7 +25,7 @@ internal static class Service
         using var data = DataFolder.Open(dataRoot, roles);
         if (data.IsRebuilding)
         {
-            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} is being rebuilt, and that has not ended: run `holdfastd rebuild --data {data.Root}` again (or, if you have put databases of your own here, remove the file `rebuilding`).");
+            throw new HoldfastException(FailureTable.Conflict, $"{data.Root} is being rebuilt, and that has not ended: run `holdfastd rebuild --data {data.Root}` (or `restore-self`) again (or, if you have put databases of your own here, remove the file `rebuilding`).");
         }
 
         await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);
@@ -71,25 +70,15 @@ internal static class Service
     }
 
     /// <summary>Fills the databases from the pod, once <see cref="DataFolder.BeginRebuild"/> was called. It is served to this process alone meanwhile: no customer is let in before everything is back.</summary>
-    public static async Task<IReadOnlyList<RebuiltAccount>> RebuildAsync(DataFolder data, Action<RebuiltAccount> done, Action<long> progress, CancellationToken cancellation)
+    public static async Task<T> FillAsync<T>(DataFolder data, Func<Authority.Authority, Task<T>> fill, CancellationToken cancellation)
     {
-        var accounts = new List<RebuiltAccount>();
-        await using (var parts = await Parts.OpenAsync(data, data.TryReadLink() is null ? Roles.Both : Roles.AuthorityAlone, "http://127.0.0.1:0", null, cancellation))
-        {
-            parts.Web.UseMiddleware<Problems>();
-            parts.Pod?.Map(parts.Web);
-            await parts.Web.StartAsync(cancellation);
-            await foreach (var account in parts.Authority!.RebuildAsync(progress, cancellation))
-            {
-                accounts.Add(account);
-                done(account);
-            }
-
-            await parts.Web.StopAsync(cancellation);
-        }
-
-        data.EndRebuild();
-        return accounts;
+        await using var parts = await Parts.OpenAsync(data, data.TryReadLink() is null ? Roles.Both : Roles.AuthorityAlone, "http://127.0.0.1:0", null, cancellation);
+        parts.Web.UseMiddleware<Problems>();
+        parts.Pod?.Map(parts.Web);
+        await parts.Web.StartAsync(cancellation);
+        var result = await fill(parts.Authority!);
+        await parts.Web.StopAsync(cancellation);
+        return result;
     }
 
     /// <summary>Ready is who has recovered, can read its databases, and is not shutting down.</summary>

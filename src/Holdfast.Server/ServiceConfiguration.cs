@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Holdfast.Authority;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
+using Holdfast.Authority.SelfBackups;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
@@ -42,6 +43,12 @@ internal sealed record ServiceConfiguration
     /// <summary>For how many days an account that is being closed can be taken back; 30 unless set.</summary>
     public int? ClosingGraceDays { get; init; }
 
+    /// <summary>How often the service copies its own databases to its pod; 24 unless set.</summary>
+    public int? SelfBackupEveryHours { get; init; }
+
+    /// <summary>How many of those copies are kept; 14 unless set.</summary>
+    public int? SelfBackupsKept { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -73,7 +80,8 @@ internal sealed record ServiceConfiguration
     public TlsFiles? TlsOf(string root) => Tls is null ? null : new TlsFiles(Path.GetFullPath(Tls.Certificate, Path.GetFullPath(root)), Path.GetFullPath(Tls.Key, Path.GetFullPath(root)));
 
     /// <summary>What the operator decides about the service.</summary>
-    public AuthoritySettings SettingsOf(string root) => new(MailOf(root), TimeSpan.FromDays(ClosingGraceDays ?? 30));
+    public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
+        MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version), TimeSpan.FromDays(ClosingGraceDays ?? 30));
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
@@ -94,6 +102,8 @@ internal sealed record ServiceConfiguration
         _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",
         _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
         _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
+        _ when SelfBackupEveryHours is < 1 or > 8760 => "self_backup_every_hours is 1 to 8760.",
+        _ when SelfBackupsKept is < 1 or > 10_000 => "self_backups_kept is 1 to 10000.",
         _ => CheckMail() ?? CheckProviders(),
     };
 

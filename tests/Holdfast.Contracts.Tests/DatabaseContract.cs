@@ -52,6 +52,25 @@ public abstract partial class DatabaseContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Rows_are_read_one_by_one_as_numbers_texts_bytes_and_nothing()
+    {
+        var place = await AdmitAsync("a");
+        await Store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "größe"), Cancellation);
+        var devices = new Dictionary<string, object?>();
+        await Store.ReadAllAsync(async transaction =>
+        {
+            await transaction.ReadRowsAsync("SELECT * FROM devices", (columns, row) =>
+            {
+                columns.Zip(row).ToList().ForEach(cell => devices[cell.First] = cell.Second);
+                return ValueTask.CompletedTask;
+            });
+            return 0;
+        }, Cancellation);
+        Assert.Equal((1L, "größe", null, 0L), ((long)devices["computer"]!, (string)devices["name"]!, devices["last_backup_at"], (long)devices["deleted"]!));
+        Assert.Equal(place.Account.ToArray(), (byte[])devices["account_id"]!);
+    }
+
+    [Fact]
     public async Task Versions_rise_by_one_with_each_write_of_an_account_in_the_order_of_commits()
     {
         var place = await AdmitAsync("a");

@@ -8,12 +8,14 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>An account's place: the store that is its home, and the epoch its writes must name.</summary>
-internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null, long? ClosesAt = null);
+internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null, long? ClosesAt = null, bool IsReconciling = false);
 
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
 internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
 {
-    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation, closes_at AS ClosesAt";
+    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation, closes_at AS ClosesAt, reconciling";
+
+    private const int ReconciledAtOnce = 200;
 
     private static readonly TimeSpan _codeLife = TimeSpan.FromDays(7);
 
@@ -85,14 +87,27 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         }, cancellation);
 
     /// <summary>An account that was found on a pod. Its name is not there: its id stands in until the operator names it again.</summary>
-    public async Task<AccountPlace> AddRebuiltAsync(AccountId account, string state, CancellationToken cancellation)
+    public async Task<AccountPlace> AddRebuiltAsync(AccountId account, string state, bool isReconciling, CancellationToken cancellation)
     {
-        var place = new AccountPlace(account, account.ToString(), homeOfNewAccounts, 1, state);
+        var place = new AccountPlace(account, account.ToString(), homeOfNewAccounts, 1, state, IsReconciling: isReconciling);
         await database.WriteAsync(transaction => transaction.ExecuteAsync(
-            "INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @name, @home, @epoch, @state, @now)",
-            new { id = account.ToArray(), place.Name, place.Home, place.Epoch, place.State, Now }), cancellation);
+            "INSERT INTO accounts (account_id, name, home, epoch, state, created_at, reconciling) VALUES (@id, @name, @home, @epoch, @state, @now, @reconciling)",
+            new { id = account.ToArray(), place.Name, place.Home, place.Epoch, place.State, Now, reconciling = isReconciling ? 1 : 0 }), cancellation);
         return place;
     }
+
+    /// <summary>Every account is to be compared with the pod before it backs up again; how many there are.</summary>
+    public Task<long> BeginReconcilingAsync(CancellationToken cancellation) => database.WriteAsync(async transaction => (long)await transaction.ExecuteAsync("UPDATE accounts SET reconciling = 1"), cancellation);
+
+    /// <summary>An account is as the pod has it.</summary>
+    public Task EndReconcilingAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
+        "UPDATE accounts SET reconciling = 0 WHERE account_id = @id", new { id = account.ToArray() }), cancellation);
+
+    /// <summary>Some accounts behind one that are to be compared with the pod.</summary>
+    public Task<List<AccountPlace>> ReconcilingAsync(AccountId? after, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+        (await transaction.QueryAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts WHERE reconciling = 1 AND account_id > @after ORDER BY account_id LIMIT {ReconciledAtOnce}", new { after = after?.ToArray() ?? [] })).Select(ReadPlace).ToList(), cancellation);
+
+    public Task<long> CountReconcilingAsync(CancellationToken cancellation) => database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts WHERE reconciling = 1"), cancellation);
 
     /// <summary>A person has confirmed the account.</summary>
     public Task OpenAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
@@ -182,9 +197,9 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
         await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
-    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation, row.ClosesAt);
+    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation, row.ClosesAt, row.Reconciling == 1);
 
     private sealed record CodeRow(byte[] Id, long? Computer);
 
-    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation, long? ClosesAt);
+    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation, long? ClosesAt, long Reconciling);
 }

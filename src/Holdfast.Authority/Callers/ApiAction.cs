@@ -19,6 +19,7 @@ internal enum ApiAction
     StartVerification,
     RotateGrantKey,
     ReadAudit,
+    BackUpService,
     InviteOperator,
     ListPeople,
     ChangePerson,

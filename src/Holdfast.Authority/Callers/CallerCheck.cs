@@ -85,6 +85,11 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
     /// <summary>What is in an organisation where somebody has no role does not exist for them.</summary>
     private async Task RequireRoleAsync(HttpContext context, Caller caller, Permission permission)
     {
+        if (permission.BacksUp && caller.Device is { Place: { IsReconciling: true, Name: var reconciling } })
+        {
+            throw new HoldfastException(FailureTable.AccountReconciling, $"Account {reconciling} is being compared with what is stored of it.");
+        }
+
         if (permission.BacksUp && caller.Device is { Place: { ClosesAt: { } closesAt, Name: var closing } })
         {
             throw new HoldfastException(FailureTable.AccountClosing, $"Account {closing} will be closed at {DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm} UTC.");

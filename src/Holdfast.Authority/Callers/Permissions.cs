@@ -55,6 +55,7 @@ internal static class Permissions
         [ApiAction.StartVerification] = new(Operators),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
+        [ApiAction.BackUpService] = new(Operators),
         [ApiAction.ChangeOperators] = new(Bootstrap | Admin, Proof: Proof.Recent),
 
         // People.

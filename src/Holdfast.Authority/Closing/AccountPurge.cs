@@ -34,6 +34,12 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
                 return due;
             }
 
+            if (await directory.CountReconcilingAsync(cancellation) > 0)
+            {
+                // An older copy was restored: nothing is deleted before it is known what came since.
+                return time.GetUtcNow() + _looksEvery;
+            }
+
             if (place.State != AccountState.Purging && !await closures.BeginAsync(account, await usages.CountAsync(place, cancellation), cancellation))
             {
                 return null;

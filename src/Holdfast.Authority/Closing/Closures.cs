@@ -47,6 +47,17 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         return await transaction.ExecuteAsync("DELETE FROM closures WHERE account_id = @id", new { id });
     }, cancellation);
 
+    /// <summary>Makes sure of a job for every account that is to be closed, or not wiped yet: a copy of the databases has none.</summary>
+    public Task ContinueAsync(CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        foreach (var (id, closesAt) in await transaction.QueryAsync<(byte[] Id, long ClosesAt)>("SELECT account_id, closes_at FROM closures WHERE wiped_at IS NULL"))
+        {
+            await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, new AccountId(id).ToString(), time, DateTimeOffset.FromUnixTimeSeconds(closesAt));
+        }
+
+        return 0;
+    }, cancellation);
+
     /// <summary>Begins the deletion of an account whose date has come, and keeps what there was of it; false if it was taken back.</summary>
     public Task<bool> BeginAsync(AccountId account, AccountUsages.Usage was, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {

@@ -198,7 +198,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         await transaction.ExecuteAsync(
             "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
             new { draft.Session, now });
-        await SnapshotRows.InsertAsync(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), "live", now, isOnPod: false);
+        await SnapshotRows.InsertAsync(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), now);
         await transaction.ExecuteAsync("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
         return now;
     }

@@ -50,6 +50,19 @@ internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction
         return await batch.ExecuteNonQueryAsync(cancellation);
     }
 
+    /// <summary>Reads rows one after the other, whatever their number: names of the columns, and each row's values.</summary>
+    public async Task ReadRowsAsync(string sql, Func<IReadOnlyList<string>, object?[], ValueTask> each)
+    {
+        await using var reader = await connection.ExecuteReaderAsync(Command(sql, null));
+        var columns = Enumerable.Range(0, reader.FieldCount).Select(reader.GetName).ToList();
+        var values = new object[columns.Count];
+        while (await reader.ReadAsync(cancellation))
+        {
+            reader.GetValues(values);
+            await each(columns, [.. values.Select(value => value is DBNull ? null : value)]);
+        }
+    }
+
     private CommandDefinition Command(string sql, object? parameters)
     {
         var all = new DynamicParameters();

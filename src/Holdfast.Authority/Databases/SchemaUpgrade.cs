@@ -49,6 +49,9 @@ internal static partial class SchemaUpgrade
     /// <summary>The newest schema that this program knows.</summary>
     public static int NewestOf(string engine, DatabaseKind kind) => Steps(engine, kind)[^1].Number;
 
+    /// <summary>The newest schema of a kind, which is the same for every engine.</summary>
+    public static int NewestOf(DatabaseKind kind) => NewestOf("Sqlite", kind);
+
     /// <summary>The tables of a kind: another may share its database.</summary>
     public static IReadOnlyList<string> TablesOf(string engine, DatabaseKind kind) =>
         [.. Steps(engine, kind).SelectMany(step => MadeTable().Matches(step.Sql)).Select(match => match.Groups[1].Value)];

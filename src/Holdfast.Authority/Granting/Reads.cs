@@ -12,7 +12,11 @@ namespace Holdfast.Authority.Granting;
 
 /// <summary>Permissions to read: where objects lie now, signed and narrow. No gate ever stands before them.</summary>
 /// <remarks>A frame that somebody still reads was condemned by mistake, or its snapshot's map is incomplete: it is revived, and the operator is told (format rule 15).</remarks>
-internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger logger)
+/// <param name="store">Where objects' rows are.</param>
+/// <param name="pod">Signs the permissions.</param>
+/// <param name="takeIn">Takes in objects that came since an older copy of the rows, which was restored.</param>
+/// <param name="logger">Hears of what was revived.</param>
+internal sealed partial class Reads(AccountStore store, PodClient pod, Func<AccountPlace, IReadOnlyCollection<uint>, CancellationToken, Task> takeIn, ILogger logger)
 {
     /// <summary>Most objects one request may name.</summary>
     public const int ObjectsAtOnceMax = 1024;
@@ -27,6 +31,12 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, ILogger l
         }
 
         var places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
+        if (device.Place.IsReconciling && request.Numbers.Except(places.Select(place => place.Number)).ToList() is { Count: > 0 } unknown)
+        {
+            await takeIn(device.Place, unknown, cancellation);
+            places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
+        }
+
         AuthorityMeter.ReadGrants.Add(places.Count);
         var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
         if (!request.TablesOnly)

@@ -17,10 +17,17 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Makes a job, unless one of its kind and subject is under way; returns the one that is.</summary>
-    public Task<Job> EnqueueAsync(string kind, string subject, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    public Task<Job> EnqueueAsync(string kind, string subject, CancellationToken cancellation, DateTimeOffset? dueAt = null) => directory.WriteAsync(async transaction =>
+    {
+        await EnqueueAsync(transaction, kind, subject, time, dueAt);
+        return (await transaction.FindAsync<Job>($"SELECT {Columns} FROM jobs WHERE kind = @kind AND subject = @subject AND state IN ('waiting', 'running')", new { kind, subject }))!;
+    }, cancellation);
+
+    /// <summary>Has a job that waits run at once, or makes it.</summary>
+    public Task HurryAsync(string kind, string subject, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         await EnqueueAsync(transaction, kind, subject, time);
-        return (await transaction.FindAsync<Job>($"SELECT {Columns} FROM jobs WHERE kind = @kind AND subject = @subject AND state IN ('waiting', 'running')", new { kind, subject }))!;
+        return await transaction.ExecuteAsync("UPDATE jobs SET due_at = @now WHERE kind = @kind AND subject = @subject AND state = 'waiting' AND due_at > @now", new { kind, subject, Now });
     }, cancellation);
 
     /// <summary>Makes a job with what else the transaction does.</summary>

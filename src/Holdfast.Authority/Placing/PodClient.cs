@@ -146,6 +146,20 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
         using var response = await SendAsync(request, name, cancellation);
     }
 
+    /// <summary>Marks an object for deletion.</summary>
+    public async Task CondemnAsync(ObjectName name, CancellationToken cancellation)
+    {
+        using var request = Request(HttpMethod.Post, GrantMethod.Condemn, name, Path(name) + "/condemn");
+        using var response = await SendAsync(request, name, cancellation);
+    }
+
+    /// <summary>Deletes an object whose grace has passed.</summary>
+    public async Task DeleteAsync(ObjectName name, CancellationToken cancellation)
+    {
+        using var request = Request(HttpMethod.Delete, GrantMethod.Delete, name, Path(name));
+        using var response = await SendAsync(request, name, cancellation);
+    }
+
     private static string Path(ObjectName name) => $"/pod/v1/objects/{name}";
 
     private HttpRequestMessage Request(HttpMethod method, GrantMethod grantMethod, ObjectName name, string path, long lengthMax = 0)

@@ -1,5 +1,6 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Committing;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Format;
@@ -22,6 +23,10 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
 
     /// <summary>Objects that the pod was told to delete.</summary>
     public List<ObjectName> Condemned { get; } = [];
+
+    /// <summary>Some objects, whose rows are not there.</summary>
+    public Task TakeAsync(IEnumerable<uint> numbers, CancellationToken cancellation) =>
+        TakeAsync([.. numbers.Select(number => (new ObjectName(draft.Account, ObjectSpace.Numbered, number), new PodObject("", 0, 0, null)))], () => { }, cancellation);
 
     public async Task RunAsync(Action taken, CancellationToken cancellation)
     {
@@ -52,9 +57,10 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
 
     private async Task TakeAsync(List<(ObjectName Name, PodObject Object)> batch, Action taken, CancellationToken cancellation)
     {
+        var known = await KnownAsync(batch, cancellation);
         var found = new Found?[batch.Count];
         await Parallel.ForAsync(0, batch.Count, new ParallelOptions { MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellation },
-            async (i, token) => found[i] = await TryReadAsync(batch[i].Name, batch[i].Object, token));
+            async (i, token) => found[i] = await TryReadAsync(batch[i].Name, batch[i].Object, known.GetValueOrDefault((uint)batch[i].Name.Number), token));
         await store.WriteAsync(place, async transaction =>
         {
             foreach (var item in found)
@@ -85,10 +91,21 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
         batch.ForEach(item => draft.SawNumber((uint)item.Name.Number));
     }
 
-    private async Task<Found> TryReadAsync(ObjectName name, PodObject item, CancellationToken cancellation)
+    /// <summary>What the pod said of these before, if rows of an older copy say so.</summary>
+    private Task<Dictionary<uint, byte[]>> KnownAsync(List<(ObjectName Name, PodObject Object)> batch, CancellationToken cancellation) => store.ReadAsync(place, async transaction =>
+        (await transaction.QueryAsync<(long Number, byte[] Receipt)>(
+            $"SELECT number, receipt FROM objects WHERE account_id = @account AND receipt IS NOT NULL AND number IN ({SqlParameters.List([.. batch.Select(item => (uint)item.Name.Number)])})"))
+            .ToDictionary(row => (uint)row.Number, row => row.Receipt), cancellation);
+
+    private async Task<Found> TryReadAsync(ObjectName name, PodObject item, byte[]? known, CancellationToken cancellation)
     {
         try
         {
+            if (known is not null && Receipt.Parse(known) is var before && before.Length == item.Length)
+            {
+                return new Found(name, known, before, item.CondemnedAt, [], null);
+            }
+
             var bytes = await pod.StatAsync(name, cancellation, tablesOnly: true);
             if (bytes is null)
             {
@@ -132,6 +149,9 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
             """
             INSERT INTO objects (account_id, number, session, computer, state, touched, condemned_at, type, length, tables_offset, frames, checksum, receipt, indexed, version)
             VALUES (@account, @number, 0, @computer, @state, @version, @condemnedAt, @type, @length, @tables, @frames, @checksum, @bytes, @indexed, @version)
+            ON CONFLICT (account_id, number) DO UPDATE SET state = CASE WHEN objects.state IN ('deleting', 'deleted') THEN objects.state ELSE excluded.state END, touched = excluded.touched,
+                condemned_at = excluded.condemned_at, type = excluded.type, length = excluded.length, tables_offset = excluded.tables_offset, frames = excluded.frames, checksum = excluded.checksum,
+                receipt = excluded.receipt, indexed = CASE WHEN objects.indexed = 1 THEN 1 ELSE excluded.indexed END, version = excluded.version
             """,
             new
             {

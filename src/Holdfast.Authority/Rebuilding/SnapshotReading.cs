@@ -42,6 +42,24 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         }
     }
 
+    /// <summary>Heads that have no rows yet, without what is behind them: so that nobody who saw them finds them gone.</summary>
+    public async Task RunNewHeadsAsync(CancellationToken cancellation)
+    {
+        var known = (await store.ReadAsync(place, transaction => transaction.QueryAsync<(long Computer, long Sequence)>("SELECT computer, sequence FROM snapshots WHERE account_id = @account"), cancellation))
+            .Select(row => ((ulong)row.Computer << 32) | (ulong)row.Sequence).ToHashSet();
+        await foreach (var (name, item) in pod.ListAsync(draft.Account, ObjectSpace.Heads, cancellation))
+        {
+            if (!known.Contains(name.Number) && await TryReadHeadAsync(name, cancellation) is { } head)
+            {
+                await store.WriteAsync(place, async transaction =>
+                {
+                    await SnapshotRows.MergeAsync(transaction, head, [], "live", item.StoredAt);
+                    return 0;
+                }, cancellation);
+            }
+        }
+    }
+
     private async Task<Head?> TryReadHeadAsync(ObjectName name, CancellationToken cancellation)
     {
         try
@@ -89,7 +107,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         draft.Snapshots += isThere ? 1 : 0;
         await store.WriteAsync(place, async transaction =>
         {
-            await SnapshotRows.InsertAsync(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt, isOnPod: true);
+            await SnapshotRows.MergeAsync(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt);
             return await transaction.ExecuteAsync("UPDATE objects SET state = 'live', condemned_at = NULL, version = @version WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
         }, cancellation);
     }

@@ -26,7 +26,7 @@ public sealed record ObjectHeader
     /// <summary>Packs: 1 written by a client, 2 made by compaction. Otherwise 0.</summary>
     public byte Kind { get; init; }
 
-    /// <summary>From the account's counter; 0 for heads, log statements and keyrings.</summary>
+    /// <summary>From the account's counter; 0 for heads, log statements and keyrings; of a self-backup, which one.</summary>
     public uint Number { get; init; }
 
     public required AccountId Account { get; init; }
@@ -38,7 +38,7 @@ public sealed record ObjectHeader
 
     public SessionId Session { get; init; }
 
-    /// <summary>Heads and log statements: their place in the chain; keyrings: their version. Otherwise 0.</summary>
+    /// <summary>Heads and log statements: their place in the chain; keyrings: their version; self-backups: the part. Otherwise 0.</summary>
     public ulong Sequence { get; init; }
 
     /// <summary>The number that names the object on a pod, unique within account and type.</summary>
@@ -46,6 +46,7 @@ public sealed record ObjectHeader
     {
         ObjectType.Head => ((ulong)Computer << 32) | (uint)Sequence,
         ObjectType.LogStatement or ObjectType.Keyring => Sequence,
+        ObjectType.SelfBackup => ((ulong)Number << 32) | (uint)Sequence,
         _ => Number,
     };
 

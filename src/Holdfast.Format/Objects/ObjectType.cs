@@ -10,6 +10,9 @@ public enum ObjectType : byte
     Keyring = 5,
     LogStatement = 6,
     Head = 7,
+
+    /// <summary>A part of a copy of the service's own databases: of no account, and sealed by the service.</summary>
+    SelfBackup = 8,
 }
 
 /// <summary>What a derived key seals; part of the key's derivation and of the associated data, so that nothing passes for something else.</summary>

@@ -70,9 +70,9 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     {
         using var buffer = await _buffers.TakeAsync(grant.Name.Account, length, cancellation);
         await ReceiveAsync(body, buffer.Memory, cancellation);
-        if (buffer.Memory.Span[11] == 2 && grant.Computer != 0)
+        if ((buffer.Memory.Span[11] == 2 || grant.Name.Space == ObjectSpace.SelfBackups) && grant.Computer != 0)
         {
-            throw new HoldfastException(FailureTable.GrantInvalid, "Only the service makes packs of kind 2.");
+            throw new HoldfastException(FailureTable.GrantInvalid, "Only the service makes packs of kind 2, and copies of itself.");
         }
 
         var receipt = Inspect(buffer.Memory, grant);
@@ -145,7 +145,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     /// <summary>Closes an account, or says how far that is.</summary>
     private async Task CloseAsync(HttpContext context)
     {
-        if (!AccountId.TryParse(context.GetRouteData().Values["account"] as string, out var account))
+        if (!AccountId.TryParse(context.GetRouteData().Values["account"] as string, out var account) || account == default)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "The request names no account.");
         }

@@ -34,6 +34,13 @@ internal static class ObjectInspection
             case ObjectType.Keyring:
                 KeyringObject.Parse(content);
                 break;
+            case ObjectType.SelfBackup:
+                if (header.Account != default || header.Computer != 0)
+                {
+                    throw new MalformedObjectException("self-backup", "it is of an account");
+                }
+
+                break;
             default:
                 throw new MalformedObjectException("object", $"type {header.Type} is not stored on pods");
         }

@@ -25,6 +25,8 @@ public static class FailureTable
 
     public static FailureKind AccountClosed { get; } = new("account_closed", 410, Failed, Retry.Never, "The account was closed and its data deleted for good: enrol with another account.");
 
+    public static FailureKind AccountReconciling { get; } = new("account_reconciling", 423, NotAdmitted, Retry.Later, "The service was restored from a copy of itself, and makes sure of what it has of the account before it takes more: try again in a while. Restores work.");
+
     public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask for a new code: each works once and for a limited time.");
 
     public static FailureKind NotFound { get; } = new("not_found", 404, NoRepository, Retry.Never, "Check the name; `holdfast snapshots` lists what there is.");

@@ -24,4 +24,7 @@ public enum ObjectSpace : byte
     Heads = 2,
     Log = 3,
     Keyrings = 4,
+
+    /// <summary>Copies of the service's own databases; of no account.</summary>
+    SelfBackups = 5,
 }

@@ -14,11 +14,15 @@ public readonly record struct ObjectName(AccountId Account, ObjectSpace Space, u
         ObjectType.Head => ObjectSpace.Heads,
         ObjectType.LogStatement => ObjectSpace.Log,
         ObjectType.Keyring => ObjectSpace.Keyrings,
+        ObjectType.SelfBackup => ObjectSpace.SelfBackups,
         _ => ObjectSpace.Numbered,
     };
 
     /// <summary>What a grant to list names: whatever there is.</summary>
     public static ObjectName Everything => default;
+
+    /// <summary>A part of a self-backup.</summary>
+    public static ObjectName OfSelfBackup(uint number, uint part) => new(default, ObjectSpace.SelfBackups, ((ulong)number << 32) | part);
 
     /// <summary>What a grant to close an account names: all of it.</summary>
     public static ObjectName All(AccountId account) => new(account, default, 0);

@@ -55,6 +55,8 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(ComputerItself))]
 [JsonSerializable(typeof(ImportAccounts))]
 [JsonSerializable(typeof(AccountsImported))]
+[JsonSerializable(typeof(SelfBackupStatus))]
+[JsonSerializable(typeof(ReconciliationStatus))]
 [JsonSerializable(typeof(SetSuspension))]
 [JsonSerializable(typeof(SetClosing))]
 [JsonSerializable(typeof(AccountClosures))]

@@ -107,6 +107,23 @@ public sealed record AccountsImported(IReadOnlyList<AccountImported> Accounts);
 /// <summary>An account that was made, with its code; or, without one, that was there.</summary>
 public sealed record AccountImported(string Account, string Name, string? Code);
 
+/// <summary>Copies of the service's own databases.</summary>
+/// <param name="IsRunning">One is being made, or about to be.</param>
+/// <param name="Failure">Why the last attempt failed; null if it did not.</param>
+/// <param name="Backups">Those on the pod, the oldest first.</param>
+public sealed record SelfBackupStatus(bool IsRunning, string? Failure, IReadOnlyList<SelfBackupSummary> Backups);
+
+/// <summary>A copy of the service's own databases on the pod: its number, when it was whole (seconds since 1970), and its bytes there.</summary>
+public sealed record SelfBackupSummary(uint Number, long StoredAt, long Bytes);
+
+/// <summary>How far the service is with comparing its accounts with the pod, after a copy of its databases was restored.</summary>
+/// <param name="IsRunning">It has not ended.</param>
+/// <param name="Left">Accounts that back up nothing until they are compared.</param>
+/// <param name="Done">Accounts compared.</param>
+/// <param name="Found">Of those, accounts that the copy did not have.</param>
+/// <param name="Troubles">What was odd.</param>
+public sealed record ReconciliationStatus(bool IsRunning, long Left, long Done, long Found, IReadOnlyList<string> Troubles);
+
 /// <summary>Has an account closed when its grace has passed, or keeps it after all.</summary>
 public sealed record SetClosing(bool Closing);
 

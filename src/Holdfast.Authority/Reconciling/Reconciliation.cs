@@ -1,0 +1,99 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Placing;
+using Holdfast.Authority.Rebuilding;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Grants;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Reconciling;
+
+/// <summary>
+/// After an older copy of the databases was restored: account after account, what the pod has is taken in (protocol rule R11), and only then the account backs up again and anything of it may be
+/// condemned. Accounts that came since the copy come back as after a rebuild. Killed, it goes on with the account it was at. Restores go on all the time.
+/// </summary>
+internal sealed class Reconciliation(AccountDirectory directory, AccountStore store, AccountObjects objects, PodClient pod, JobTable jobs, TimeProvider time) : IJobKind
+{
+    public const string JobName = "reconciliation";
+
+    private const int TroublesMax = 1000;
+
+    private readonly AccountReading _reading = new(store, pod, time);
+
+    public string Name => JobName;
+
+    /// <summary>How far it is.</summary>
+    public async Task<ReconciliationStatus> StatusAsync(CancellationToken cancellation)
+    {
+        var job = await jobs.FindLatestAsync(JobName, cancellation);
+        var left = await directory.CountReconcilingAsync(cancellation);
+        var progress = Progress.Read(job?.Progress);
+        return new ReconciliationStatus(job is { EndedAt: null } || left > 0, left, progress.Done, progress.Found, progress.Troubles);
+    }
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var progress = Progress.Read(lease.Job.Progress);
+        var behind = AccountId.TryParse(progress.Last, out var last) ? ObjectName.EndOf(last, EndOfSpaces) : ObjectName.EndOf(default, EndOfSpaces);
+        for (var next = await pod.FirstAsync(behind, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
+        {
+            progress = await TakeAsync(account, progress, cancellation) with { Last = account.ToString() };
+            await lease.SaveAsync(progress.Write(), cancellation);
+        }
+
+        // Of these the pod has nothing.
+        for (var places = await directory.ReconcilingAsync(null, cancellation); places.Count > 0; places = await directory.ReconcilingAsync(null, cancellation))
+        {
+            foreach (var place in places)
+            {
+                progress = await TakeAsync(place.Account, progress, cancellation);
+                await lease.SaveAsync(progress.Write(), cancellation);
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<Progress> TakeAsync(AccountId account, Progress progress, CancellationToken cancellation)
+    {
+        var place = await directory.FindAsync(account, cancellation);
+        if (place is { IsReconciling: false })
+        {
+            return progress;
+        }
+
+        var draft = await _reading.BeginAsync(account, cancellation);
+        var isNew = place is null;
+        place ??= await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, isReconciling: true, cancellation);
+        await store.AdmitAsync(place, cancellation);
+        var isEmpty = draft.Log.Sequence == 0 && await store.ReadAsync(place, transaction => transaction.FindAsync<long>("SELECT count(*) FROM log WHERE account_id = @account"), cancellation) == 0;
+        if (!isEmpty)
+        {
+            await _reading.RunAsync(place, draft, () => { }, cancellation);
+            await objects.PlaceAsync(place, cancellation);
+        }
+
+        await directory.EndReconcilingAsync(account, cancellation);
+        return progress with
+        {
+            Done = progress.Done + 1, Found = progress.Found + (isNew ? 1 : 0),
+            Troubles = [.. progress.Troubles.Concat(isEmpty ? [] : draft.Troubles.Select(trouble => $"account {place.Name}: {trouble}")).Take(TroublesMax)],
+        };
+    }
+
+    /// <summary>Behind every space there is.</summary>
+    private const ObjectSpace EndOfSpaces = (ObjectSpace)byte.MaxValue;
+
+    /// <summary>What is done, and what was odd.</summary>
+    internal sealed record Progress(string? Last, long Done, long Found, IReadOnlyList<string> Troubles)
+    {
+        public static Progress Read(string? text) => string.IsNullOrEmpty(text) ? new Progress(null, 0, 0, []) : JsonSerializer.Deserialize(text, ReconciliationJson.Default.Progress)!;
+
+        public string Write() => JsonSerializer.Serialize(this, ReconciliationJson.Default.Progress);
+    }
+}
+
+[JsonSerializable(typeof(Reconciliation.Progress))]
+internal sealed partial class ReconciliationJson : JsonSerializerContext;
