@@ -17,9 +17,11 @@ internal sealed class DataFolder : IDisposable
 
     private static readonly string[] _databases = ["directory.db", "accounts.db"];
 
+    private const string Configured = "data/" + ServiceConfiguration.FileName;
+
     private static readonly string[] _copied =
     [
-        "data/" + ServiceConfiguration.FileName, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret", "keys/grants.key", "keys/grants.key.before",
+        Configured, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret", "keys/grants.key", "keys/grants.key.before",
         "keys/pod-link.json", "keys/pod-secret",
     ];
 
@@ -186,11 +188,11 @@ internal sealed class DataFolder : IDisposable
     public IReadOnlyList<(string Name, byte[] Content)> FilesToCopy() =>
         [.. from file in _copied let path = InFolder(file) where File.Exists(path) select (file, File.ReadAllBytes(path))];
 
-    /// <summary>Puts files of a copy back; what is no such file is left out.</summary>
+    /// <summary>Puts files of a copy back. What is no such file is left out, and a configuration that is there already counts: it may name other databases on purpose.</summary>
     public static IReadOnlyList<string> PutBack(string root, IEnumerable<(string Name, byte[] Content)> files)
     {
         var put = new List<string>();
-        foreach (var (name, content) in files.Where(file => _copied.Contains(file.Name)).OrderBy(file => file.Name.StartsWith("keys/", StringComparison.Ordinal)))
+        foreach (var (name, content) in files.Where(file => _copied.Contains(file.Name) && !(file.Name == Configured && File.Exists(Path.Combine(root, ServiceConfiguration.FileName)))).OrderBy(file => file.Name.StartsWith("keys/", StringComparison.Ordinal)))
         {
             // The configuration comes first, and says where keys are.
             var path = name.StartsWith("keys/", StringComparison.Ordinal) ? InKeys(root, name["keys/".Length..]) : Path.Combine(root, name["data/".Length..]);
