@@ -99,7 +99,7 @@ public sealed class Authority : IAsyncDisposable
                 homes[name] = await OpenDatabaseAsync(source, DatabaseKind.Accounts);
             }
 
-            var store = new AccountStore(homes);
+            var store = new AccountStore(homes, directory.FindAsync);
             await store.CheckNamesAsync(cancellation);
             return new Authority(opened, directoryDatabase, homes, directory, store, place, http, bootstrapHash, settings, time, logging);
         }

@@ -14,6 +14,8 @@ public abstract partial class DatabaseContract : IAsyncLifetime
 
     private protected AccountStore Store { get; private set; } = null!;
 
+    private protected IReadOnlyDictionary<string, IDatabase> Homes { get; private set; } = null!;
+
     private protected AccountDirectory Directory { get; private set; } = null!;
 
     private protected IDatabase DirectoryDatabase { get; private set; } = null!;
@@ -24,7 +26,8 @@ public abstract partial class DatabaseContract : IAsyncLifetime
     {
         DirectoryDatabase = await NewAsync(DatabaseKind.Directory);
         Directory = new AccountDirectory(DirectoryDatabase, "one", TimeProvider.System);
-        Store = new AccountStore(new Dictionary<string, IDatabase> { ["one"] = await NewAsync(DatabaseKind.Accounts), ["two"] = await NewAsync(DatabaseKind.Accounts) });
+        Homes = new Dictionary<string, IDatabase> { ["one"] = await NewAsync(DatabaseKind.Accounts), ["two"] = await NewAsync(DatabaseKind.Accounts) };
+        Store = new AccountStore(Homes);
     }
 
     public virtual async ValueTask DisposeAsync()
@@ -86,6 +89,22 @@ public abstract partial class DatabaseContract : IAsyncLifetime
         var rows = await Store.ReadAsync(place, transaction => transaction.QueryAsync<(long Version, long Order)>("SELECT version, created_at FROM devices WHERE account_id = @account ORDER BY version"), Cancellation);
         Assert.Equal(Enumerable.Range(1, 30).Select(n => (long)n), rows.Select(row => row.Order));
         Assert.Equal(rows.Select(row => row.Order), rows.Select(row => row.Version - rows[0].Version + 1));
+    }
+
+    [Fact]
+    public async Task A_write_whose_account_has_moved_is_done_where_it_lives_now()
+    {
+        var place = await AdmitAsync("a");
+        var moved = place with { Home = "two", Epoch = place.Epoch + 1 };
+        await Store.WriteAsync(place, transaction => transaction.ExecuteAsync("UPDATE fence SET state = 'left' WHERE account_id = @account"), Cancellation);
+        await Store.AdmitAsync(moved, Cancellation);
+        AccountPlace? known = place;
+        var store = new AccountStore(Homes, (_, _) => Task.FromResult(known));
+        Assert.Equal(FailureTable.Fenced, (await Assert.ThrowsAsync<HoldfastException>(() => store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "early"), Cancellation))).Kind);
+        known = moved;
+        await store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "moved"), Cancellation);
+        Assert.Empty(await NamesAsync(place));
+        Assert.Equal(["moved"], await NamesAsync(moved));
     }
 
     [Fact]

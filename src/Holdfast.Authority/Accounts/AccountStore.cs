@@ -5,7 +5,9 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>The stores of accounts, by name: the directory says which is whose home. Every write begins with the fence statement, so a write under an old epoch can never commit.</summary>
-internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
+/// <param name="homes">The stores.</param>
+/// <param name="findAsync">Where an account lives now, as the directory says: a write that found its account elsewhere is tried there once; null for never.</param>
+internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes, Func<AccountId, CancellationToken, Task<AccountPlace?>>? findAsync = null)
 {
     /// <summary>Rows of a closed account that are deleted in one transaction: others wait for it.</summary>
     private const int PurgedAtOnce = 2000;
@@ -24,17 +26,34 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes)
         ON CONFLICT DO NOTHING
         """, new { id = place.Account.ToArray(), place.Epoch }), cancellation);
 
-    /// <summary>Runs a write: fence, lock and row version in one statement; no row means that the account has moved, a typed error.</summary>
-    public Task<T> WriteAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) =>
-        HomeOf(place).WriteAsync(async transaction =>
+    /// <summary>Runs a write: fence, lock and row version in one statement; no row means that the account has moved: where the directory says it is now, or else a typed error.</summary>
+    public async Task<T> WriteAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation)
+    {
+        try
         {
-            var version = await transaction.FindAsync<long?>(
-                "UPDATE fence SET next_version = next_version + 1 WHERE account_id = @id AND epoch = @epoch AND state = 'open' RETURNING next_version",
-                new { id = place.Account.ToArray(), place.Epoch });
-            return version is { } own
-                ? await action(new AccountTransaction(transaction, place.Account, own))
-                : throw new HoldfastException(FailureTable.Fenced, "The account is not open for writing here.");
-        }, cancellation);
+            return await WriteHereAsync(place, action, cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced && findAsync is not null)
+        {
+            // This node read the directory before the account moved.
+            if (await findAsync(place.Account, cancellation) is not { } now || (now.Home, now.Epoch) == (place.Home, place.Epoch))
+            {
+                throw;
+            }
+
+            return await WriteHereAsync(now, action, cancellation);
+        }
+    }
+
+    private Task<T> WriteHereAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) => HomeOf(place).WriteAsync(async transaction =>
+    {
+        var version = await transaction.FindAsync<long?>(
+            "UPDATE fence SET next_version = next_version + 1 WHERE account_id = @id AND epoch = @epoch AND state = 'open' RETURNING next_version",
+            new { id = place.Account.ToArray(), place.Epoch });
+        return version is { } own
+            ? await action(new AccountTransaction(transaction, place.Account, own))
+            : throw new HoldfastException(FailureTable.Fenced, "The account is not open for writing here.");
+    }, cancellation);
 
     /// <summary>Runs a consistent read.</summary>
     public Task<T> ReadAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) =>
