@@ -98,8 +98,8 @@ public abstract partial class DatabaseContract : IAsyncLifetime
         var moved = place with { Home = "two", Epoch = place.Epoch + 1 };
         await Store.WriteAsync(place, transaction => transaction.ExecuteAsync("UPDATE fence SET state = 'left' WHERE account_id = @account"), Cancellation);
         await Store.AdmitAsync(moved, Cancellation);
-        AccountPlace? known = place;
-        var store = new AccountStore(Homes, (_, _) => Task.FromResult(known));
+        var known = place;
+        var store = new AccountStore(Homes, (_, _) => Task.FromResult<AccountPlace?>(known));
         Assert.Equal(FailureTable.Fenced, (await Assert.ThrowsAsync<HoldfastException>(() => store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "early"), Cancellation))).Kind);
         known = moved;
         await store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "moved"), Cancellation);
