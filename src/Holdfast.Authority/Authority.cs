@@ -35,6 +35,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly PeopleEndpoints _people;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
+    private readonly RepeatedRequests _repeated;
     private readonly Rebuild _rebuild;
     private readonly JobTable _jobs;
     private readonly JobRunner _runner;
@@ -75,6 +76,7 @@ public sealed class Authority : IAsyncDisposable
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
+        _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, time);
     }
 
@@ -122,6 +124,8 @@ public sealed class Authority : IAsyncDisposable
             await _callers.CheckAsync(context);
             await next(context);
         });
+        app.Use(next => context => _repeated.InvokeAsync(context, next));
+        app.Use(next => context => AnswerTags.InvokeAsync(context, next));
         var api = new ApiRoutes(app).Group("/v1");
         _operating.Map(api);
         _computers.Map(api);

@@ -24,7 +24,8 @@ internal static partial class ApiDocument
             document.Info = new OpenApiInfo
             {
                 Title = "Holdfast", Version = "v1",
-                Description = "The central authority. Failures are application/problem+json with a stable code (docs/errors.md); lists come in pages: pass `next` as `cursor`.",
+                Description = "The central authority. Failures are application/problem+json with a stable code (docs/errors.md); lists come in pages: pass `next` as `cursor`. "
+                    + "Changes by people and tokens take an Idempotency-Key: asked for again within a day they are done once, and answered as before. What they read has an ETag.",
             };
             document.Servers = [];
             document.Tags = null;

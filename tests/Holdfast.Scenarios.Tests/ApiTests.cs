@@ -18,6 +18,53 @@ public sealed class ApiTests : Scenario
     }
 
     [Fact]
+    public async Task A_change_that_is_asked_for_again_is_done_once_and_answered_as_before()
+    {
+        using var http = new HttpClient { BaseAddress = new Uri(Service.Url) };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(Service.Data, "operator-token"), Cancellation)).Trim());
+        async Task<(int Status, string Body, bool IsReplayed)> CreateAsync(string key, string name)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/accounts") { Content = new StringContent($$"""{"name":"{{name}}"}""", Encoding.UTF8, "application/json") };
+            request.Headers.Add("Idempotency-Key", key);
+            using var answer = await http.SendAsync(request, Cancellation);
+            return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Cancellation), answer.Headers.Contains("Idempotency-Replayed"));
+        }
+
+        var first = await CreateAsync("one", "customer");
+        Assert.Equal((200, false), (first.Status, first.IsReplayed));
+        Assert.Equal(first with { IsReplayed = true }, await CreateAsync("one", "customer"));
+        Assert.Equal(400, (await CreateAsync("one", "another")).Status);
+        Assert.Equal(409, (await CreateAsync("two", "customer")).Status);
+        Assert.Equal(409, (await CreateAsync("two", "customer")).Status);
+        Assert.Equal(200, (await CreateAsync("two", "another")).Status);
+        Assert.Equal(400, (await CreateAsync(new string('x', 300), "third")).Status);
+
+        // The answer's code enrols; nothing in the database is it.
+        var code = System.Text.Json.JsonDocument.Parse(first.Body).RootElement.GetProperty("code").GetString()!;
+        await new ClientComputer(Path.Combine(Root, "one")).MustAsync(Cancellation, "enrol", Service.Url, code);
+        Service.DirectorySql("UPDATE idempotency_keys SET answer = NULL WHERE request_hash IN (SELECT request_hash FROM idempotency_keys)");
+        Assert.Equal(409, (await CreateAsync("one", "customer")).Status);
+
+        // Another caller's key is another key.
+        using var other = new HttpRequestMessage(HttpMethod.Post, "/v1/operators") { Content = new StringContent("""{"name":"other"}""", Encoding.UTF8, "application/json") };
+        other.Headers.Add("Idempotency-Key", "one");
+        other.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(Service.Data, "bootstrap-secret"), Cancellation)).Trim());
+        using var made = await http.SendAsync(other, Cancellation);
+        Assert.Equal(HttpStatusCode.OK, made.StatusCode);
+
+        using var list = await http.GetAsync("/v1/accounts", Cancellation);
+        using var again = new HttpRequestMessage(HttpMethod.Get, "/v1/accounts");
+        again.Headers.IfNoneMatch.Add(list.Headers.ETag!);
+        using var unchanged = await http.SendAsync(again, Cancellation);
+        Assert.Equal((HttpStatusCode.NotModified, 0), (unchanged.StatusCode, (await unchanged.Content.ReadAsByteArrayAsync(Cancellation)).Length));
+        await CreateAsync("three", "one more");
+        using var stale = new HttpRequestMessage(HttpMethod.Get, "/v1/accounts");
+        stale.Headers.IfNoneMatch.Add(list.Headers.ETag!);
+        using var changed = await http.SendAsync(stale, Cancellation);
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+    }
+
+    [Fact]
     public async Task Lists_are_answered_in_pages_and_versions_guard_changes()
     {
         var client = await EnrolAsync("one", "pages");

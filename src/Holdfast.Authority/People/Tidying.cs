@@ -1,3 +1,4 @@
+using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 
@@ -25,6 +26,7 @@ internal sealed class Tidying(IDatabase directory, TimeProvider time) : IJobKind
             await directory.WriteAsync(transaction => transaction.ExecuteAsync(statement, parameters), cancellation);
         }
 
+        await directory.WriteAsync(transaction => RepeatedRequests.TidyAsync(transaction, now), cancellation);
         return now + TimeSpan.FromDays(1);
     }
 }

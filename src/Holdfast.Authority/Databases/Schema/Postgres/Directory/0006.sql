@@ -15,3 +15,19 @@ CREATE TABLE closures (
     snapshots     BIGINT NOT NULL DEFAULT 0,
     computers     BIGINT NOT NULL DEFAULT 0
 );
+
+-- The databases were restored from a copy: until it was compared with the pod, an account backs up nothing, and nothing of it is condemned.
+ALTER TABLE accounts ADD COLUMN reconciling BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX accounts_reconciling ON accounts (account_id) WHERE reconciling = 1;
+
+-- Changes that may be asked for again: what was answered, sealed under the request's own key and token.
+CREATE TABLE idempotency_keys (
+    key_id        BYTEA PRIMARY KEY,
+    request_hash  BYTEA NOT NULL,
+    begun_at      BIGINT NOT NULL,
+    status        BIGINT,
+    content_type  TEXT COLLATE "C",
+    answer        BYTEA
+);
+
+CREATE INDEX idempotency_keys_begun ON idempotency_keys (begun_at);
