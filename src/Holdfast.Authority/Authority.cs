@@ -5,6 +5,7 @@ using Holdfast.Authority.Closing;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
+using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
@@ -33,6 +34,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly OperatingEndpoints _operating;
     private readonly ComputerEndpoints _computers;
     private readonly PeopleEndpoints _people;
+    private readonly EscrowKeys _escrow;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
     private readonly RepeatedRequests _repeated;
@@ -59,11 +61,12 @@ public sealed class Authority : IAsyncDisposable
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, time, logging.CreateLogger<GrowthSampling>());
         var outbox = new Outbox(directoryDatabase, settings.Mail, time);
         var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
+        _escrow = new EscrowKeys(directoryDatabase, directory, log, _objects, audit, time);
         var stored = new StoredSelfBackups(pod, time);
         _selfBackup = new SelfBackup(directoryDatabase, homes, pod, stored, _jobs, settings.SelfBackup, time);
         _selfRestore = new SelfRestore(directoryDatabase, homes, directory, store, closures, pod, stored, time);
         _closures = closures;
-        var reconciliation = new Reconciliation(directory, store, _objects, pod, _jobs, time);
+        var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);
         _runner = new JobRunner(_jobs, [verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
@@ -74,10 +77,10 @@ public sealed class Authority : IAsyncDisposable
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
         _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, pod);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
         _repeated = new RepeatedRequests(directoryDatabase, time);
-        _rebuild = new Rebuild(directory, store, pod, closures, time);
+        _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
 
     /// <summary>Opens the databases, upgrading them if need be.</summary>
@@ -130,6 +133,7 @@ public sealed class Authority : IAsyncDisposable
         _operating.Map(api);
         _computers.Map(api);
         _people.Map(api);
+        _escrow.Map(api);
     }
 
     /// <summary>Signs in whom an operator's identity provider vouches for; the failure sign_in_failed if they are nobody here.</summary>

@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
+using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Verifying;
@@ -19,7 +20,7 @@ namespace Holdfast.Authority;
 /// <summary>What computers ask: one line a route, and the service that answers.</summary>
 internal sealed class ComputerEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots, AccountObjects objects, ProofTable proofs,
-    PodClient pod)
+    EscrowKeys escrow, PodClient pod)
 {
     public void Map(ApiRoutes api)
     {
@@ -94,6 +95,11 @@ internal sealed class ComputerEndpoints(
         var place = CallerCheck.DeviceOf(context).Place;
         var sequence = await log.AppendAsync(place, request.Statements, request.Keyring, current => EntityTag.Require(ifMatch, current), cancellation);
         await objects.PlaceAsync(place, cancellation);
+        if (request.Keyring is not null)
+        {
+            await escrow.KeepAsync(place, cancellation);
+        }
+
         return new LogAppended(sequence);
     }
 

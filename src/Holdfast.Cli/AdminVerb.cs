@@ -36,6 +36,7 @@ internal static class AdminVerb
         command.Subcommands.Add(Suspension(output, "suspend", "Suspends an account: it backs up nothing until it is resumed. Restores work as always.", isSuspended: true));
         command.Subcommands.Add(Suspension(output, "resume", "Lets a suspended account go on.", isSuspended: false));
         AdminClosingVerb.AddTo(command, output);
+        AdminEscrowVerb.AddTo(command, output);
         AdminPeopleVerb.AddTo(command, output);
         AdminOrganisationVerb.AddTo(command, output);
         return command;

@@ -20,6 +20,8 @@ internal enum ApiAction
     RotateGrantKey,
     ReadAudit,
     BackUpService,
+    ChangeEscrowKeys,
+    OpenEscrow,
     InviteOperator,
     ListPeople,
     ChangePerson,

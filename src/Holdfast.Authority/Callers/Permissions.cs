@@ -56,6 +56,8 @@ internal static class Permissions
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
         [ApiAction.BackUpService] = new(Operators),
+        [ApiAction.ChangeEscrowKeys] = new(Admin, Proof: Proof.TwoFactors, OnlyPeople: true),
+        [ApiAction.OpenEscrow] = new(Admin, Proof: Proof.TwoFactors, OnlyPeople: true),
         [ApiAction.ChangeOperators] = new(Bootstrap | Admin, Proof: Proof.Recent),
 
         // People.

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Closing;
+using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Placing;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
@@ -11,7 +12,7 @@ namespace Holdfast.Authority.Rebuilding;
 /// Every database is gone: finds the accounts on the pod, and takes each in. On the pod nothing changes but marks of deletion that were wrong.
 /// Names, operators, tokens and codes are not on pods: operators are made anew, and computers attach themselves by their keys.
 /// </summary>
-internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, Closures closures, TimeProvider time)
+internal sealed class Rebuild(AccountDirectory directory, AccountStore store, PodClient pod, Closures closures, EscrowKeys escrow, TimeProvider time)
 {
     /// <summary>Accounts one after the other, as they come back; an account can be used once it was returned.</summary>
     public async IAsyncEnumerable<RebuiltAccount> RunAsync(Action<long> progress, [EnumeratorCancellation] CancellationToken cancellation)
@@ -24,6 +25,7 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
             var place = await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, isReconciling: false, cancellation);
             await store.AdmitAsync(place, cancellation);
             await reading.RunAsync(place, draft, () => progress(++taken), cancellation);
+            await escrow.KeepAsync(place, cancellation);
             yield return new RebuiltAccount(account, draft.Log.Computers.Count, draft.Snapshots, draft.Objects, draft.Bytes, draft.Troubles);
         }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
@@ -14,7 +15,7 @@ namespace Holdfast.Authority.Reconciling;
 /// After an older copy of the databases was restored: account after account, what the pod has is taken in (protocol rule R11), and only then the account backs up again and anything of it may be
 /// condemned. Accounts that came since the copy come back as after a rebuild. Killed, it goes on with the account it was at. Restores go on all the time.
 /// </summary>
-internal sealed class Reconciliation(AccountDirectory directory, AccountStore store, AccountObjects objects, PodClient pod, JobTable jobs, TimeProvider time) : IJobKind
+internal sealed class Reconciliation(AccountDirectory directory, AccountStore store, AccountObjects objects, EscrowKeys escrow, PodClient pod, JobTable jobs, TimeProvider time) : IJobKind
 {
     public const string JobName = "reconciliation";
 
@@ -73,6 +74,7 @@ internal sealed class Reconciliation(AccountDirectory directory, AccountStore st
         {
             await _reading.RunAsync(place, draft, () => { }, cancellation);
             await objects.PlaceAsync(place, cancellation);
+            await escrow.KeepAsync(place, cancellation);
         }
 
         await directory.EndReconcilingAsync(account, cancellation);

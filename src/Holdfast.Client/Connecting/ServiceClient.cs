@@ -100,6 +100,9 @@ public sealed class ServiceClient : IDisposable
 
     public async Task<byte[]> GetKeyringAsync(CancellationToken cancellation) => (await GetAsync("keyring", MessageJson.Default.StoredKeyring, cancellation)).Keyring;
 
+    /// <summary>The operator's escrow key, if there is one; else the failure not_found.</summary>
+    public Task<EscrowKeySummary> GetEscrowKeyAsync(CancellationToken cancellation) => GetAsync("escrow-key", MessageJson.Default.EscrowKeySummary, cancellation);
+
     public Task<IReadOnlyList<PendingEnrolment>> GetPendingAsync(CancellationToken cancellation) =>
         ListAsync(Path("enrolments"), MessageJson.Default.PendingEnrolments, page => (page.Pending, page.Next), cancellation);
 

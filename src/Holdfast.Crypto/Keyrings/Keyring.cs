@@ -79,22 +79,51 @@ public sealed class Keyring : IDisposable
         throw new WrongSecretException();
     }
 
+    /// <summary>Opens a stored keyring with the operator's key, whose slot its owner added, and proves it like any other.</summary>
+    /// <exception cref="WrongSecretException">No slot is this key's.</exception>
+    public static Keyring Open(KeyringObject stored, AccountLog log, EscrowKey key)
+    {
+        if (stored.Account != log.Account || !stored.IsSignedBy(log.RootKey.Span))
+        {
+            throw new MalformedObjectException("keyring", "it is not signed by this account's root key");
+        }
+
+        var slot = stored.Slots.FirstOrDefault(slot => slot.Kind == SlotKind.Escrow && slot.Commitment.Span.SequenceEqual(EscrowKey.Commitment(key.PublicKey, stored.Account, slot.EncodeParameters())))
+            ?? throw new WrongSecretException();
+        return log.Slots.TryGetValue(slot.Number, out var published) && published.PublicKey.Span.SequenceEqual(key.PublicKey)
+            ? OpenWith(stored, log, slot, key.Pair)
+            : throw new MalformedObjectException("keyring", $"slot {slot.Number} is not the one the account log publishes");
+    }
+
+    /// <summary>Lets the operator's escrow key open the account; returns the statement that says so. Store both.</summary>
+    public Statement AddEscrow(ReadOnlySpan<byte> publicKey, string name, AccountLog log)
+    {
+        var parameters = new KeyringSlot(NextSlot(log), SlotKind.Escrow, 0, 0, 0, _noSalt, default, default, default);
+        return AddSlot(parameters, publicKey.ToArray(), EscrowKey.Commitment(publicKey, Account, parameters.EncodeParameters()), name, log);
+    }
+
     /// <summary>Adds a slot; returns the statement that publishes its public key. Store both.</summary>
     public Statement AddSlot(Unlocking unlocking, string name, AccountLog log, RandomSource random)
     {
-        var number = log.Statements.Where(statement => statement.Kind == StatementKind.SlotAdded).Select(statement => statement.Number).DefaultIfEmpty().Max() + 1;
+        var number = NextSlot(log);
         var parameters = unlocking.Kind == SlotKind.Passphrase
             ? new KeyringSlot(number, SlotKind.Passphrase, SlotSecret.MemoryKibibytes, SlotSecret.Passes, 1, random(KeyringSlot.SaltLength), default, default, default)
             : new KeyringSlot(number, unlocking.Kind, 0, 0, 0, _noSalt, default, default, default);
         var secret = SlotSecret.Derive(unlocking, Account, parameters);
         using var pair = secret.KeyPair();
-        var publicKey = Signatures.ExportPublic(pair);
+        return AddSlot(parameters, Signatures.ExportPublic(pair), secret.Commitment, name, log);
+    }
+
+    private static uint NextSlot(AccountLog log) => log.Statements.Where(statement => statement.Kind == StatementKind.SlotAdded).Select(statement => statement.Number).DefaultIfEmpty().Max() + 1;
+
+    private Statement AddSlot(KeyringSlot parameters, byte[] publicKey, byte[] commitment, string name, AccountLog log)
+    {
         var (encapsulated, sealedKey) = HpkeSuite.Aes256.Seal(publicKey, SlotInfo(Account), parameters.EncodeParameters(), _keyringKey);
-        _slots.Add(parameters with { Commitment = secret.Commitment, Encapsulated = encapsulated, SealedKey = sealedKey });
+        _slots.Add(parameters with { Commitment = commitment, Encapsulated = encapsulated, SealedKey = sealedKey });
         return new Statement
         {
             Account = Account, Sequence = log.Sequence + 1, Previous = log.LastHash, Kind = StatementKind.SlotAdded,
-            Number = number, Key = publicKey, Name = name, Value = (ulong)unlocking.Kind,
+            Number = parameters.Number, Key = publicKey, Name = name, Value = (ulong)parameters.Kind,
         }.Sign(Root);
     }
 

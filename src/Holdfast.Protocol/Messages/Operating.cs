@@ -107,6 +107,18 @@ public sealed record AccountsImported(IReadOnlyList<AccountImported> Accounts);
 /// <summary>An account that was made, with its code; or, without one, that was there.</summary>
 public sealed record AccountImported(string Account, string Name, string? Code);
 
+/// <summary>Makes the public half of an escrow key the one that is offered to customers from now on.</summary>
+public sealed record RegisterEscrowKey(byte[] PublicKey);
+
+/// <summary>An escrow key's public half, what people compare it by, since when (seconds since 1970), and how many accounts it opens.</summary>
+public sealed record EscrowKeySummary(string Fingerprint, byte[] PublicKey, long CreatedAt, long Accounts);
+
+/// <summary>Escrow keys, the newest first: that one is offered to customers.</summary>
+public sealed record EscrowKeyList(IReadOnlyList<EscrowKeySummary> Keys);
+
+/// <summary>What the holder of the escrow key needs to open an account.</summary>
+public sealed record EscrowedAccount(string Account, string Name, IReadOnlyList<byte[]> Log, byte[] Keyring);
+
 /// <summary>Copies of the service's own databases.</summary>
 /// <param name="IsRunning">One is being made, or about to be.</param>
 /// <param name="Failure">Why the last attempt failed; null if it did not.</param>

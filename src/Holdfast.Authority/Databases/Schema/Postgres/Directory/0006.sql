@@ -31,3 +31,13 @@ CREATE TABLE idempotency_keys (
 );
 
 CREATE INDEX idempotency_keys_begun ON idempotency_keys (begun_at);
+
+-- Public keys of the operator's escrow keys, the newest in use; and the one (by its fingerprint) that opens an account whose owner agreed to that.
+CREATE TABLE escrow_keys (
+    fingerprint  TEXT COLLATE "C" PRIMARY KEY,
+    public_key   BYTEA NOT NULL,
+    created_at   BIGINT NOT NULL
+);
+
+ALTER TABLE accounts ADD COLUMN escrow_key TEXT COLLATE "C";
+CREATE INDEX accounts_in_escrow ON accounts (escrow_key, name) WHERE escrow_key IS NOT NULL;

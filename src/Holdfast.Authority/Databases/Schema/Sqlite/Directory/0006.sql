@@ -31,3 +31,13 @@ CREATE TABLE idempotency_keys (
 ) WITHOUT ROWID;
 
 CREATE INDEX idempotency_keys_begun ON idempotency_keys (begun_at);
+
+-- Public keys of the operator's escrow keys, the newest in use; and the one (by its fingerprint) that opens an account whose owner agreed to that.
+CREATE TABLE escrow_keys (
+    fingerprint  TEXT PRIMARY KEY,
+    public_key   BLOB NOT NULL,
+    created_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+ALTER TABLE accounts ADD COLUMN escrow_key TEXT;
+CREATE INDEX accounts_in_escrow ON accounts (escrow_key, name) WHERE escrow_key IS NOT NULL;
