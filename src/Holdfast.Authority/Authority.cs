@@ -58,7 +58,7 @@ public sealed class Authority : IAsyncDisposable
         _jobs = new JobTable(directoryDatabase, $"{Environment.MachineName}:{Environment.ProcessId}", time);
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
-        var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, time, logging.CreateLogger<GrowthSampling>());
+        var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
         var outbox = new Outbox(directoryDatabase, settings.Mail, time);
         var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
         _escrow = new EscrowKeys(directoryDatabase, directory, log, _objects, audit, time);

@@ -85,7 +85,7 @@ internal static class AdminVerb
 
     private static Command Growth(Output output)
     {
-        var metric = new Option<string?>("--metric") { Description = "One of accounts, computers, computers_behind, snapshots, stored_bytes, stored_objects, database_bytes, rows, bytes, pod_objects, pod_bytes, drive_bytes, drive_bytes_used." };
+        var metric = new Option<string?>("--metric") { Description = "One of accounts, computers, computers_behind, snapshots, stored_bytes, stored_objects, database_bytes, rows, bytes, pod_objects, pod_bytes, drive_bytes, drive_bytes_used, tree_files." };
         var command = new Command("growth", "How much there was of what, a value a day: daily for 60 days, weekly for 400, then every four weeks.") { metric };
         command.SetAction(async (parsed, cancellation) =>
         {

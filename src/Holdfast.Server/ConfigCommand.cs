@@ -61,6 +61,9 @@ internal static class ConfigCommand
           "self_backup_every_hours": 24,
           "self_backups_kept": 14,
 
+          // Trees of files on this machine, by name, whose growth is kept (once a day), because a window may have to walk them.
+          "trees": { "exports": "/srv/exports" },
+
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
           // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
           "identity_providers": [

@@ -49,6 +49,9 @@ internal sealed record ServiceConfiguration
     /// <summary>How many of those copies are kept; 14 unless set.</summary>
     public int? SelfBackupsKept { get; init; }
 
+    /// <summary>Trees of files on this node, by name: how many files each has is counted once a day.</summary>
+    public IReadOnlyDictionary<string, string>? Trees { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -81,7 +84,8 @@ internal sealed record ServiceConfiguration
 
     /// <summary>What the operator decides about the service.</summary>
     public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
-        MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version), TimeSpan.FromDays(ClosingGraceDays ?? 30));
+        MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version),
+        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), TimeSpan.FromDays(ClosingGraceDays ?? 30));
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };

@@ -5,6 +5,16 @@ namespace Holdfast.Scenarios.Tests;
 /// <summary>What an operator asks of the service from anywhere: its work, its growth, what accounts use, and what operators did.</summary>
 public sealed class AdminTests : Scenario
 {
+    private protected override async Task<Service> StartServiceAsync()
+    {
+        // A tree with a link out of it, and one that is not there.
+        var tree = MakeTree("exports", files: 10);
+        File.CreateSymbolicLink(Path.Combine(tree, "link"), "/usr");
+        var data = Directory.CreateDirectory(Path.Combine(Root, "service")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""{ "trees": { "exports": "{{tree}}", "missing": "nowhere" } }""", Cancellation);
+        return await Service.StartAsync(data, Cancellation);
+    }
+
     [Fact]
     public async Task The_operator_sees_work_usage_growth_and_an_audit_log_that_cannot_be_changed_unseen()
     {
@@ -35,6 +45,8 @@ public sealed class AdminTests : Scenario
         Assert.True(growth["pod_bytes "] >= growth["stored_bytes "], $"{growth["pod_bytes "]} {growth["stored_bytes "]}");
         Assert.True(growth[$"drive_bytes_used {Service.Pod}"] > 0);
         Assert.True(growth["rows embedded/objects"] > 0);
+        Assert.Equal(10 + 17 + 1, growth["tree_files exports"]);
+        Assert.False(growth.ContainsKey("tree_files missing"));
 
         var entries = Lines(await AdminAsync("audit", "--json")).Select(entry => $"{entry.GetProperty("actor")} {entry.GetProperty("action")} {entry.GetProperty("subject")}").ToList();
         Assert.Contains("bootstrap make operator (admin) tester", entries);

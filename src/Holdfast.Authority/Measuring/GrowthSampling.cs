@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Measuring;
 
-/// <summary>Once a day: rows and bytes of every table, packs and bytes of the pod and its drives, accounts, computers, and how many of those are behind. The same day again changes nothing.</summary>
-internal sealed partial class GrowthSampling(AccountDirectory directory, IDatabase directoryDatabase, AccountStore store, AccountUsages usages, Samples samples, PodPlace pod, TimeProvider time, ILogger logger) : IJobKind
+/// <summary>Once a day: rows and bytes of every table, packs and bytes of the pod and its drives, files of registered trees, accounts, computers, and how many of those are behind. The same day again changes nothing.</summary>
+internal sealed partial class GrowthSampling(AccountDirectory directory, IDatabase directoryDatabase, AccountStore store, AccountUsages usages, Samples samples, PodPlace pod, IReadOnlyDictionary<string, string> trees, TimeProvider time, ILogger logger) : IJobKind
 {
     public const string JobName = "growth";
 
@@ -38,6 +38,7 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
         values.Add(("computers_behind", "", (await store.ReadAllAsync(transaction => transaction.FindAsync<long>(
             "SELECT count(*) FROM devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL AND rights <> 'Waiting' AND coalesce(last_backup_at, created_at) < @since", new { since }), cancellation)).Sum()));
         await AddPodAsync(values, cancellation);
+        await AddTreesAsync(values, cancellation);
         await samples.KeepAsync(day, values, cancellation);
         return DateTimeOffset.FromUnixTimeSeconds((day + 1) * SecondsPerDay) + _atNight;
     }
@@ -54,6 +55,25 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
             }
         }
     }
+
+    /// <summary>A tree that is not on this node, or cannot be read, leaves a gap in its own history only.</summary>
+    private async Task AddTreesAsync(List<(string, string, long)> values, CancellationToken cancellation)
+    {
+        foreach (var (name, path) in trees)
+        {
+            try
+            {
+                values.Add(("tree_files", name, await Task.Run(() => RegisteredTree.Count(path, cancellation), cancellation)));
+            }
+            catch (Posix.PosixException exception)
+            {
+                LogNoTree(exception, name);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The tree {Name} could not be counted; this day's sample lacks it.")]
+    private partial void LogNoTree(Exception exception, string name);
 
     /// <summary>A pod that does not answer leaves a gap in its own history only.</summary>
     private async Task AddPodAsync(List<(string, string, long)> values, CancellationToken cancellation)

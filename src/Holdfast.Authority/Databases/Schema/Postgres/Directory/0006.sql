@@ -41,3 +41,5 @@ CREATE TABLE escrow_keys (
 
 ALTER TABLE accounts ADD COLUMN escrow_key TEXT COLLATE "C";
 CREATE INDEX accounts_in_escrow ON accounts (escrow_key, name) WHERE escrow_key IS NOT NULL;
+
+CREATE INDEX closures_open ON closures (account_id) WHERE wiped_at IS NULL;
