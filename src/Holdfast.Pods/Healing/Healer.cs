@@ -106,13 +106,12 @@ internal sealed class Healer : IAsyncDisposable
         return new ScrubStatus(At("scrub_began"), volumes.Count(volume => volume.Id <= cursor), volumes.Count, Interlocked.Read(ref _scrubbedBytes), Interlocked.Read(ref _recordsBad), At("scrub_ended"));
     }
 
-    /// <summary>Rebuilds all that is missing, now; how many extents were made.</summary>
-    public Task<int> RebuildAllAsync(CancellationToken cancellation) => AloneAsync(async () =>
+    /// <summary>Rebuilds all that is missing, now; how many extents were made. Others may heal between two extents.</summary>
+    public async Task<int> RebuildAllAsync(CancellationToken cancellation)
     {
-        var made = 0;
         foreach (var (volume, shard) in Doubtful().ToList())
         {
-            if (await _repair.TryMendAsync(volume, shard, PaceOf(volume), cancellation))
+            if (await AloneAsync(() => _repair.TryMendAsync(volume, shard, PaceOf(volume), cancellation), cancellation))
             {
                 _index.Trust(volume.Id, shard);
             }
@@ -122,18 +121,10 @@ internal sealed class Healer : IAsyncDisposable
             }
         }
 
-        for (var done = new HashSet<(uint, int)>(); Waiting().FirstOrDefault(item => !done.Contains((item.Volume.Id, item.Shard))) is { Volume: not null } next;)
+        var (made, tried) = (0, new HashSet<(uint, int)>());
+        while (await AloneAsync(() => TryRebuildNextAsync(tried, cancellation), cancellation) is { } isMade)
         {
-            done.Add((next.Volume.Id, next.Shard));
-            _rebuildBegan ??= _time.GetUtcNow();
-            if (await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), PaceOf(next.Volume), cancellation))
-            {
-                made++;
-            }
-            else
-            {
-                Defer(next.Volume, next.Shard);
-            }
+            made += isMade ? 1 : 0;
         }
 
         if (made > 0)
@@ -143,7 +134,26 @@ internal sealed class Healer : IAsyncDisposable
         }
 
         return made;
-    }, cancellation);
+    }
+
+    /// <summary>Rebuilds one extent that was not tried yet; null if there is none.</summary>
+    private async Task<bool?> TryRebuildNextAsync(HashSet<(uint, int)> tried, CancellationToken cancellation)
+    {
+        if (Waiting().FirstOrDefault(item => !tried.Contains((item.Volume.Id, item.Shard))) is not { Volume: not null } next)
+        {
+            return null;
+        }
+
+        tried.Add((next.Volume.Id, next.Shard));
+        _rebuildBegan ??= _time.GetUtcNow();
+        if (await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), PaceOf(next.Volume), cancellation))
+        {
+            return true;
+        }
+
+        Defer(next.Volume, next.Shard);
+        return false;
+    }
 
     /// <summary>Reads every record of every drive, now, and repairs what is damaged; how many records were bad.</summary>
     public async Task<long> ScrubAllAsync(CancellationToken cancellation)
