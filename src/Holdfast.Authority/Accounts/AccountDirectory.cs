@@ -96,8 +96,8 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         return place;
     }
 
-    /// <summary>Every account is to be compared with the pod before it backs up again; how many there are.</summary>
-    public Task<long> BeginReconcilingAsync(CancellationToken cancellation) => database.WriteAsync(async transaction => (long)await transaction.ExecuteAsync("UPDATE accounts SET reconciling = 1"), cancellation);
+    /// <summary>Every account is to be compared with the pod before it backs up again, but those whose deletion had begun; how many there are.</summary>
+    public Task<long> BeginReconcilingAsync(CancellationToken cancellation) => database.WriteAsync(async transaction => (long)await transaction.ExecuteAsync("UPDATE accounts SET reconciling = 1 WHERE state <> '" + AccountState.Purging + "'"), cancellation);
 
     /// <summary>An account is as the pod has it.</summary>
     public Task EndReconcilingAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(

@@ -17,6 +17,7 @@ internal sealed class RepeatedRequests(IDatabase directory, TimeProvider time)
     private const string Header = "Idempotency-Key";
     private const int KeyLengthMax = 255;
     private const int TagLength = 16;
+    private const int RequestLengthMax = 4 << 20;
 
     /// <summary>Says that an answer is the first one again.</summary>
     private const string ReplayedHeader = "Idempotency-Replayed";
@@ -109,7 +110,8 @@ internal sealed class RepeatedRequests(IDatabase directory, TimeProvider time)
 
     private static async Task<byte[]> HashAsync(HttpContext context)
     {
-        context.Request.EnableBuffering();
+        // In memory: secrets stand in it. No request is longer than the server takes.
+        context.Request.EnableBuffering(RequestLengthMax);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{context.Request.Method} {context.Request.GetEncodedPathAndQuery()}\n"));
         var buffer = new byte[16 << 10];

@@ -47,7 +47,7 @@ internal sealed class RecordWiping(DriveSet set, PodIndex index)
         return done.All(isDone => isDone);
     }
 
-    private static async Task<bool> TryWipeAsync(Drive drive, Volume volume, IReadOnlyList<ObjectPlace> places)
+    private async Task<bool> TryWipeAsync(Drive drive, Volume volume, IReadOnlyList<ObjectPlace> places)
     {
         try
         {
@@ -63,7 +63,7 @@ internal sealed class RecordWiping(DriveSet set, PodIndex index)
     }
 
     /// <summary>Whatever shard the drive holds, also one that was computed onto another drive while this one was away.</summary>
-    private static bool TryWipe(Drive drive, Volume volume, IReadOnlyList<ObjectPlace> places)
+    private bool TryWipe(Drive drive, Volume volume, IReadOnlyList<ObjectPlace> places)
     {
         using var extent = ExtentReader.TryOpen(drive, volume.Id, out var isGone);
         if (extent is null || extent.Header.Generation != volume.Generation)
@@ -76,6 +76,13 @@ internal sealed class RecordWiping(DriveSet set, PodIndex index)
         foreach (var place in places)
         {
             var header = HeaderOf(volume, place, extent.Header.Shard);
+            if (extent.TryReadRecord(place.Offset) is { } there && (there.Sequence != place.Sequence || there.RecordLength != header.RecordLength))
+            {
+                // The index is wrong about this place: what is there is not touched.
+                set.Report("wipe_refused", $"{drive.Describe(volume.Id)} at {place.Offset}: another record than the deleted one lies there; it was left as it is");
+                continue;
+            }
+
             var isLong = header.RecordLength > OverwrittenMax;
             var record = new byte[isLong ? header.DataOffset : header.RecordLength];
             header.Write(record);
