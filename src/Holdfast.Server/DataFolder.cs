@@ -21,9 +21,13 @@ internal sealed class DataFolder : IDisposable
 
     private static readonly string[] _copied =
     [
-        Configured, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret", "keys/grants.key", "keys/grants.key.before",
-        "keys/pod-link.json", "keys/pod-secret",
+        Configured, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret", "keys/pod-link.json", "keys/pod-secret",
     ];
+
+    private const string PuttingBackFile = "putting-back";
+
+    /// <summary>What signs grants, once it is another key than the authority's own.</summary>
+    public const string GrantKeyFile = "grants.key";
 
     private const string LinkFile = "pod-link.json";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -157,7 +161,7 @@ internal sealed class DataFolder : IDisposable
     }
 
     /// <summary>True if a rebuild was begun and has not ended.</summary>
-    public bool IsRebuilding => File.Exists(RebuildingFile);
+    public bool IsRebuilding => File.Exists(RebuildingFile) || File.Exists(Path.Combine(Root, PuttingBackFile));
 
     private string RebuildingFile => Path.Combine(Root, "rebuilding");
 
@@ -188,6 +192,36 @@ internal sealed class DataFolder : IDisposable
     public IReadOnlyList<(string Name, byte[] Content)> FilesToCopy() =>
         [.. from file in _copied let path = InFolder(file) where File.Exists(path) select (file, File.ReadAllBytes(path))];
 
+    /// <summary>True if keys and configuration are to come out of a copy: into a folder that had none, however often that is begun.</summary>
+    public static bool BeginPuttingBack(string root)
+    {
+        var mark = Path.Combine(root, PuttingBackFile);
+        if (File.Exists(mark))
+        {
+            return true;
+        }
+
+        if (File.Exists(InKeys(root, AuthorityKeyFile)))
+        {
+            return false;
+        }
+
+        Directory.CreateDirectory(root, Private | UnixFileMode.UserExecute);
+        WritePrivate(mark, "Keys and configuration are being put back out of a copy of the service: run `holdfastd restore-self` again.\n");
+        return true;
+    }
+
+    /// <summary>They are all back. What signs grants is drawn anew: a key that was revoked since the copy must not come back.</summary>
+    public static void EndPuttingBack(string root)
+    {
+        using (var fresh = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            WritePrivate(InKeys(root, GrantKeyFile), fresh.ExportPkcs8PrivateKeyPem() + "\n");
+        }
+
+        Remove(Path.Combine(root, PuttingBackFile));
+    }
+
     /// <summary>Puts files of a copy back. What is no such file is left out, and a configuration that is there already counts: it may name other databases on purpose.</summary>
     public static IReadOnlyList<string> PutBack(string root, IEnumerable<(string Name, byte[] Content)> files)
     {
@@ -196,6 +230,12 @@ internal sealed class DataFolder : IDisposable
         {
             // The configuration comes first, and says where keys are.
             var path = name.StartsWith("keys/", StringComparison.Ordinal) ? InKeys(root, name["keys/".Length..]) : Path.Combine(root, name["data/".Length..]);
+            if (File.Exists(path) && !path.StartsWith(Path.GetFullPath(root), StringComparison.Ordinal))
+            {
+                // Nodes share that folder, and it has outlived the machine: what is there is newer.
+                continue;
+            }
+
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, Private | UnixFileMode.UserExecute);
             WritePrivate(path, System.Text.Encoding.UTF8.GetString(content));
             put.Add(path);

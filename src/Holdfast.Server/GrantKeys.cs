@@ -13,7 +13,7 @@ namespace Holdfast.Server;
 /// </remarks>
 internal sealed class GrantKeys : IDisposable
 {
-    private const string CurrentFile = "grants.key";
+    private const string CurrentFile = DataFolder.GrantKeyFile;
     private const string BeforeFile = "grants.key.before";
 
     /// <summary>So long after another node's rotation this one may still sign with the key before: until then the pod honours it.</summary>

@@ -97,7 +97,7 @@ internal static class SelfBackupCommands
     {
         var key = SelfBackupKey.Parse(File.Exists(keyFile) ? await File.ReadAllTextAsync(keyFile, cancellation) : throw new HoldfastException(FailureTable.InvalidRequest, $"{keyFile} is not there."));
         root = Path.GetFullPath(root);
-        if (!File.Exists(Path.Combine(ServiceConfiguration.Read(root).KeysFolderOf(root), DataFolder.AuthorityKeyFile)))
+        if (DataFolder.BeginPuttingBack(root))
         {
             // A folder of nothing: keys and configuration come out of the copy, in place of those that reading it needed.
             IReadOnlyList<(string, byte[])> files;
@@ -111,6 +111,8 @@ internal static class SelfBackupCommands
             {
                 Console.WriteLine($"{path} is as it was.");
             }
+
+            DataFolder.EndPuttingBack(root);
         }
 
         DataFolder.WritePrivate(DataFolder.SelfBackupKeyFile(root), key + "\n");

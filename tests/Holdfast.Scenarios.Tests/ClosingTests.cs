@@ -93,6 +93,7 @@ public sealed class ClosingTests : Scenario
             Assert.Equal((0, true), (Service.Ask<long>($"SELECT count(*) FROM {table} WHERE account_id = @account", ("@account", account.ToArray())), Service.Ask<long>($"SELECT count(*) FROM {table}") > 0));
         }
 
+        Assert.Empty(Holding(keyring));
         await other.RestoresIdenticallyAsync(tree, Cancellation);
         await Service.StopAsync(Cancellation);
         Assert.Empty(Holding(keyring));

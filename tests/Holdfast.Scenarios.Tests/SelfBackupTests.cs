@@ -153,11 +153,47 @@ public sealed class SelfBackupTests : Scenario
         Assert.Contains("does not open with this key", other.Error, StringComparison.Ordinal);
         await File.WriteAllTextAsync(KeyFile, "holdfast-self-backup-0123", Cancellation);
         Assert.Equal(2, (await OperateAsync(restore)).ExitCode);
+        Assert.NotEqual(0, (await OperateAsync(["run", "--data", data, "--listen", "http://127.0.0.1:0"])).ExitCode);
         await File.WriteAllTextAsync(KeyFile, (await Service.OperateAsync(["backup-self", "key"], Cancellation)).Output, Cancellation);
         var missing = await OperateAsync([.. restore, "--number", "7"]);
         Assert.Equal(10, missing.ExitCode);
         Assert.Contains("no self-backup 7", missing.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await OperateAsync(restore)).ExitCode);
+        foreach (var name in new[] { "authority.key", "pod.key", "operator-token", "bootstrap-secret", "self-backup.key" })
+        {
+            Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Service.Data, name), Cancellation), await File.ReadAllTextAsync(Path.Combine(data, name), Cancellation));
+        }
+    }
+
+    [Fact]
+    public async Task What_the_pod_lost_since_the_copy_is_noticed_and_sent_again()
+    {
+        var computer = await EnrolAsync("one", "customer");
+        var tree = MakeTree("tree", files: 10);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        var pack = Service.Ask<long>("SELECT min(number) FROM objects WHERE type = 1 AND state = 'live'");
+        await Service.StopAsync(Cancellation);
+        await using (var pod = await Service.OpenPodAsync(Cancellation))
+        {
+            await Service.DeleteAsync(pod, new Protocol.Grants.ObjectName(ComputerFile.Load(computer.Folders).Account, Protocol.Grants.ObjectSpace.Numbered, (ulong)pack), Cancellation);
+        }
+
+        Service.DirectorySql("UPDATE accounts SET reconciling = 1");
+        await Service.RestartAsync(Cancellation);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        var status = await Service.OperateAsync(["restore-self", "status"], Cancellation);
+        while (!status.Output.Contains("it has ended", StringComparison.Ordinal))
+        {
+            await look.WaitForNextTickAsync(Cancellation);
+            status = await Service.OperateAsync(["restore-self", "status"], Cancellation);
+        }
+
+        Assert.True(status.ExitCode == 3, status.Output);
+        Assert.Contains("1 objects are not on the pod any more", status.Output, StringComparison.Ordinal);
+        Assert.Contains("lacks", status.Output, StringComparison.Ordinal);
+        Assert.Equal(1, Service.Ask<long>("SELECT count(*) FROM objects WHERE state = 'deleted' AND number = @pack", ("@pack", pack)));
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
     }
 
     private async Task InvitePersonAsync()

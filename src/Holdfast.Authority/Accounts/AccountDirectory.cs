@@ -99,6 +99,10 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>Every account is to be compared with the pod before it backs up again, but those whose deletion had begun; how many there are.</summary>
     public Task<long> BeginReconcilingAsync(CancellationToken cancellation) => database.WriteAsync(async transaction => (long)await transaction.ExecuteAsync("UPDATE accounts SET reconciling = 1 WHERE state <> '" + AccountState.Purging + "'"), cancellation);
 
+    /// <summary>Says whether statements of an account's log are missing: then nobody is let in anew, and nothing is added to it.</summary>
+    public Task SetLogDamagedAsync(AccountId account, bool isDamaged, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
+        $"UPDATE accounts SET state = '{AccountState.LogDamaged}' WHERE account_id = @id AND @isDamaged = 1 AND state IN ('{AccountState.Open}', '{AccountState.Rebuilt}')", new { id = account.ToArray(), isDamaged = isDamaged ? 1 : 0 }), cancellation);
+
     /// <summary>An account is as the pod has it.</summary>
     public Task EndReconcilingAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
         "UPDATE accounts SET reconciling = 0 WHERE account_id = @id", new { id = account.ToArray() }), cancellation);
@@ -155,7 +159,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     /// <summary>Forgets all accounts and codes: they are made anew.</summary>
     public Task ClearAsync(CancellationToken cancellation) => database.WriteAsync(async transaction =>
-        await transaction.ExecuteAsync("DELETE FROM accounts") + await transaction.ExecuteAsync("DELETE FROM enrolment_codes"), cancellation);
+        await transaction.ExecuteAsync("DELETE FROM accounts") + await transaction.ExecuteAsync("DELETE FROM enrolment_codes") + await transaction.ExecuteAsync("DELETE FROM closures"), cancellation);
 
     public Task<long> CountAsync(CancellationToken cancellation) => database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts"), cancellation);
 
@@ -180,8 +184,8 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
             WHERE code_hash = @codeHash AND (used_at IS NULL OR attempt_hash = @attemptHash) AND expires_at > @now
             RETURNING account_id AS Id, computer
             """, new { codeHash, attemptHash, Now });
-        return used is null ? ((AccountPlace, uint?)?)null : (ReadPlace((await transaction.FindAsync<PlaceRow>(
-            "SELECT " + PlaceColumns + " FROM accounts WHERE account_id = @id", new { used.Id }))!), (uint?)used.Computer);
+        return used is not null && await transaction.FindAsync<PlaceRow>("SELECT " + PlaceColumns + " FROM accounts WHERE account_id = @id", new { used.Id }) is { } place
+            ? (ReadPlace(place), (uint?)used.Computer) : ((AccountPlace, uint?)?)null;
     }, cancellation);
 
     /// <summary>Remembers which computer a code made, for its attempt to be repeated; returns the first that was remembered.</summary>

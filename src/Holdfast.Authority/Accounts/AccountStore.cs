@@ -111,7 +111,7 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
             }
         }
 
-        await home.ForgetDeletedAsync(["keyrings", "log", "snapshots"], cancellation);
+        await home.ForgetDeletedAsync(["keyrings"], cancellation);
     }
 
     /// <summary>Forgets all accounts.</summary>

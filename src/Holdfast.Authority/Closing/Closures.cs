@@ -58,6 +58,15 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         return 0;
     }, cancellation);
 
+    /// <summary>After an older copy was restored: a reopening since is not in it, so dates begin anew, for whoever has to be asked again.</summary>
+    public Task BeginAnewAsync(CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var closesAt = Now + (long)grace.TotalSeconds;
+        const string Which = "closes_at IS NOT NULL AND closes_at < @closesAt AND state <> '" + AccountState.Purging + "'";
+        await transaction.ExecuteAsync($"UPDATE closures SET closes_at = @closesAt WHERE account_id IN (SELECT account_id FROM accounts WHERE {Which})", new { closesAt });
+        return await transaction.ExecuteAsync($"UPDATE accounts SET closes_at = @closesAt WHERE {Which}", new { closesAt });
+    }, cancellation);
+
     /// <summary>Begins the deletion of an account whose date has come, and keeps what there was of it; false if it was taken back.</summary>
     public Task<bool> BeginAsync(AccountId account, AccountUsages.Usage was, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {

@@ -82,11 +82,11 @@ internal sealed class PostgresDatabase : IDatabase
         return new DatabaseSize(own.Sum(size => size.Bytes), [.. own.Select(size => new TableSize(size.Table, size.Rows, size.Bytes))]);
     }, cancellation);
 
-    /// <remarks>A vacuum writes the room of dead rows over; the server's own log and backups are the operator's.</remarks>
+    /// <remarks>Tables are written anew, without what was deleted (they are small); what older reads still see goes with the next time, and the server's own log and backups are the operator's.</remarks>
     public Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation) => TranslateAsync(async () =>
     {
         await using var connection = await _source.OpenConnectionAsync(cancellation);
-        await connection.ExecuteAsync(new CommandDefinition($"VACUUM {string.Join(", ", tables)}", commandTimeout: 0, cancellationToken: cancellation));
+        await connection.ExecuteAsync(new CommandDefinition($"VACUUM FULL {string.Join(", ", tables)}", commandTimeout: 0, cancellationToken: cancellation));
         return 0;
     });
 

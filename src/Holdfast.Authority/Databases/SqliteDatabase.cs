@@ -66,7 +66,10 @@ internal sealed class SqliteDatabase : IDatabase
         if (_memory is null)
         {
             await using var connection = Connect();
-            await connection.ExecuteAsync(new CommandDefinition("PRAGMA wal_checkpoint(TRUNCATE)", cancellationToken: cancellation));
+            if (await connection.ExecuteScalarAsync<long>(new CommandDefinition("PRAGMA wal_checkpoint(TRUNCATE)", cancellationToken: cancellation)) != 0)
+            {
+                throw new HoldfastException(FailureTable.Conflict, "The database's log could not be emptied while somebody reads: it is tried again.");
+            }
         }
     }
 

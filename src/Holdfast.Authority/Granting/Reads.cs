@@ -33,7 +33,16 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Func<Acco
         var places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
         if (device.Place.IsReconciling && request.Numbers.Except(places.Select(place => place.Number)).ToList() is { Count: > 0 } unknown)
         {
-            await takeIn(device.Place, unknown, cancellation);
+            try
+            {
+                await takeIn(device.Place, unknown, cancellation);
+            }
+            catch (Exception exception) when (exception is HoldfastException or Format.MalformedObjectException)
+            {
+                // What is known is read all the same.
+                LogNotTakenIn(exception, device.Place.Account);
+            }
+
             places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
         }
 
@@ -70,6 +79,9 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Func<Acco
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Account {Account}: condemned objects {Numbers} are still read; they were revived. A snapshot's map may be incomplete: its computer should run `holdfast check`.")]
     private partial void LogRevived(AccountId account, string numbers);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Account {Account}: objects that came since its rows were copied could not be taken in.")]
+    private partial void LogNotTakenIn(Exception exception, AccountId account);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Account {Account}: condemned objects {Numbers} are still read, and could not be revived.")]
     private partial void LogNotRevived(Exception exception, AccountId account, string numbers);

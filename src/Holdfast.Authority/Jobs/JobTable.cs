@@ -27,7 +27,7 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     public Task HurryAsync(string kind, string subject, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         await EnqueueAsync(transaction, kind, subject, time);
-        return await transaction.ExecuteAsync("UPDATE jobs SET due_at = @now WHERE kind = @kind AND subject = @subject AND state = 'waiting' AND due_at > @now", new { kind, subject, Now });
+        return await transaction.ExecuteAsync("UPDATE jobs SET due_at = @now, failure = NULL WHERE kind = @kind AND subject = @subject AND state = 'waiting'", new { kind, subject, Now });
     }, cancellation);
 
     /// <summary>Makes a job with what else the transaction does.</summary>

@@ -17,6 +17,12 @@ internal sealed class AccountDraft(AccountId account)
 
     public AccountLog Log { get; set; } = AccountLog.Verify([]);
 
+    /// <summary>Statements of the log that the pod has; others are known from an older copy of the rows only.</summary>
+    public HashSet<ulong> StatementsOnPod { get; } = [];
+
+    /// <summary>The account's version when this reading began: rows that are older then are not what it wrote.</summary>
+    public long Before { get; set; }
+
     /// <summary>True if statements are missing: nothing can be added to the log, and so nobody can be let in anew.</summary>
     public bool IsLogDamaged { get; set; }
 

@@ -1,5 +1,6 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Placing;
+using Holdfast.Format.Accounts;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 
@@ -8,10 +9,21 @@ namespace Holdfast.Authority.Rebuilding;
 /// <summary>Takes in what the pod has of one account: log → keyrings → objects → snapshots → are all frames there. Rows that are there already are set right.</summary>
 internal sealed class AccountReading(AccountStore store, PodClient pod, TimeProvider time)
 {
-    /// <summary>What the pod has of an account's log and keyrings.</summary>
-    public async Task<AccountDraft> BeginAsync(Format.Objects.AccountId account, CancellationToken cancellation)
+    /// <summary>What the pod has of an account's log and keyrings, behind what is known of its log already.</summary>
+    /// <param name="account">The account.</param>
+    /// <param name="place">Where its rows are; null if it has none.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<AccountDraft> BeginAsync(Format.Objects.AccountId account, AccountPlace? place, CancellationToken cancellation)
     {
         var draft = new AccountDraft(account);
+        if (place is not null)
+        {
+            (draft.Before, var statements) = await store.ReadAsync(place, async transaction => (
+                await transaction.FindAsync<long>("SELECT next_version FROM fence WHERE account_id = @account"),
+                await transaction.QueryAsync<byte[]>("SELECT statement FROM log WHERE account_id = @account ORDER BY sequence")), cancellation);
+            draft.Log = AccountLog.Verify(statements.Select(statement => (ReadOnlyMemory<byte>)statement));
+        }
+
         await new LogReading(pod, draft).RunAsync(cancellation);
         return draft;
     }
@@ -25,7 +37,7 @@ internal sealed class AccountReading(AccountStore store, PodClient pod, TimeProv
 
     /// <summary>Some objects that came since the account's rows were copied, because somebody reads them now.</summary>
     public async Task TakeAsync(AccountPlace place, IReadOnlyCollection<uint> numbers, CancellationToken cancellation) =>
-        await new ObjectReading(store, pod, place, await BeginAsync(place.Account, cancellation), time).TakeAsync(numbers, cancellation);
+        await new ObjectReading(store, pod, place, await BeginAsync(place.Account, place, cancellation), time).TakeAsync(numbers, cancellation);
 
     /// <summary>All the rest.</summary>
     /// <param name="place">Where its rows are.</param>
@@ -34,13 +46,12 @@ internal sealed class AccountReading(AccountStore store, PodClient pod, TimeProv
     /// <param name="cancellation">Ends it; it may be begun again.</param>
     public async Task RunAsync(AccountPlace place, AccountDraft draft, Action taken, CancellationToken cancellation)
     {
-        var before = await store.ReadAsync(place, transaction => transaction.FindAsync<long>("SELECT next_version FROM fence WHERE account_id = @account"), cancellation);
         var objects = new ObjectReading(store, pod, place, draft, time);
         await objects.RunAsync(taken, cancellation);
         await new SnapshotReading(store, pod, place, draft).RunAsync(cancellation);
         await ReviveAsync(place, draft, objects.Condemned, cancellation);
         await new AccountRows(store, place, draft, time).WriteAsync(cancellation);
-        await MissAsync(place, draft, before, cancellation);
+        await MissOthersAsync(place, draft, cancellation);
     }
 
     /// <summary>What a snapshot needs and the pod was told to delete: the old mark's grace must not count any more.</summary>
@@ -64,19 +75,13 @@ internal sealed class AccountReading(AccountStore store, PodClient pod, TimeProv
         }
     }
 
-    /// <summary>Rows, older than this reading, of what the pod does not have: objects count as gone, so that the next backup sends what was in them; heads, statements and keyrings are put there again.</summary>
-    private async Task MissAsync(AccountPlace place, AccountDraft draft, long before, CancellationToken cancellation)
+    /// <summary>Heads, statements and keyrings that the pod does not have are put there again.</summary>
+    private async Task MissOthersAsync(AccountPlace place, AccountDraft draft, CancellationToken cancellation)
     {
-        var (objects, others) = await store.WriteAsync(place, async transaction => (
-            await transaction.ExecuteAsync("UPDATE objects SET state = 'deleted', version = @version WHERE account_id = @account AND version <= @before AND state IN ('live', 'condemned') AND receipt IS NOT NULL", new { before }),
-            await transaction.ExecuteAsync("UPDATE snapshots SET on_pod = 0, version = @version WHERE account_id = @account AND version <= @before AND on_pod = 1", new { before })
-            + await transaction.ExecuteAsync("UPDATE log SET on_pod = 0, version = @version WHERE account_id = @account AND version <= @before AND on_pod = 1", new { before })
-            + await transaction.ExecuteAsync("UPDATE keyrings SET on_pod = 0, version = @version WHERE account_id = @account AND version <= @before AND on_pod = 1", new { before })), cancellation);
-        if (objects > 0)
-        {
-            draft.Trouble($"{objects} objects are not on the pod any more");
-        }
-
+        var others = await store.WriteAsync(place, async transaction =>
+            await transaction.ExecuteAsync("UPDATE snapshots SET on_pod = 0, version = @version WHERE account_id = @account AND version <= @before AND on_pod = 1", new { draft.Before })
+            + await transaction.ExecuteAsync("UPDATE keyrings SET on_pod = 0, version = @version WHERE account_id = @account AND version <= @before AND on_pod = 1", new { draft.Before }), cancellation)
+            + draft.Log.Statements.Count(statement => !draft.StatementsOnPod.Contains(statement.Sequence));
         if (others > 0)
         {
             draft.Trouble($"{others} heads, statements or keyrings were not on the pod any more, and are put there again");

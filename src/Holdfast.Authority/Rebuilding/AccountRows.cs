@@ -16,8 +16,8 @@ internal sealed class AccountRows(AccountStore store, AccountPlace place, Accoun
 
     public Task WriteAsync(CancellationToken cancellation) => store.WriteAsync(place, async transaction =>
     {
-        await transaction.ExecuteEachAsync("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @bytes, 1, @version) ON CONFLICT (account_id, sequence) DO UPDATE SET statement = excluded.statement, on_pod = 1, version = excluded.version",
-            draft.Log.Statements.Select(statement => new { statement.Sequence, bytes = statement.Bytes.ToArray() }));
+        await transaction.ExecuteEachAsync("INSERT INTO log (account_id, sequence, statement, on_pod, version) VALUES (@account, @sequence, @bytes, @onPod, @version) ON CONFLICT (account_id, sequence) DO UPDATE SET statement = excluded.statement, on_pod = excluded.on_pod, version = excluded.version",
+            draft.Log.Statements.Select(statement => new { statement.Sequence, bytes = statement.Bytes.ToArray(), onPod = draft.StatementsOnPod.Contains(statement.Sequence) ? 1 : 0 }));
         await transaction.ExecuteEachAsync("INSERT INTO keyrings (account_id, keyring_version, keyring, on_pod, version) VALUES (@account, @number, @bytes, 1, @version) ON CONFLICT (account_id, keyring_version) DO UPDATE SET keyring = excluded.keyring, on_pod = 1, version = excluded.version",
             draft.Keyrings.Select(bytes => new { number = KeyringObject.Parse(bytes).Version, bytes }));
 

@@ -14,7 +14,7 @@ internal sealed class LogReading(PodClient pod, AccountDraft draft)
     {
         await foreach (var bytes in ReadAsync(ObjectSpace.Log, "statement", cancellation))
         {
-            if (!TryTake($"account log statement behind {draft.Log.Sequence}", () => draft.Log.Append(OfThisAccount(Statement.Parse(bytes)))))
+            if (!TryTake($"account log statement behind {draft.Log.Sequence}", () => Append(OfThisAccount(Statement.Parse(bytes)))))
             {
                 draft.IsLogDamaged = true;
                 TakeByItself(bytes);
@@ -37,6 +37,21 @@ internal sealed class LogReading(PodClient pod, AccountDraft draft)
             TryTake("a keyring", () => draft.Keyrings.Add(KeyringObject.Parse(bytes) is var keyring && keyring.Account == draft.Account && keyring.IsSignedBy(draft.Log.RootKey.Span)
                 ? bytes : throw new MalformedObjectException("keyring", "the root did not sign it")));
         }
+    }
+
+    /// <summary>What is known already, from an older copy, is only seen to be there.</summary>
+    private void Append(Statement statement)
+    {
+        if (statement.Sequence > draft.Log.Sequence)
+        {
+            draft.Log.Append(statement);
+        }
+        else if (!draft.Log.Statements[(int)statement.Sequence - 1].Bytes.Span.SequenceEqual(statement.Bytes.Span))
+        {
+            throw new MalformedObjectException("account log", $"statement {statement.Sequence} is another one than the service knew");
+        }
+
+        draft.StatementsOnPod.Add(statement.Sequence);
     }
 
     /// <summary>Behind a hole the log proves nothing any more, but what the root took away stays away: a revoked computer, a deleted snapshot.</summary>
@@ -72,7 +87,7 @@ internal sealed class LogReading(PodClient pod, AccountDraft draft)
             }
             else
             {
-                draft.IsLogDamaged |= space == ObjectSpace.Log;
+                draft.IsLogDamaged |= space == ObjectSpace.Log && name.Number > draft.Log.Sequence;
                 draft.Trouble($"{what} {name.Number} cannot be read");
             }
         }

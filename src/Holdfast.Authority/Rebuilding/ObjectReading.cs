@@ -42,6 +42,9 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
         }
 
         await TakeAsync(batch, taken, cancellation);
+
+        // Before anything else touches rows: what segments cover, and what snapshots need, is not for that reason there.
+        await MissAsync(cancellation);
         foreach (var (number, length) in _segments)
         {
             try
@@ -52,6 +55,16 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
             {
                 draft.Trouble($"index segment {number}: {exception.Message}");
             }
+        }
+    }
+
+    /// <summary>Rows of objects, older than this reading, that the pod does not have: they count as gone, so that the next backup sends what was in them.</summary>
+    private async Task MissAsync(CancellationToken cancellation)
+    {
+        if (await store.WriteAsync(place, transaction => transaction.ExecuteAsync(
+            "UPDATE objects SET state = 'deleted', version = @version WHERE account_id = @account AND version <= @before AND state IN ('granted', 'live', 'condemned') AND receipt IS NOT NULL", new { draft.Before }), cancellation) is > 0 and var objects)
+        {
+            draft.Trouble($"{objects} objects are not on the pod any more");
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
         var (taken, reading) = (0L, new AccountReading(store, pod, time));
         for (var next = await pod.FirstAsync(ObjectName.EndOf(default, EndOfSpaces), cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
         {
-            var draft = await reading.BeginAsync(account, cancellation);
+            var draft = await reading.BeginAsync(account, null, cancellation);
             var place = await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, isReconciling: false, cancellation);
             await store.AdmitAsync(place, cancellation);
             await reading.RunAsync(place, draft, () => progress(++taken), cancellation);

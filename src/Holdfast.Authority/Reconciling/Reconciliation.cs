@@ -5,7 +5,9 @@ using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
+using Holdfast.Format;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
@@ -20,6 +22,8 @@ internal sealed class Reconciliation(AccountDirectory directory, AccountStore st
     public const string JobName = "reconciliation";
 
     private const int TroublesMax = 1000;
+
+    private static readonly TimeSpan _retryPause = TimeSpan.FromMinutes(1);
 
     private readonly AccountReading _reading = new(store, pod, time);
 
@@ -40,36 +44,56 @@ internal sealed class Reconciliation(AccountDirectory directory, AccountStore st
         var behind = AccountId.TryParse(progress.Last, out var last) ? ObjectName.EndOf(last, EndOfSpaces) : ObjectName.EndOf(default, EndOfSpaces);
         for (var next = await pod.FirstAsync(behind, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
         {
-            progress = await TakeAsync(account, progress, cancellation) with { Last = account.ToString() };
+            progress = await TryTakeAsync(account, isOnPod: true, progress, lease, cancellation) with { Last = account.ToString() };
             await lease.SaveAsync(progress.Write(), cancellation);
         }
 
-        // Of these the pod has nothing.
-        for (var places = await directory.ReconcilingAsync(null, cancellation); places.Count > 0; places = await directory.ReconcilingAsync(null, cancellation))
+        // Of these the pod has nothing, or they failed.
+        var left = false;
+        var places = new List<AccountPlace>();
+        for (AccountId? after = null; (places = await directory.ReconcilingAsync(after, cancellation)).Count > 0; after = places[^1].Account)
         {
             foreach (var place in places)
             {
-                progress = await TakeAsync(place.Account, progress, cancellation);
-                await lease.SaveAsync(progress.Write(), cancellation);
+                progress = await TryTakeAsync(place.Account, isOnPod: false, progress, lease, cancellation);
+                left |= await directory.FindAsync(place.Account, cancellation) is { IsReconciling: true };
             }
         }
 
-        return null;
+        return left ? time.GetUtcNow() + _retryPause : null;
     }
 
-    private async Task<Progress> TakeAsync(AccountId account, Progress progress, CancellationToken cancellation)
+    /// <summary>One account's trouble keeps no other from backing up: it is tried again in a while.</summary>
+    private async Task<Progress> TryTakeAsync(AccountId account, bool isOnPod, Progress progress, JobLease lease, CancellationToken cancellation)
+    {
+        try
+        {
+            return await TakeAsync(account, isOnPod, progress, lease, cancellation);
+        }
+        catch (Exception exception) when (exception is HoldfastException or MalformedObjectException && (exception as HoldfastException)?.Kind != FailureTable.PodUnavailable)
+        {
+            return progress with { Troubles = Add(progress.Troubles, [$"account {account} could not be compared, and is tried again: {exception.Message}"]) };
+        }
+    }
+
+    private static List<string> Add(IReadOnlyList<string> troubles, IEnumerable<string> more) => [.. troubles.Concat(more).Distinct().Take(TroublesMax)];
+
+    private async Task<Progress> TakeAsync(AccountId account, bool isOnPod, Progress progress, JobLease lease, CancellationToken cancellation)
     {
         var place = await directory.FindAsync(account, cancellation);
-        if (place is { IsReconciling: false })
+        if (place is { IsReconciling: false } or { State: AccountState.Purging })
         {
             return progress;
         }
 
-        var draft = await _reading.BeginAsync(account, cancellation);
+        var draft = await _reading.BeginAsync(account, place, cancellation);
         var isNew = place is null;
         place ??= await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, isReconciling: true, cancellation);
         await store.AdmitAsync(place, cancellation);
-        var isEmpty = draft.Log.Sequence == 0 && await store.ReadAsync(place, transaction => transaction.FindAsync<long>("SELECT count(*) FROM log WHERE account_id = @account"), cancellation) == 0;
+        await directory.SetLogDamagedAsync(account, draft.IsLogDamaged && isOnPod, cancellation);
+
+        // Nobody ever used it.
+        var isEmpty = draft.Log.Sequence == 0 && !isOnPod;
         if (!isEmpty)
         {
             await _reading.RunAsync(place, draft, () => { }, cancellation);
@@ -77,12 +101,15 @@ internal sealed class Reconciliation(AccountDirectory directory, AccountStore st
             await escrow.KeepAsync(place, cancellation);
         }
 
-        await directory.EndReconcilingAsync(account, cancellation);
-        return progress with
+        // Told before it counts as done: a kill in between has it compared again, and loses nothing.
+        progress = progress with
         {
             Done = progress.Done + 1, Found = progress.Found + (isNew ? 1 : 0),
-            Troubles = [.. progress.Troubles.Concat(isEmpty ? [] : draft.Troubles.Select(trouble => $"account {place.Name}: {trouble}")).Take(TroublesMax)],
+            Troubles = Add(progress.Troubles, isEmpty ? [] : draft.Troubles.Select(trouble => $"account {place.Name}: {trouble}")),
         };
+        await lease.SaveAsync(progress.Write(), cancellation);
+        await directory.EndReconcilingAsync(account, cancellation);
+        return progress;
     }
 
     /// <summary>Behind every space there is.</summary>

@@ -2,7 +2,9 @@ using System.IO.Compression;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.SelfBackups;
 
@@ -19,7 +21,7 @@ public sealed record SelfBackupSettings(SelfBackupKey Key, Func<IReadOnlyList<(s
 /// Not in it: keyrings, which lie on the pod themselves and must be gone from everywhere when an account is closed (format rule 20); sessions of people, codes, mail and jobs, which would
 /// come back from the dead.
 /// </remarks>
-internal sealed class SelfBackup(IDatabase directory, IReadOnlyDictionary<string, IDatabase> homes, PodClient pod, StoredSelfBackups stored, JobTable jobs, SelfBackupSettings settings, TimeProvider time) : IJobKind
+internal sealed partial class SelfBackup(IDatabase directory, IReadOnlyDictionary<string, IDatabase> homes, PodClient pod, StoredSelfBackups stored, JobTable jobs, SelfBackupSettings settings, TimeProvider time, ILogger logger) : IJobKind
 {
     public const string JobName = "self-backup";
 
@@ -62,9 +64,21 @@ internal sealed class SelfBackup(IDatabase directory, IReadOnlyDictionary<string
             await parts.CompleteAsync();
         }
 
-        await stored.PruneAsync(settings.Kept, cancellation);
+        try
+        {
+            await stored.PruneAsync(settings.Kept, cancellation);
+        }
+        catch (HoldfastException exception)
+        {
+            // The copy is made; the next one prunes.
+            LogNotPruned(exception);
+        }
+
         return begun + settings.Every;
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Older copies of the databases could not be given up.")]
+    private partial void LogNotPruned(Exception exception);
 
     private async Task WriteAsync(Stream target, DateTimeOffset begun, CancellationToken cancellation)
     {

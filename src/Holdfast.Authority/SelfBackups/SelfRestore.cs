@@ -1,6 +1,7 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Closing;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Format.Objects;
@@ -48,6 +49,11 @@ internal sealed class SelfRestore(
     public async Task<SelfRestored> RunAsync(SelfBackupKey key, uint? number, Action<string> trouble, Action<long> progress, CancellationToken cancellation)
     {
         var backup = await FindAsync(number, cancellation);
+        if (await directory.MarkAsync(EmptyDatabases.Mark, cancellation) is null && await directoryDatabase.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM people"), cancellation) is > 0 and var people)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"The directory has {people} people: restoring a copy needs empty databases. Nothing was changed.");
+        }
+
         var mark = await EmptyDatabases.BeginAsync(directory, store, time, cancellation);
         foreach (var table in directoryDatabase.Tables.Where(table => table != "directory_marks"))
         {
@@ -56,8 +62,16 @@ internal sealed class SelfRestore(
 
         var (begin, rows) = await FillAsync(key, backup, progress, cancellation);
         var count = await directory.BeginReconcilingAsync(cancellation);
+        await closures.BeginAnewAsync(cancellation);
         var closed = await DeleteClosedAsync(cancellation);
         await ReadLogsAsync(trouble, cancellation);
+
+        // Also if the copy has no accounts: all that there are may have come since.
+        await directoryDatabase.WriteAsync(async transaction =>
+        {
+            await JobTable.EnqueueAsync(transaction, Reconciling.Reconciliation.JobName, "", time);
+            return 0;
+        }, cancellation);
         await EmptyDatabases.EndAsync(directory, mark, cancellation);
         return new SelfRestored(begin.MadeAt, begin.Program, count - closed, rows, closed);
     }
@@ -157,10 +171,11 @@ internal sealed class SelfRestore(
         {
             await Parallel.ForEachAsync(places, new ParallelOptions { MaxDegreeOfParallelism = AccountsAtOnce, CancellationToken = cancellation }, async (place, token) =>
             {
-                var draft = await reading.BeginAsync(place.Account, token);
+                var draft = await reading.BeginAsync(place.Account, place, token);
                 if (draft.Log.Sequence > 0)
                 {
                     draft.Troubles.ToList().ForEach(what => trouble($"account {place.Name}: {what}"));
+                    await directory.SetLogDamagedAsync(place.Account, draft.IsLogDamaged, token);
                     await reading.AdmitAsync(place, draft, token);
                 }
             });

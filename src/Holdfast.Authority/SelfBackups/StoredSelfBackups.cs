@@ -6,10 +6,9 @@ namespace Holdfast.Authority.SelfBackups;
 
 /// <summary>A self-backup on the pod.</summary>
 /// <param name="Number">Which; later ones have higher numbers.</param>
-/// <param name="Parts">Each part, and its length.</param>
+/// <param name="Parts">Each part, its length, and since when it is on its way out, seconds since 1970.</param>
 /// <param name="StoredAt">When the last part came, seconds since 1970.</param>
-/// <param name="CondemnedAt">Since when it is on its way out; null if it is not.</param>
-internal sealed record StoredSelfBackup(uint Number, IReadOnlyList<(uint Part, long Length)> Parts, long StoredAt, long? CondemnedAt);
+internal sealed record StoredSelfBackup(uint Number, IReadOnlyList<(uint Part, long Length, long? CondemnedAt)> Parts, long StoredAt);
 
 /// <summary>The self-backups that the pod has.</summary>
 internal sealed class StoredSelfBackups(PodClient pod, TimeProvider time)
@@ -30,8 +29,8 @@ internal sealed class StoredSelfBackups(PodClient pod, TimeProvider time)
         var backups = new List<StoredSelfBackup>();
         foreach (var (number, parts) in found)
         {
-            var backup = new StoredSelfBackup(number, [.. parts.Select(part => (part.Part, part.Length))], parts.Max(part => part.StoredAt), parts.Max(part => part.CondemnedAt));
-            if (all || (backup.CondemnedAt is null && await IsWholeAsync(backup, cancellation)))
+            var backup = new StoredSelfBackup(number, [.. parts.Select(part => (part.Part, part.Length, part.CondemnedAt))], parts.Max(part => part.StoredAt));
+            if (all || (backup.Parts.All(part => part.CondemnedAt is null) && await IsWholeAsync(backup, cancellation)))
             {
                 backups.Add(backup);
             }
@@ -49,14 +48,14 @@ internal sealed class StoredSelfBackups(PodClient pod, TimeProvider time)
         // What is newer than the newest may be under way on another node.
         foreach (var backup in (await ListAsync(cancellation, all: true)).Where(backup => backup.Number < newest && !keep.Contains(backup.Number)))
         {
-            foreach (var (part, _) in backup.Parts)
+            foreach (var (part, _, condemnedAt) in backup.Parts)
             {
                 var name = ObjectName.OfSelfBackup(backup.Number, part);
-                if (backup.CondemnedAt is null)
+                if (condemnedAt is null)
                 {
                     await pod.CondemnAsync(name, cancellation);
                 }
-                else if (DateTimeOffset.FromUnixTimeSeconds(backup.CondemnedAt.Value) + _grace < time.GetUtcNow())
+                else if (DateTimeOffset.FromUnixTimeSeconds(condemnedAt.Value) + _grace < time.GetUtcNow())
                 {
                     await pod.DeleteAsync(name, cancellation);
                 }
@@ -67,6 +66,14 @@ internal sealed class StoredSelfBackups(PodClient pod, TimeProvider time)
     private async Task<bool> IsWholeAsync(StoredSelfBackup backup, CancellationToken cancellation)
     {
         var last = backup.Parts[^1].Part;
-        return last == backup.Parts.Count - 1 && SealedPart.IsLast(await pod.GetAsync(ObjectName.OfSelfBackup(backup.Number, last), 0, SealedPart.ClearLength, cancellation), backup.Number, last);
+        try
+        {
+            return last == backup.Parts.Count - 1 && SealedPart.IsLast(await pod.GetAsync(ObjectName.OfSelfBackup(backup.Number, last), 0, SealedPart.ClearLength, cancellation), backup.Number, last);
+        }
+        catch (Exception exception) when (exception.IsOfOneObject())
+        {
+            // It is none, and keeps no other from being one.
+            return false;
+        }
     }
 }

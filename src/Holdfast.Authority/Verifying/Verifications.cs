@@ -67,6 +67,13 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         {
             await foreach (var place in AccountsAsync(only, progress.LastAccount, stop.Token))
             {
+                if (place.IsReconciling || place.State == AccountState.Purging)
+                {
+                    // What its rows say is not what the pod has, and is not meant to be.
+                    run.Fail($"account {place.Name} is {(place.IsReconciling ? "being compared with the pod" : "being deleted")}: verify it later.");
+                    continue;
+                }
+
                 await TryVerifyAsync(run, place, stop.Token);
                 await SaveAsync(() => new VerificationProgress(run.Status, run.Status, place.Name), lease.SaveAsync);
             }

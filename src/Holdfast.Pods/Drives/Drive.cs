@@ -172,6 +172,9 @@ internal sealed class Drive : IDisposable
         return volumes;
     }
 
+    /// <summary>True if there is a file for a volume, whatever is in it.</summary>
+    public bool HasExtent(uint volume) => _extents!.TryStatus(NameOf(volume)) is not null;
+
     public SafeFileHandle OpenExtent(uint volume, bool forWriting = false) => _extents!.OpenFile(NameOf(volume), forWriting ? OpenFlags.ReadWrite : OpenFlags.ReadOnly);
 
     /// <summary>Has the disk begin to read ranges of an extent, without waiting; if it cannot, whoever reads them finds out.</summary>

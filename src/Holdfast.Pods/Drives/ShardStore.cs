@@ -84,7 +84,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         using var only = await LockAsync(name, cancellation);
         if (_index.IsClosed(name.Account))
         {
-            throw new HoldfastException(FailureTable.AccountClosed, $"The account {name.Account} is closed: nothing is stored for it any more.");
+            throw Closed(name);
         }
 
         if (_index.Find(name) is { } place)
@@ -103,7 +103,9 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
 
         var writer = content.Length >= VolumeLayout.CodedLengthMin ? _coded : _copies;
         await writer.AppendAsync(new Append(RecordType.Object, name, content), cancellation);
-        return PutOutcome.Stored;
+
+        // Closed while it was written: it is on its way out already, and not acknowledged.
+        return _index.IsClosed(name.Account) ? throw Closed(name) : PutOutcome.Stored;
     }
 
     public Task<StoredItem?> FindAsync(ObjectName name, CancellationToken cancellation) => Task.FromResult(_index.Find(name) is { } place ? Item(place) : (StoredItem?)null);
@@ -221,6 +223,8 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
             name.Dispose();
         }
     }
+
+    private static HoldfastException Closed(ObjectName name) => new(FailureTable.AccountClosed, $"The account {name.Account} is closed: nothing is stored for it any more.");
 
     private static StoredItem Item(ObjectPlace place) => new(place.Name, place.Length, place.StoredAt, place.CondemnedAt);
 

@@ -30,7 +30,10 @@ internal sealed class Healer : IAsyncDisposable
     private const int RepairsWaitingMax = 10_000;
 
     /// <summary>Records of a volume that share one sync of each drive.</summary>
-    private const int WipesAtOnce = 256;
+    private const int WipesAtOnce = 16;
+
+    /// <summary>Then repairing and rebuilding have their turn.</summary>
+    private const int WipeTurns = 64;
 
     /// <summary>Of the time while customers are served: 14 MB/s and more of a spinning disk, enough for 16 TB in two weeks.</summary>
     private const double ScrubShare = 0.1;
@@ -53,6 +56,9 @@ internal sealed class Healer : IAsyncDisposable
     private readonly Channel<ObjectPlace> _repairs = Channel.CreateBounded<ObjectPlace>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentDictionary<(uint, int), DateTimeOffset> _deferred = new();
     private readonly SemaphoreSlim _gate = new(1);
+    private ((long Slots, long Changes) Of, DateTimeOffset At) _wiped;
+    private long _passBegan;
+    private (uint Volume, long Offset) _wipedTo;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task[] _loops;
     private long _rebuiltBytes;
@@ -73,7 +79,7 @@ internal sealed class Healer : IAsyncDisposable
     /// <summary>Wipes an account's records of one space, now; what drives that are away hold waits for them.</summary>
     public async Task WipeNowAsync(AccountId account, ObjectSpace space, CancellationToken cancellation)
     {
-        foreach (var places in _index.WipesOf(account, space).GroupBy(place => place.Volume).SelectMany(volume => volume.Chunk(WipesAtOnce)))
+        foreach (var places in _index.WipesOf(account, space, _wiping.WritableSlots).GroupBy(place => place.Volume).SelectMany(volume => volume.Chunk(WipesAtOnce)))
         {
             await AloneAsync(() => _wiping.TryWipeAsync(places), cancellation);
         }
@@ -252,15 +258,35 @@ internal sealed class Healer : IAsyncDisposable
     /// <summary>Wipes what is deleted, on every drive that can be written; one volume after the other, as slowly as scrubbing while customers are served.</summary>
     private async Task WipeAllAsync(CancellationToken cancellation)
     {
-        var pace = _traffic.PaceOf(ScrubShare);
-        while (_wiping.WritableSlots is not 0 and var slots && _index.NextWipes(slots, WipesAtOnce) is { Count: > 0 } places)
+        var (slots, changes) = (_wiping.WritableSlots, _index.WipeChanges);
+        if (slots == 0 || (_wiped.Of == (slots, changes) && _time.GetUtcNow() < _wiped.At + _retryPause))
         {
-            await pace.GiveWayAsync(cancellation);
-            if (!await AloneAsync(() => _wiping.TryWipeAsync(places), cancellation) && _wiping.WritableSlots == slots)
+            return;
+        }
+
+        if (_wipedTo == default)
+        {
+            _passBegan = changes;
+        }
+
+        var pace = _traffic.PaceOf(ScrubShare);
+        for (var turns = 0; turns < WipeTurns; turns++)
+        {
+            var places = _index.WipesAfter(slots, _wipedTo.Volume, _wipedTo.Offset, WipesAtOnce);
+            if (places.Count == 0)
             {
-                // A drive could not just now; it is tried again in a while.
+                // Once through; what a drive could not do is tried when drives, or what is deleted, change, or in a while.
+                (_wiped, _wipedTo) = (((slots, _passBegan), _time.GetUtcNow()), default);
                 return;
             }
+
+            await pace.GiveWayAsync(cancellation);
+            foreach (var volume in places.GroupBy(place => place.Volume))
+            {
+                await AloneAsync(() => _wiping.TryWipeAsync([.. volume]), cancellation);
+            }
+
+            _wipedTo = (places[^1].Volume, places[^1].Offset);
         }
     }
 

@@ -34,15 +34,10 @@ internal sealed class RecordWiping(DriveSet set, PodIndex index)
     /// <summary>Wipes records of one volume on every drive that can be written; false if that failed on one of them.</summary>
     public async Task<bool> TryWipeAsync(IReadOnlyList<ObjectPlace> places)
     {
-        // A volume that no drive has now is on none that can be written either.
-        if (set.Volumes.Find(places[0].Volume) is not { } volume)
-        {
-            index.Wiped(places, WritableSlots, AllSlots);
-            return true;
-        }
-
         var writable = set.Drives.Where(drive => drive.CanWrite).ToList();
-        var done = await Task.WhenAll(writable.Select(drive => TryWipeAsync(drive, volume, places)));
+        var done = set.Volumes.Find(places[0].Volume) is { } volume
+            ? await Task.WhenAll(writable.Select(drive => TryWipeAsync(drive, volume, places)))
+            : [.. writable.Select(drive => !drive.HasExtent(places[0].Volume))];
         index.Wiped(places, writable.Where((_, i) => done[i]).Aggregate(0L, (slots, drive) => slots | (1L << drive.Slot)), AllSlots);
         return done.All(isDone => isDone);
     }
@@ -57,7 +52,15 @@ internal sealed class RecordWiping(DriveSet set, PodIndex index)
         }
         catch (PosixException exception)
         {
-            drive.Suspect(exception.Message);
+            if (exception.IsFull)
+            {
+                set.Report("drive_full", $"drive {drive.Slot} ({drive.Path}) has no room to write zeros over what is deleted");
+            }
+            else
+            {
+                drive.Suspect(exception.Message);
+            }
+
             return false;
         }
     }
@@ -66,9 +69,20 @@ internal sealed class RecordWiping(DriveSet set, PodIndex index)
     private bool TryWipe(Drive drive, Volume volume, IReadOnlyList<ObjectPlace> places)
     {
         using var extent = ExtentReader.TryOpen(drive, volume.Id, out var isGone);
-        if (extent is null || extent.Header.Generation != volume.Generation)
+        if (extent is null)
         {
-            return isGone || extent is not null;
+            if (!isGone)
+            {
+                drive.Suspect($"{drive.Describe(volume.Id)} cannot be read");
+            }
+
+            // One without a readable header may hold it all the same, until it is made again as a whole.
+            return isGone && !drive.HasExtent(volume.Id);
+        }
+
+        if (extent.Header.Generation != volume.Generation)
+        {
+            return true;
         }
 
         using var file = drive.OpenExtent(volume.Id, forWriting: true);

@@ -67,6 +67,15 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
             {
                 await drive.RunWithinLimitAsync(() =>
                 {
+                    using (var extent = ExtentReader.TryOpen(drive, volume.Id))
+                    {
+                        if (extent?.TryReadRecord(offset) is { Type: RecordType.Wiped } wiped && wiped.Sequence == sequence && bytes[9] != (byte)RecordType.Wiped)
+                        {
+                            // It was deleted while this was computed.
+                            return;
+                        }
+                    }
+
                     using var file = drive.OpenExtent(volume.Id, forWriting: true);
                     PosixFile.Write(file, bytes, offset, drive.Describe(volume.Id));
                     PosixFile.SyncData(file, drive.Describe(volume.Id));
@@ -138,6 +147,12 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
         catch (PosixException exception)
         {
             SuspectUnlessFull(drive, exception);
+            if (drive.CanWrite)
+            {
+                // Nobody looks into it, and what is deleted meanwhile must not stay in it.
+                await drive.RunAsync(() => drive.DropUnpublished(volume.Id)).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            }
+
             return false;
         }
         finally

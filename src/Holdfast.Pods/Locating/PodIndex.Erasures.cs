@@ -21,9 +21,11 @@ internal sealed partial class PodIndex
 
     private const string WipeTarget = "volume, offset, account, space, name, length, sequence, stored_at, due";
 
+    private long _wipeChanges;
+
     /// <summary>When an account was closed here; null if it was not.</summary>
     public AccountClosure? FindClosure(AccountId account) => Read(
-        "SELECT account, closed_at, (SELECT count(*) FROM wipes WHERE wipes.account = closures.account) FROM closures WHERE account = @account", ReadClosure, ("@account", account.ToArray())).FirstOrDefault();
+        "SELECT account, closed_at, (SELECT count(*) FROM wipes WHERE wipes.account = closures.account) FROM closures WHERE account = @account", reader => (AccountClosure?)ReadClosure(reader), ("@account", account.ToArray())).FirstOrDefault();
 
     /// <summary>Closed accounts behind one, in order.</summary>
     public IReadOnlyList<AccountClosure> Closures(AccountId? after, int limit) => Read(
@@ -37,18 +39,22 @@ internal sealed partial class PodIndex
     public ObjectPlace? FindWipe(uint volume, long offset) => Read(
         $"SELECT {WipeColumns} FROM wipes WHERE volume = @volume AND offset = @offset AND due = 1", ReadPlace, ("@volume", (long)volume), ("@offset", offset)).FirstOrDefault();
 
-    /// <summary>Records of one volume that are to be wiped on one of some drives, the first volume that has any; none if there are none.</summary>
-    /// <param name="slots">A bit for each drive.</param>
-    /// <param name="limit">How many at most.</param>
-    public IReadOnlyList<ObjectPlace> NextWipes(long slots, int limit) => Read(
-        $"""
-        SELECT {WipeColumns} FROM wipes WHERE due = 1 AND done_on & @slots <> @slots
-        AND volume = (SELECT volume FROM wipes WHERE due = 1 AND done_on & @slots <> @slots ORDER BY volume LIMIT 1) ORDER BY offset LIMIT @limit
-        """, ReadPlace, ("@slots", slots), ("@limit", (long)limit));
+    /// <summary>Rises whenever there may be more to wipe than before.</summary>
+    public long WipeChanges => Interlocked.Read(ref _wipeChanges);
 
-    /// <summary>An account's records of one space that are to be wiped.</summary>
-    public IReadOnlyList<ObjectPlace> WipesOf(AccountId account, ObjectSpace space) => Read(
-        $"SELECT {WipeColumns} FROM wipes WHERE account = @account AND space = @space AND due = 1 ORDER BY volume, offset", ReadPlace, ("@account", account.ToArray()), ("@space", (long)space));
+    /// <summary>Records that are to be wiped on one of some drives, behind a place, in order of volumes and offsets.</summary>
+    /// <param name="slots">A bit for each drive.</param>
+    /// <param name="volume">Behind which place: its volume,</param>
+    /// <param name="offset">and its offset.</param>
+    /// <param name="limit">How many at most.</param>
+    public IReadOnlyList<ObjectPlace> WipesAfter(long slots, uint volume, long offset, int limit) => Read(
+        $"SELECT {WipeColumns} FROM wipes WHERE due = 1 AND (volume, offset) > (@volume, @offset) AND done_on & @slots <> @slots ORDER BY volume, offset LIMIT @limit",
+        ReadPlace, ("@slots", slots), ("@volume", (long)volume), ("@offset", offset), ("@limit", (long)limit));
+
+    /// <summary>An account's records of one space that are to be wiped on one of some drives.</summary>
+    public IReadOnlyList<ObjectPlace> WipesOf(AccountId account, ObjectSpace space, long slots) => Read(
+        $"SELECT {WipeColumns} FROM wipes WHERE account = @account AND space = @space AND due = 1 AND done_on & @slots <> @slots ORDER BY volume, offset",
+        ReadPlace, ("@account", account.ToArray()), ("@space", (long)space), ("@slots", slots));
 
     /// <summary>How many records wait to be wiped.</summary>
     public long WipesWaiting => Read("SELECT count(*) FROM wipes WHERE due = 1", reader => reader.GetInt64(0)).First();
@@ -73,6 +79,7 @@ internal sealed partial class PodIndex
     /// <summary>An object whose name is taken, or whose account is closed.</summary>
     private void ApplyAgain((string, object)[] place)
     {
+        Interlocked.Increment(ref _wipeChanges);
         const string Own = $"INSERT INTO wipes ({WipeTarget}) SELECT @volume, @offset, @account, @space, @name, @length, @sequence, @time,";
         if (_writer.Execute($"{Own} 1 WHERE EXISTS (SELECT 1 FROM closures WHERE account = @account) ON CONFLICT DO NOTHING", place) == 0)
         {
@@ -81,6 +88,14 @@ internal sealed partial class PodIndex
             _writer.Execute($"{Own} 0 WHERE EXISTS (SELECT 1 FROM objects WHERE {Key} AND sequence > @sequence) ON CONFLICT DO NOTHING", place);
             _writer.Execute($"UPDATE objects SET volume = @volume, offset = @offset, length = @length, sequence = @sequence, stored_at = @time, condemned_at = NULL WHERE {Key} AND sequence < @sequence", place);
         }
+    }
+
+    /// <summary>Zeros on some drive: that proves that the object was deleted, and other drives may still have it.</summary>
+    private void ApplyWiped((string, object)[] place)
+    {
+        _writer.Execute($"INSERT INTO wipes ({WipeTarget}) VALUES (@volume, @offset, @account, @space, @name, @length, @sequence, @time, 1) ON CONFLICT DO UPDATE SET due = 1", place);
+        _writer.Execute("DELETE FROM objects WHERE account = @account AND space = @space AND name = @name AND sequence = @sequence", place.AsSpan(0, 4));
+        Interlocked.Increment(ref _wipeChanges);
     }
 
     private void ApplyClosure((string, object)[] key)
@@ -92,6 +107,7 @@ internal sealed partial class PodIndex
 
     private void WipeBefore(string which, ReadOnlySpan<(string, object)> key)
     {
+        Interlocked.Increment(ref _wipeChanges);
         _writer.Execute($"UPDATE wipes SET due = 1 WHERE {which}", key);
         _writer.Execute($"INSERT INTO wipes ({WipeTarget}) SELECT volume, offset, account, space, name, length, sequence, stored_at, 1 FROM objects WHERE {which} ON CONFLICT DO UPDATE SET due = 1", key);
         _writer.Execute($"DELETE FROM objects WHERE {which}", key);

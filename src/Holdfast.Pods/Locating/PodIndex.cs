@@ -71,6 +71,7 @@ internal sealed partial class PodIndex : IDisposable
     {
         lock (_lock)
         {
+            _writer.Execute("DELETE FROM wipes WHERE volume = @volume", ("@volume", (long)volume));
             _writer.Execute("INSERT INTO volumes (volume, known_to, sealed, generation) VALUES (@volume, 0, 0, @generation) ON CONFLICT (volume) DO UPDATE SET known_to = 0, sealed = 0, doubtful = 0, generation = @generation",
                 ("@volume", (long)volume), ("@generation", generation.ToByteArray()));
         }
@@ -191,10 +192,6 @@ internal sealed partial class PodIndex : IDisposable
                     COMMIT;
                     """);
             }
-            else if ((long)writer.Scalar("PRAGMA user_version")! == 2)
-            {
-                writer.Execute($"BEGIN; {ErasureTables} PRAGMA user_version = {SchemaVersion}; COMMIT;");
-            }
 
             if ((long)writer.Scalar("PRAGMA user_version")! == SchemaVersion && (string)writer.Scalar("SELECT value FROM meta WHERE name = 'set'")! == set.ToString()
                 && (string)writer.Scalar("PRAGMA quick_check(1)")! == "ok")
@@ -244,6 +241,9 @@ internal sealed partial class PodIndex : IDisposable
                 break;
             case RecordType.Closed:
                 ApplyClosure(key);
+                break;
+            case RecordType.Wiped:
+                ApplyWiped([.. key, ("@volume", (long)volume), ("@offset", row.Offset), ("@length", row.ObjectLength)]);
                 break;
             default:
                 break;

@@ -185,7 +185,8 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             {
                 var records = extents.Select(extent => extent?.TryReadRecord(at)).ToArray();
                 var sequence = records.OfType<RecordHeader>().GroupBy(record => record.Sequence).MaxBy(group => group.Count())?.Key;
-                if (records.FirstOrDefault(record => record?.Sequence == sequence) is not { } any || any.Type == RecordType.Contents)
+                var own = records.Where(record => record?.Sequence == sequence).ToList();
+                if ((own.FirstOrDefault(record => record!.Type == RecordType.Wiped) ?? own.FirstOrDefault()) is not { } any || any.Type == RecordType.Contents)
                 {
                     at += VolumeLayout.Alignment;
                     continue;
@@ -193,7 +194,8 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
 
                 var isKnown = at + any.RecordLength <= knownTo - VerifiedAgain;
                 var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.IsWhole(records[shard]!, at))).ToHashSet();
-                var isKept = whole.Count + absent >= volume.Code.Data || (index.Find(any.Name) is { } place && place.Volume == volume.Id && place.Offset == at);
+                // Zeros are written only where a deletion is durable: on whatever drive they are, the object is gone.
+                var isKept = any.Type == RecordType.Wiped || whole.Count + absent >= volume.Code.Data || (index.Find(any.Name) is { } place && place.Volume == volume.Id && place.Offset == at);
                 isCertain &= whole.Count >= volume.Code.Data || whole.Count + absent < volume.Code.Data;
                 if (isKept)
                 {
