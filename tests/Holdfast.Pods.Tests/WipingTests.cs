@@ -81,6 +81,57 @@ public sealed class WipingTests
         await IsGoneAsync(folders);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_power_cut_in_the_middle_is_made_good_without_the_index(int wipedDrives)
+    {
+        const int Drives = 6;
+        using var folders = new DriveFolders(Drives);
+        var images = Path.Combine(folders.Root, "images");
+        List<int> holding;
+        await using (var store = await folders.OpenAsync())
+        {
+            await FillAsync(folders, store);
+            holding = Holding(folders, Drives);
+            Copy(folders, Drives, Path.Combine(images, "before"));
+            await store.CloseAsync(_closed, Cancellation);
+            Copy(folders, Drives, Path.Combine(images, "after"));
+        }
+
+        // As the drives are when the power goes: the account's end is durable everywhere, its zeros on some drives only, and no volume is sealed.
+        Assert.Equal(3, holding.Count);
+        for (var slot = 0; slot < Drives; slot++)
+        {
+            foreach (var path in folders.Extents(slot))
+            {
+                File.Delete(path);
+            }
+
+            foreach (var path in Directory.EnumerateFiles(Path.Combine(images, "after", $"{slot}")))
+            {
+                var (bytes, before) = (await File.ReadAllBytesAsync(path, Cancellation), Path.Combine(images, "before", $"{slot}", Path.GetFileName(path)));
+                if (holding.IndexOf(slot) >= wipedDrives && File.Exists(before))
+                {
+                    (await File.ReadAllBytesAsync(before, Cancellation)).CopyTo(bytes, 0);
+                }
+
+                await File.WriteAllBytesAsync(Path.Combine(folders.PathOf(slot), "ext", Path.GetFileName(path)), bytes, Cancellation);
+            }
+        }
+
+        Directory.Delete(images, recursive: true);
+        folders.LoseIndex();
+        Assert.Equal(holding[wipedDrives..], Holding(folders, Drives));
+        await using (var store = await folders.OpenAsync())
+        {
+            await WaitUntilWipedAsync(store);
+            Assert.Empty(Holding(folders, Drives));
+        }
+
+        await IsGoneAsync(folders);
+    }
+
     [Fact]
     public async Task Nothing_of_it_is_computed_onto_a_drive_that_is_replaced()
     {
@@ -143,6 +194,18 @@ public sealed class WipingTests
         await store.PutAsync(new ObjectName(_closed, ObjectSpace.Log, 1), Secret(300_000), Cancellation);
         await store.PutAsync(new ObjectName(_closed, ObjectSpace.Numbered, 1), StoredObjects.Content(1, 3 << 20), Cancellation);
         await folders.FillAsync(store, 20, seed: 2);
+    }
+
+    private static void Copy(DriveFolders folders, int drives, string to)
+    {
+        for (var slot = 0; slot < drives; slot++)
+        {
+            var target = Directory.CreateDirectory(Path.Combine(to, $"{slot}")).FullName;
+            foreach (var path in folders.Extents(slot))
+            {
+                File.Copy(path, Path.Combine(target, Path.GetFileName(path)));
+            }
+        }
     }
 
     private static byte[] Secret(int length)

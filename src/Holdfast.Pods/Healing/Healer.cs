@@ -29,12 +29,6 @@ internal sealed class Healer : IAsyncDisposable
 {
     private const int RepairsWaitingMax = 10_000;
 
-    /// <summary>Records of a volume that share one sync of each drive.</summary>
-    private const int WipesAtOnce = 16;
-
-    /// <summary>Then repairing and rebuilding have their turn.</summary>
-    private const int WipeTurns = 64;
-
     /// <summary>Of the time while customers are served: 14 MB/s and more of a spinning disk, enough for 16 TB in two weeks.</summary>
     private const double ScrubShare = 0.1;
 
@@ -49,16 +43,13 @@ internal sealed class Healer : IAsyncDisposable
 
     private readonly DriveSet _set;
     private readonly PodIndex _index;
-    private readonly RecordWiping _wiping;
+    private readonly WipingPass _wiping;
     private readonly VolumeRepair _repair;
     private readonly Traffic _traffic;
     private readonly TimeProvider _time;
     private readonly Channel<ObjectPlace> _repairs = Channel.CreateBounded<ObjectPlace>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentDictionary<(uint, int), DateTimeOffset> _deferred = new();
     private readonly SemaphoreSlim _gate = new(1);
-    private ((long Slots, long Changes) Of, DateTimeOffset At) _wiped;
-    private long _passBegan;
-    private (uint Volume, long Offset) _wipedTo;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task[] _loops;
     private long _rebuiltBytes;
@@ -68,8 +59,10 @@ internal sealed class Healer : IAsyncDisposable
 
     public Healer(DriveSet set, PodIndex index, Traffic traffic, TimeProvider time)
     {
-        (_set, _index, _traffic, _time, _wiping) = (set, index, traffic, time, new RecordWiping(set, index));
-        _repair = new VolumeRepair(set, index, _wiping, time);
+        (_set, _index, _traffic, _time) = (set, index, traffic, time);
+        var records = new RecordWiping(set, index);
+        _wiping = new WipingPass(index, records, AloneAsync, traffic.PaceOf(ScrubShare), time);
+        _repair = new VolumeRepair(set, index, records, time);
         _loops = [Task.Run(RepairAsync), Task.Run(RebuildAndScrubAsync)];
     }
 
@@ -77,13 +70,7 @@ internal sealed class Healer : IAsyncDisposable
     public void ReportBad(ObjectPlace place) => _repairs.Writer.TryWrite(place);
 
     /// <summary>Wipes an account's records of one space, now; what drives that are away hold waits for them.</summary>
-    public async Task WipeNowAsync(AccountId account, ObjectSpace space, CancellationToken cancellation)
-    {
-        foreach (var places in _index.WipesOf(account, space, _wiping.WritableSlots).GroupBy(place => place.Volume).SelectMany(volume => volume.Chunk(WipesAtOnce)))
-        {
-            await AloneAsync(() => _wiping.TryWipeAsync(places), cancellation);
-        }
-    }
+    public Task WipeNowAsync(AccountId account, ObjectSpace space, CancellationToken cancellation) => _wiping.RunAsync(account, space, cancellation);
 
     /// <summary>True if a stored record is whole on as many drives as a new one would have to be, if need be after repairing it.</summary>
     public async Task<bool> IsProtectedAsync(ObjectPlace place)
@@ -244,7 +231,7 @@ internal sealed class Healer : IAsyncDisposable
                     await RebuildAllAsync(_stop.Token);
                 }
 
-                await WipeAllAsync(_stop.Token);
+                await _wiping.RunAsync(_stop.Token);
                 var volumes = _set.Volumes.All.Where(volume => volume.IsSealed).ToList();
                 if (volumes.Count > 0 && _time.GetUtcNow() >= next)
                 {
@@ -252,41 +239,6 @@ internal sealed class Healer : IAsyncDisposable
                     await ScrubNextAsync(volumes, _stop.Token);
                 }
             });
-        }
-    }
-
-    /// <summary>Wipes what is deleted, on every drive that can be written; one volume after the other, as slowly as scrubbing while customers are served.</summary>
-    private async Task WipeAllAsync(CancellationToken cancellation)
-    {
-        var (slots, changes) = (_wiping.WritableSlots, _index.WipeChanges);
-        if (slots == 0 || (_wiped.Of == (slots, changes) && _time.GetUtcNow() < _wiped.At + _retryPause))
-        {
-            return;
-        }
-
-        if (_wipedTo == default)
-        {
-            _passBegan = changes;
-        }
-
-        var pace = _traffic.PaceOf(ScrubShare);
-        for (var turns = 0; turns < WipeTurns; turns++)
-        {
-            var places = _index.WipesAfter(slots, _wipedTo.Volume, _wipedTo.Offset, WipesAtOnce);
-            if (places.Count == 0)
-            {
-                // Once through; what a drive could not do is tried when drives, or what is deleted, change, or in a while.
-                (_wiped, _wipedTo) = (((slots, _passBegan), _time.GetUtcNow()), default);
-                return;
-            }
-
-            await pace.GiveWayAsync(cancellation);
-            foreach (var volume in places.GroupBy(place => place.Volume))
-            {
-                await AloneAsync(() => _wiping.TryWipeAsync([.. volume]), cancellation);
-            }
-
-            _wipedTo = (places[^1].Volume, places[^1].Offset);
         }
     }
 
