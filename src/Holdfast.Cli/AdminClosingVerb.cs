@@ -37,22 +37,15 @@ internal static class AdminClosingVerb
         return command;
     }
 
-    private static Command Closures(Output output)
-    {
-        var command = new Command("closures", "Accounts that are being closed, and the record of each that was.");
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            foreach (var closure in await service.ListAsync("/v1/closures", MessageJson.Default.AccountClosures, page => (page.Closures, page.Next), cancellation))
-            {
-                var state = closure.WipedAt is { } wiped ? $"on no drive since {AdminVerb.At(wiped)}" : closure.DeletedAt is { } deleted ? $"deleted at {AdminVerb.At(deleted)}; drives have {closure.RecordsLeft} records to be wiped" : $"closes at {AdminVerb.At(closure.ClosesAt)}";
-                output.Print($"{closure.Name,-32}  {state}  ({closure.AskedBy} asked at {AdminVerb.At(closure.AskedAt)}; {Units.Count(closure.Snapshots)} snapshots, {Units.Bytes(closure.Bytes)})");
-                output.Message("closure", ("account", closure.Account), ("name", closure.Name), ("asked_by", closure.AskedBy), ("asked_at", closure.AskedAt), ("closes_at", closure.ClosesAt), ("deleted_at", closure.DeletedAt),
-                    ("wiped_at", closure.WipedAt), ("records_left", closure.RecordsLeft), ("objects", closure.Objects), ("bytes", closure.Bytes), ("snapshots", closure.Snapshots), ("computers", closure.Computers));
-            }
+    private static Command Closures(Output output) => AdminCall.List(
+        "closures", "Accounts that are being closed, and the record of each that was.", "/v1/closures", MessageJson.Default.AccountClosures, page => (page.Closures, page.Next), closure => Show(output, closure));
 
-            return ExitCode.Ok;
-        });
-        return command;
+    private static void Show(Output output, ClosureSummary closure)
+    {
+        var state = closure.WipedAt is { } wiped ? $"on no drive since {AdminVerb.At(wiped)}"
+            : closure.DeletedAt is { } deleted ? $"deleted at {AdminVerb.At(deleted)}; drives have {closure.RecordsLeft} records to be wiped" : $"closes at {AdminVerb.At(closure.ClosesAt)}";
+        output.Print($"{closure.Name,-32}  {state}  ({closure.AskedBy} asked at {AdminVerb.At(closure.AskedAt)}; {Units.Count(closure.Snapshots)} snapshots, {Units.Bytes(closure.Bytes)})");
+        output.Message("closure", ("account", closure.Account), ("name", closure.Name), ("asked_by", closure.AskedBy), ("asked_at", closure.AskedAt), ("closes_at", closure.ClosesAt), ("deleted_at", closure.DeletedAt),
+            ("wiped_at", closure.WipedAt), ("records_left", closure.RecordsLeft), ("objects", closure.Objects), ("bytes", closure.Bytes), ("snapshots", closure.Snapshots), ("computers", closure.Computers));
     }
 }

@@ -31,21 +31,8 @@ internal static class AdminOrganisationVerb
         return command;
     }
 
-    private static Command Organisations(Output output)
-    {
-        var command = new Command("organisations", "Organisations: all, or those that you are in.");
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            foreach (var organisation in await service.ListAsync("/v1/organisations", MessageJson.Default.OrganisationList, page => (page.Organisations, page.Next), cancellation))
-            {
-                Show(output, organisation);
-            }
-
-            return ExitCode.Ok;
-        });
-        return command;
-    }
+    private static Command Organisations(Output output) => AdminCall.List(
+        "organisations", "Organisations: all, or those that you are in.", "/v1/organisations", MessageJson.Default.OrganisationList, page => (page.Organisations, page.Next), organisation => Show(output, organisation));
 
     private static Command Organisation(Output output)
     {
@@ -63,19 +50,11 @@ internal static class AdminOrganisationVerb
         var (organisation, of, members) = (OrganisationArgument(), OrganisationArgument(), OrganisationArgument());
         command.Subcommands.Add(AdminCall.Act(output, "assign", "Gives an account to an organisation.", [account, organisation], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Put, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/organisation",
             new AssignAccount(parsed.GetRequiredValue(organisation)), MessageJson.Default.AssignAccount, MessageJson.Default.AccountSummary, cancellation), "It is theirs."));
-        var list = new Command("members", "Who is in it.") { members };
-        list.SetAction(async (parsed, cancellation) =>
+        command.Subcommands.Add(AdminCall.List("members", "Who is in it.", "/v1/organisations/{of}/members", MessageJson.Default.MemberList, page => (page.Members, page.Next), member =>
         {
-            using var service = AdminVerb.Connect(parsed);
-            foreach (var member in await service.ListAsync($"/v1/organisations/{Uri.EscapeDataString(parsed.GetRequiredValue(members))}/members", MessageJson.Default.MemberList, page => (page.Members, page.Next), cancellation))
-            {
-                output.Print($"{member.Person}  {member.Role,-12}  {member.Email,-32}  {member.Name}");
-                output.Message("member", ("person", member.Person), ("role", member.Role), ("email", member.Email), ("name", member.Name));
-            }
-
-            return ExitCode.Ok;
-        });
-        command.Subcommands.Add(list);
+            output.Print($"{member.Person}  {member.Role,-12}  {member.Email,-32}  {member.Name}");
+            output.Message("member", ("person", member.Person), ("role", member.Role), ("email", member.Email), ("name", member.Name));
+        }, members));
         var (changed, removed, from) = (AdminPeopleVerb.PersonArgument(), AdminPeopleVerb.PersonArgument(), OrganisationArgument());
         command.Subcommands.Add(AdminCall.Act(output, "role", "Gives a member another role.", [of, changed, role], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Patch, MemberPath(parsed, of, changed),
             new ChangeMember(parsed.GetRequiredValue(role)), MessageJson.Default.ChangeMember, MessageJson.Default.MemberSummary, cancellation), "Changed."));

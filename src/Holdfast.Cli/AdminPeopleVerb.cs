@@ -127,21 +127,8 @@ internal static class AdminPeopleVerb
         return command;
     }
 
-    private static Command People(Output output)
-    {
-        var command = new Command("people", "Everybody who can sign in.");
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            foreach (var person in await service.ListAsync("/v1/people", MessageJson.Default.PersonList, page => (page.People, page.Next), cancellation))
-            {
-                Show(output, person);
-            }
-
-            return ExitCode.Ok;
-        });
-        return command;
-    }
+    private static Command People(Output output) =>
+        AdminCall.List("people", "Everybody who can sign in.", "/v1/people", MessageJson.Default.PersonList, page => (page.People, page.Next), person => Show(output, person));
 
     private static Command Person(Output output)
     {
