@@ -19,7 +19,7 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
     {
         var mark = await EmptyDatabases.BeginAsync(directory, store, time, cancellation);
         var (taken, reading) = (0L, new AccountReading(store, pod, time));
-        for (var next = await pod.FirstAsync(ObjectName.EndOf(default, EndOfSpaces), cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
+        for (var next = await pod.FirstAsync(ObjectName.EndOf(default), cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account), cancellation))
         {
             var draft = await reading.BeginAsync(account, null, cancellation);
             var place = await directory.AddRebuiltAsync(account, draft.IsLogDamaged ? AccountState.LogDamaged : AccountState.Rebuilt, isReconciling: false, cancellation);
@@ -36,7 +36,4 @@ internal sealed class Rebuild(AccountDirectory directory, AccountStore store, Po
 
         await EmptyDatabases.EndAsync(directory, mark, cancellation);
     }
-
-    /// <summary>Behind every space there is.</summary>
-    private const ObjectSpace EndOfSpaces = (ObjectSpace)byte.MaxValue;
 }

@@ -41,8 +41,8 @@ internal sealed class Reconciliation(AccountDirectory directory, AccountStore st
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var progress = Progress.Read(lease.Job.Progress);
-        var behind = AccountId.TryParse(progress.Last, out var last) ? ObjectName.EndOf(last, EndOfSpaces) : ObjectName.EndOf(default, EndOfSpaces);
-        for (var next = await pod.FirstAsync(behind, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account, EndOfSpaces), cancellation))
+        var behind = ObjectName.EndOf(AccountId.TryParse(progress.Last, out var last) ? last : default);
+        for (var next = await pod.FirstAsync(behind, cancellation); next is { Account: var account }; next = await pod.FirstAsync(ObjectName.EndOf(account), cancellation))
         {
             progress = await TryTakeAsync(account, isOnPod: true, progress, lease, cancellation) with { Last = account.ToString() };
             await lease.SaveAsync(progress.Write(), cancellation);
@@ -111,9 +111,6 @@ internal sealed class Reconciliation(AccountDirectory directory, AccountStore st
         await directory.EndReconcilingAsync(account, cancellation);
         return progress;
     }
-
-    /// <summary>Behind every space there is.</summary>
-    private const ObjectSpace EndOfSpaces = (ObjectSpace)byte.MaxValue;
 
     /// <summary>What is done, and what was odd.</summary>
     internal sealed record Progress(string? Last, long Done, long Found, IReadOnlyList<string> Troubles)

@@ -30,6 +30,9 @@ public readonly record struct ObjectName(AccountId Account, ObjectSpace Space, u
     /// <summary>Behind every object of this account and space, and before the next space's: a place to go on listing from.</summary>
     public static ObjectName EndOf(AccountId account, ObjectSpace space) => new(account, space, long.MaxValue);
 
+    /// <summary>Behind every object of this account, and before the next account's.</summary>
+    public static ObjectName EndOf(AccountId account) => new(account, (ObjectSpace)byte.MaxValue, long.MaxValue);
+
     /// <summary>Reads account/space/number.</summary>
     public static bool TryParse(string? text, out ObjectName name)
     {
