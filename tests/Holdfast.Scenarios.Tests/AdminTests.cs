@@ -153,12 +153,4 @@ public sealed class AdminTests : Scenario
             Assert.Contains("[token_invalid]", refused.Error, StringComparison.Ordinal);
         }
     }
-
-    private Task<Ended> AdminAsync(params string[] arguments) => Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments, "--service", Service.Url, "--token-file", Path.Combine(Service.Data, "operator-token")], new Dictionary<string, string>(), Cancellation);
-
-    private static List<JsonElement> Lines(Ended ended)
-    {
-        Assert.True(ended.ExitCode == 0, ended.Error);
-        return [.. ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
-    }
 }

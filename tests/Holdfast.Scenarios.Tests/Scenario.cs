@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -36,6 +37,17 @@ public abstract class Scenario : IAsyncLifetime
         var computer = new ClientComputer(Path.Combine(Root, name));
         await computer.MustAsync(Cancellation, "enrol", Url, code ?? await Service.NewAccountAsync(account, Cancellation), "--name", name);
         return computer;
+    }
+
+    /// <summary><c>holdfast admin</c>, with the token of the operator of this machine.</summary>
+    private protected Task<Ended> AdminAsync(params string[] arguments) =>
+        Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments, "--service", Service.Url, "--token-file", Path.Combine(Service.Data, "operator-token")], new Dictionary<string, string>(), Cancellation);
+
+    /// <summary>The JSON lines of a verb that must succeed.</summary>
+    private protected static List<JsonElement> Lines(Ended ended)
+    {
+        Assert.True(ended.ExitCode == 0, ended.Error);
+        return [.. ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
     }
 
     /// <summary>Files of all sizes around the chunker's and the frames' limits, seeded.</summary>

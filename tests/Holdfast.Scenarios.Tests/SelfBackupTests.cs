@@ -126,6 +126,14 @@ public sealed class SelfBackupTests : Scenario
         Service.Sql("DELETE FROM snapshot_pages");
         Service.Sql("UPDATE fence SET next_number = 1");
         await Service.RestartAsync(Cancellation);
+        using (var look = new PeriodicTimer(TimeSpan.FromMilliseconds(1)))
+        {
+            while (Service.DirectorySql("UPDATE accounts SET name = name WHERE reconciling = 0") == 0)
+            {
+                await look.WaitForNextTickAsync(Cancellation);
+            }
+        }
+
         await Service.KillAsync(Cancellation);
         Service.DirectorySql("UPDATE jobs SET lease_until = 0");
         await Service.RestartAsync(Cancellation);
