@@ -120,6 +120,14 @@ public sealed class SelfBackupTests : Scenario
         computers[1].DeleteCache();
         await computers[1].RestoresIdenticallyAsync(tree, Cancellation);
 
+        // What its rows say is not what the pod has: nothing is called damaged because of that.
+        foreach (var verify in new string[][] { ["pod", "verify"], ["pod", "verify", "--account", "customer 0"] })
+        {
+            var verified = await Service.OperateAsync(verify, Cancellation);
+            Assert.Equal(1, verified.ExitCode);
+            Assert.Contains("is being compared with the pod: verify it later", verified.Output + verified.Error, StringComparison.Ordinal);
+        }
+
         // The job comes with the next start, and goes on after a kill.
         await Service.StopAsync(Cancellation);
         Service.Sql("DELETE FROM objects WHERE number % 2 = 1 AND receipt IS NOT NULL");

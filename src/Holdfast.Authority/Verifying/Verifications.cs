@@ -71,10 +71,12 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
                 {
                     // What its rows say is not what the pod has, and is not meant to be.
                     run.Fail($"account {place.Name} is {(place.IsReconciling ? "being compared with the pod" : "being deleted")}: verify it later.");
-                    continue;
+                }
+                else
+                {
+                    await TryVerifyAsync(run, place, stop.Token);
                 }
 
-                await TryVerifyAsync(run, place, stop.Token);
                 await SaveAsync(() => new VerificationProgress(run.Status, run.Status, place.Name), lease.SaveAsync);
             }
 
