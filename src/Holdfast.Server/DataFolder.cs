@@ -21,7 +21,7 @@ internal sealed class DataFolder : IDisposable
 
     private static readonly string[] _copied =
     [
-        Configured, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret", "keys/pod-link.json", "keys/pod-secret",
+        Configured, "data/" + PodKeyFile, "data/metrics-token", "data/operator-token", "keys/" + AuthorityKeyFile, "keys/bootstrap-secret",
     ];
 
     private const string PuttingBackFile = "putting-back";
@@ -214,8 +214,9 @@ internal sealed class DataFolder : IDisposable
     /// <summary>They are all back. What signs grants is drawn anew: a key that was revoked since the copy must not come back.</summary>
     public static void EndPuttingBack(string root)
     {
-        using (var fresh = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        if (!HasOutlived(root, InKeys(root, GrantKeyFile)))
         {
+            using var fresh = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             WritePrivate(InKeys(root, GrantKeyFile), fresh.ExportPkcs8PrivateKeyPem() + "\n");
         }
 
@@ -230,9 +231,8 @@ internal sealed class DataFolder : IDisposable
         {
             // The configuration comes first, and says where keys are.
             var path = name.StartsWith("keys/", StringComparison.Ordinal) ? InKeys(root, name["keys/".Length..]) : Path.Combine(root, name["data/".Length..]);
-            if (File.Exists(path) && !path.StartsWith(Path.GetFullPath(root), StringComparison.Ordinal))
+            if (HasOutlived(root, path))
             {
-                // Nodes share that folder, and it has outlived the machine: what is there is newer.
                 continue;
             }
 
@@ -243,6 +243,9 @@ internal sealed class DataFolder : IDisposable
 
         return put;
     }
+
+    /// <summary>True for what is there in a folder that nodes share, which has outlived the machine: it is newer than any copy.</summary>
+    private static bool HasOutlived(string root, string path) => File.Exists(path) && Path.GetRelativePath(root, path).StartsWith("..", StringComparison.Ordinal);
 
     private string InFolder(string file) => file.StartsWith("keys/", StringComparison.Ordinal) ? Path.Combine(Keys, file["keys/".Length..]) : Path.Combine(Root, file["data/".Length..]);
 

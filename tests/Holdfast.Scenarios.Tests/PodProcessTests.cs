@@ -53,6 +53,11 @@ public sealed class PodProcessTests : Scenario
         await pod.RestartAsync(Cancellation);
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
 
+        var copied = await authority.OperateAsync(["backup-self"], Cancellation);
+        Assert.True(copied.ExitCode == 0, copied.Error);
+        var keyFile = Path.Combine(Root, "kept-elsewhere.key");
+        await File.WriteAllTextAsync(keyFile, (await authority.OperateAsync(["backup-self", "key"], Cancellation)).Output, Cancellation);
+
         // The authority's databases are lost: they come back from the pod that runs.
         await authority.KillAsync(Cancellation);
         await authority.Databases.LoseAsync(Cancellation);
@@ -62,6 +67,23 @@ public sealed class PodProcessTests : Scenario
         await authority.RestartAsync(Cancellation);
         await computer.MustAsync(Cancellation, "attach");
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        await computer.SendsNothingNewAsync(tree, Cancellation);
+
+        // So is its machine: a new one joins the pod, and restores the copy that lies there.
+        await authority.KillAsync(Cancellation);
+        var next = Path.Combine(Root, "authority-next");
+        await TestDatabases.MakeAsync(next, Cancellation);
+        Assert.Equal(0, (await OperateAsync("pod", "join", pod.Url, "--secret-file", Path.Combine(podData, "bootstrap-secret"), "--data", next)).ExitCode);
+        var restored = await OperateAsync("restore-self", "--data", next, "--key-file", keyFile);
+        Assert.True(restored.ExitCode == 0, restored.Output + restored.Error);
+        await using var second = await Service.StartAsync(next, authority.Url, Cancellation, "authority", isFirst: false);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (second.DirectorySql("UPDATE accounts SET name = name WHERE reconciling = 1") > 0)
+        {
+            await look.WaitForNextTickAsync(Cancellation);
+        }
+
         await computer.SendsNothingNewAsync(tree, Cancellation);
     }
 
