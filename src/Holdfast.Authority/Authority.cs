@@ -63,7 +63,7 @@ public sealed class Authority : IAsyncDisposable
         var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
         _escrow = new EscrowKeys(directoryDatabase, directory, log, _objects, audit, time);
         var stored = new StoredSelfBackups(pod, time);
-        _selfBackup = new SelfBackup(directoryDatabase, homes, pod, stored, _jobs, settings.SelfBackup, time, logging.CreateLogger<SelfBackup>());
+        _selfBackup = new SelfBackup(directoryDatabase, directory, homes, pod, stored, _jobs, settings.SelfBackup, time, logging.CreateLogger<SelfBackup>());
         _selfRestore = new SelfRestore(directoryDatabase, homes, directory, store, closures, pod, stored, time);
         _closures = closures;
         var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);

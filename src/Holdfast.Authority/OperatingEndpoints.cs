@@ -99,9 +99,24 @@ internal sealed class OperatingEndpoints(
     private async Task<AccountCreated> CreateAccountAsync(HttpContext context, CreateAccount request, CancellationToken cancellation)
     {
         await audit.AppendAsync(CallerCheck.CallerOf(context).Name, "make account", Names.Checked(request.Name), cancellation);
-        var place = await directory.AddAccountAsync(Names.Checked(request.Name), cancellation);
-        await store.AdmitAsync(place, cancellation);
-        return await NewCodeAsync(place, cancellation);
+        var made = (await MakeAccountsAsync([new ImportedAccount(request.Name)], cancellation)).Single();
+        return made.Code is { } code
+            ? new AccountCreated(made.Account, made.Name, code)
+            : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{request.Name}' already; ask for a code for it instead.");
+    }
+
+    /// <summary>The rows in the accounts' stores come first: whatever fails, asking again does all of it.</summary>
+    private async Task<IReadOnlyList<AccountImported>> MakeAccountsAsync(IReadOnlyList<ImportedAccount> wanted, CancellationToken cancellation)
+    {
+        var places = await directory.PlacesForAsync([.. wanted.Select(account => (account.Name, account.Organisation))], cancellation);
+        foreach (var place in places)
+        {
+            await store.AdmitAsync(place, cancellation);
+        }
+
+        var codes = places.Select(_ => Tokens.DrawCode()).ToList();
+        var made = await directory.AddAsync(places.Zip(codes, (place, code) => (place, Tokens.HashOfCode(code))), cancellation);
+        return [.. made.Zip(codes, (account, code) => new AccountImported(account.Place.Account.ToString(), account.Place.Name, account.IsNew ? code : null))];
     }
 
     private async Task<AccountsImported> ImportAccountsAsync(HttpContext context, ImportAccounts request, CancellationToken cancellation)
@@ -122,15 +137,7 @@ internal sealed class OperatingEndpoints(
         }
 
         await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"import {request.Accounts.Count} accounts", $"{request.Accounts[0].Name} …", cancellation);
-        var codes = request.Accounts.Select(account => (account.Name, account.Organisation, Code: Tokens.DrawCode())).ToList();
-        var made = await directory.ImportAsync([.. codes.Select(item => (item.Name, item.Organisation, Tokens.HashOfCode(item.Code)))], cancellation);
-        foreach (var (place, isNew) in made)
-        {
-            // One that was there may lack its row, if a node died between the two.
-            await store.AdmitAsync(place, cancellation);
-        }
-
-        return new AccountsImported([.. made.Zip(codes, (account, item) => new AccountImported(account.Place.Account.ToString(), item.Name, account.IsNew ? item.Code : null))]);
+        return new AccountsImported(await MakeAccountsAsync(request.Accounts, cancellation));
     }
 
     private async Task<AccountList> ListAccountsAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
@@ -222,13 +229,8 @@ internal sealed class OperatingEndpoints(
     {
         var place = await PlaceOfAsync(name, cancellation);
 
-        // A crash between directory and store leaves an account without its fence row; admitting again makes it whole.
+        // Earlier versions could leave an account without its fence row; admitting again makes it whole.
         await store.AdmitAsync(place, cancellation);
-        return await NewCodeAsync(place, cancellation);
-    }
-
-    private async Task<AccountCreated> NewCodeAsync(AccountPlace place, CancellationToken cancellation)
-    {
         var code = Tokens.DrawCode();
         await directory.AddCodeAsync(place.Account, Tokens.HashOfCode(code), cancellation);
         return new AccountCreated(place.Account.ToString(), place.Name, code);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Holdfast.Cli.Admin;
 
 namespace Holdfast.Cli;
 

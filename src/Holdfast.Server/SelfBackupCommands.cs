@@ -83,7 +83,7 @@ internal static class SelfBackupCommands
             }
             else
             {
-                Console.WriteLine($"{now.Done} accounts are compared with the pod, {now.Found} of them came since the copy; {now.Left} are left{(now.IsRunning ? "" : ": it has ended")}.");
+                Console.WriteLine(now.Sentence);
                 now.Troubles.ToList().ForEach(Console.WriteLine);
             }
 

@@ -54,19 +54,23 @@ internal static class Service
         isReady = true;
         DataFolder.WritePrivate(DataFolder.ReadyFile(data.Root), parts.BoundUrl() + "\n");
         Console.WriteLine($"holdfastd {Product.Version} serves {parts.BoundUrl()} from {data.Root}; {parts.Pod?.Code ?? $"its pod is {data.TryReadLink()!.Url}"}.");
-        try
-        {
-            await parts.Web.WaitForShutdownAsync(cancellation);
-            isReady = false;
-        }
-        finally
-        {
-            // Jobs are given back at once; requests get their time.
-            await (parts.Authority?.StopJobsAsync() ?? Task.CompletedTask);
-            await parts.Web.StopAsync(CancellationToken.None);
-        }
+        await ToldToStopAsync(parts.Web.Lifetime.ApplicationStopping, cancellation);
 
+        // Jobs are given back at once, and no other is begun; requests get their time.
+        isReady = false;
+        await Task.WhenAll(parts.Authority?.StopJobsAsync() ?? Task.CompletedTask, parts.Web.StopAsync(CancellationToken.None));
         return ExitCode.Ok;
+    }
+
+    private static async Task ToldToStopAsync(params CancellationToken[] signals)
+    {
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var registrations = signals.Select(signal => signal.UnsafeRegister(_ => told.TrySetResult(), null)).ToList();
+        await told.Task;
+        foreach (var registration in registrations)
+        {
+            await registration.DisposeAsync();
+        }
     }
 
     /// <summary>Fills the databases from the pod, once <see cref="DataFolder.BeginRebuild"/> was called. It is served to this process alone meanwhile: no customer is let in before everything is back.</summary>

@@ -95,12 +95,10 @@ internal static class VerifyCommand
                 Console.WriteLine($"account {damage.Account}: {damage.Object}: {damage.What}{(damage.Snapshots.Count == 0 ? "" : $" ({string.Join(", ", damage.Snapshots)})")}");
             }
 
-            Console.WriteLine(status.State != "ended" ? "It did not end." : status.DamageCount == 0
-                ? $"{status.Accounts} accounts, {status.Snapshots} snapshots: {status.Objects:n0} objects, {status.Bytes:n0} bytes were read, and every frame is what its computer signed."
-                : $"{status.DamageCount} objects that snapshots need cannot be read, of {status.Objects:n0}. Run `holdfastd pod scrub` and verify again; if it stays so, tell the accounts which snapshots are damaged: their other files can be restored.");
+            Console.WriteLine(status.State == "ended" ? status.Sentence : "It did not end.");
         }
 
-        return status.State != "ended" ? throw new HoldfastException(FailureTable.ServiceUnavailable, status.Failure ?? "The service was started anew, and the verification with it was ended.")
+        return status.State != "ended" ? throw new HoldfastException(FailureTable.ServiceUnavailable, status.Sentence)
             : status.DamageCount == 0 ? ExitCode.Ok : ExitCode.Partial;
     }
 

@@ -1,7 +1,9 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Closing;
 using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -49,6 +51,45 @@ public abstract partial class DatabaseContract
         Assert.True(await table.EndAsync(second.Job, Cancellation));
         Assert.NotNull((await table.FindLatestAsync("work", Cancellation))!.EndedAt);
         Assert.NotEqual(second.Job.Id, (await table.EnqueueAsync("work", "", Cancellation)).Id);
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_set_back_keeps_no_job_from_going_on()
+    {
+        var time = new ManualTime();
+        var table = new JobTable(DirectoryDatabase, "node", time);
+        await table.EnqueueAsync("work", "", Cancellation, time.GetUtcNow() - TimeSpan.FromDays(2));
+        var dead = (await table.ClaimAsync(["work"], Cancellation))!;
+        time.Advance(-TimeSpan.FromDays(1));
+        var second = (await table.ClaimAsync(["work"], Cancellation))!;
+        Assert.Equal(dead.Job.Token + 1, second.Job.Token);
+        Assert.Null(await table.ClaimAsync(["work"], Cancellation));
+        await Assert.ThrowsAsync<LeaseLostException>(() => dead.SaveAsync("late", Cancellation));
+        Assert.True(await table.EndAsync(second.Job, Cancellation));
+    }
+
+    [Fact]
+    public async Task Only_days_that_the_service_was_there_are_grace_of_an_account_that_is_closed()
+    {
+        var time = new ManualTime();
+        var closures = new Closures(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time), TimeSpan.FromDays(30), time);
+        var place = await AdmitAsync("a");
+        await closures.AskAsync(place, "me", Cancellation);
+        time.Advance(TimeSpan.FromDays(400));
+        for (var hour = 0; hour < 3; hour++)
+        {
+            Assert.Equal(29, await closures.SeeAsync(place.Account, Cancellation));
+        }
+
+        time.Advance(-TimeSpan.FromDays(400));
+        for (var left = 28; left >= 0; left--)
+        {
+            time.Advance(TimeSpan.FromDays(1));
+            Assert.Equal(left, await closures.SeeAsync(place.Account, Cancellation));
+        }
+
+        time.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(0, await closures.SeeAsync(place.Account, Cancellation));
     }
 
     [Fact]

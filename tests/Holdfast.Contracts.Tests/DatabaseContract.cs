@@ -164,11 +164,11 @@ public abstract partial class DatabaseContract : IAsyncLifetime
     {
         foreach (var name in new[] { "b", "a", "B", "ä", "a b", "Z" })
         {
-            await Directory.AddAccountAsync(name, Cancellation);
+            Assert.True(await AddAsync(name));
         }
 
         Assert.Equal(["B", "Z", "a", "a b", "b", "ä"], (await Directory.ListAsync(null, Authority.Callers.Paging.Of(null, null), Cancellation)).Items.Select(account => account.Name));
-        Assert.Equal(FailureTable.Conflict, (await Assert.ThrowsAsync<HoldfastException>(() => Directory.AddAccountAsync("b", Cancellation))).Kind);
+        Assert.False(await AddAsync("b"));
         Assert.Equal(FailureTable.Conflict, (await Assert.ThrowsAsync<HoldfastException>(() => Directory.RenameAsync("a", "b", Cancellation))).Kind);
         Assert.Equal("c", (await Directory.RenameAsync("a", "c", Cancellation)).Name);
     }
@@ -176,12 +176,22 @@ public abstract partial class DatabaseContract : IAsyncLifetime
     [Fact]
     public async Task One_of_many_takes_a_name_or_a_code()
     {
-        var made = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => SucceedsAsync(() => Directory.AddAccountAsync("same", Cancellation)))));
+        var made = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => AddAsync("same"))));
         Assert.Single(made, isMade => isMade);
         var place = (await Directory.FindByNameAsync("same", Cancellation))!;
         await Directory.AddCodeAsync(place.Account, [1, 2, 3], Cancellation);
         var used = await Task.WhenAll(Enumerable.Range(0, 8).Select(attempt => Task.Run(() => Directory.UseCodeAsync([1, 2, 3], [(byte)attempt], Cancellation))));
         Assert.Single(used, code => code is not null);
+    }
+
+    [Fact]
+    public async Task Every_row_of_an_account_can_move_with_it()
+    {
+        // Whose it is, what wrote it, and that it was deleted. The fence is what numbers; marks are the store's own.
+        foreach (var table in Homes["one"].Tables.Except(["fence", "store_marks"]))
+        {
+            Assert.Empty(await Homes["one"].ReadAsync(transaction => transaction.QueryAsync<(byte[], long, long)>($"SELECT account_id, version, deleted FROM {table}"), Cancellation));
+        }
     }
 
     [Fact]
@@ -219,10 +229,15 @@ public abstract partial class DatabaseContract : IAsyncLifetime
 
     private protected async Task<AccountPlace> AdmitAsync(string name)
     {
-        var place = await Directory.AddAccountAsync(name, Cancellation);
+        await AddAsync(name);
+        var place = (await Directory.FindByNameAsync(name, Cancellation))!;
         await Store.AdmitAsync(place, Cancellation);
         return place;
     }
+
+    /// <summary>False if there was one of that name.</summary>
+    private async Task<bool> AddAsync(string name) =>
+        (await Directory.AddAsync([((await Directory.PlacesForAsync([(name, null)], Cancellation))[0], Guid.NewGuid().ToByteArray())], Cancellation))[0].IsNew;
 
     private static async Task<bool> SucceedsAsync(Func<Task> work)
     {

@@ -73,6 +73,12 @@ public sealed class ClosingTests : Scenario
         Service.DirectorySql("UPDATE accounts SET closes_at = 1 WHERE name = 'customer'");
         Service.DirectorySql("UPDATE closures SET closes_at = 1");
         Service.DirectorySql("UPDATE jobs SET due_at = 0 WHERE kind = 'closing'");
+
+        // That may be a clock that leapt: it counts for one day, and everything is there.
+        await WaitAsync(() => Task.FromResult(Service.DirectorySql("UPDATE jobs SET kind = kind WHERE kind = 'closing' AND state = 'waiting' AND due_at > 0") == 1));
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Equal(1, Service.DirectorySql("UPDATE closures SET days_left = 0 WHERE days_left >= 29"));
+        Service.DirectorySql("UPDATE jobs SET due_at = 0 WHERE kind = 'closing'");
         await WaitAsync(() => Task.FromResult(Service.DirectorySql("UPDATE accounts SET name = name WHERE name = 'customer' AND state = 'purging'") == 1 || Service.Ask<long>("SELECT count(*) FROM keyrings") == 1));
         await Service.KillAsync(Cancellation);
         Service.DirectorySql("UPDATE jobs SET lease_until = 0, due_at = 0 WHERE kind = 'closing' AND state <> 'done'");

@@ -37,7 +37,7 @@ internal sealed class MailServer : MessageStore, IAsyncDisposable
         return Task.FromResult(SmtpResponse.Ok);
     }
 
-    /// <summary>Waits for a message to somebody, behind those that came before.</summary>
+    /// <summary>Waits for a message to somebody, behind those that came before (of anybody).</summary>
     public async Task<MimeMessage> WaitAsync(string recipient, int before, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

@@ -74,5 +74,5 @@ public sealed class MailTests : Scenario
         Assert.Equal(0, Service.DirectorySql("DELETE FROM outbox WHERE sent_at IS NULL OR body <> ''"));
     }
 
-    private static string CodeIn(MimeKit.MimeMessage message) => message.TextBody!.Split('\n').Select(line => line.Trim()).First(line => line.Length == 32 && !line.Contains(' ', StringComparison.Ordinal));
+    internal static string CodeIn(MimeKit.MimeMessage message) => message.TextBody!.Split('\n').Select(line => line.Trim()).First(line => line.Length == 32 && !line.Contains(' ', StringComparison.Ordinal));
 }

@@ -49,38 +49,38 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     public Task<(string Name, string Role)?> FindOperatorAsync(byte[] tokenHash, CancellationToken cancellation) => database.ReadAsync<(string, string)?>(async transaction =>
         await transaction.FindAsync<(string? Name, string Role)>("SELECT name, role FROM operators WHERE token_hash = @tokenHash", new { tokenHash }) is ({ } name, var role) ? (name, role) : null, cancellation);
 
-    public async Task<AccountPlace> AddAccountAsync(string name, CancellationToken cancellation)
+    /// <summary>Where accounts of these names are, or would be: one that is not there has a new id, for <see cref="AddAsync"/>.</summary>
+    public Task<IReadOnlyList<AccountPlace>> PlacesForAsync(IReadOnlyList<(string Name, string? Organisation)> wanted, CancellationToken cancellation) => database.ReadAsync<IReadOnlyList<AccountPlace>>(async transaction =>
     {
-        var account = new AccountId(RandomNumberGenerator.GetBytes(AccountId.Length));
-        var added = await database.WriteAsync(transaction => transaction.ExecuteAsync(
-            """
-            INSERT INTO accounts (account_id, name, home, epoch, state, created_at) VALUES (@id, @name, @home, 1, 'open', @now)
-            ON CONFLICT (name) DO NOTHING
-            """, new { id = account.ToArray(), name, home = homeOfNewAccounts, Now }), cancellation);
-        return added == 1
-            ? new AccountPlace(account, name, homeOfNewAccounts, 1, "open")
-            : throw new HoldfastException(FailureTable.Conflict, $"There is an account '{name}' already; ask for a code for it instead.");
-    }
+        var places = new List<AccountPlace>();
+        foreach (var (name, organisation) in wanted)
+        {
+            places.Add(await FindByNameAsync(transaction, name) is { } found ? ReadPlace(found)
+                : new AccountPlace(new AccountId(RandomNumberGenerator.GetBytes(AccountId.Length)), name, homeOfNewAccounts, 1, AccountState.Open, Organisation: organisation));
+        }
 
-    /// <summary>Makes accounts with a code for each, all in one transaction; those that there are stay as they are, and get none.</summary>
-    public Task<IReadOnlyList<(AccountPlace Place, bool IsNew)>> ImportAsync(IReadOnlyList<(string Name, string? Organisation, byte[] CodeHash)> wanted, CancellationToken cancellation) =>
+        return places;
+    }, cancellation);
+
+    /// <summary>Makes accounts with a code for each, all in one transaction; those that there are stay as they are, and get none. Their stores have admitted them before: nothing is left to do.</summary>
+    public Task<IReadOnlyList<(AccountPlace Place, bool IsNew)>> AddAsync(IEnumerable<(AccountPlace Place, byte[] CodeHash)> wanted, CancellationToken cancellation) =>
         database.WriteAsync<IReadOnlyList<(AccountPlace, bool)>>(async transaction =>
         {
             var made = new List<(AccountPlace, bool)>();
-            foreach (var (name, organisation, codeHash) in wanted)
+            foreach (var (place, codeHash) in wanted)
             {
-                var id = RandomNumberGenerator.GetBytes(AccountId.Length);
+                var id = place.Account.ToArray();
                 var isNew = await transaction.ExecuteAsync(
                     """
-                    INSERT INTO accounts (account_id, name, home, epoch, state, organisation_id, created_at) VALUES (@id, @name, @home, 1, 'open', @organisation, @now)
-                    ON CONFLICT (name) DO NOTHING
-                    """, new { id, name, home = homeOfNewAccounts, organisation, Now }) == 1;
+                    INSERT INTO accounts (account_id, name, home, epoch, state, organisation_id, created_at) VALUES (@id, @name, @home, @epoch, @state, @organisation, @now)
+                    ON CONFLICT DO NOTHING
+                    """, new { id, place.Name, place.Home, place.Epoch, place.State, place.Organisation, Now }) == 1;
                 if (isNew)
                 {
                     await AddCodeAsync(transaction, id, codeHash);
                 }
 
-                made.Add((ReadPlace((await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts WHERE name = @name", new { name }))!), isNew));
+                made.Add((ReadPlace((await FindByNameAsync(transaction, place.Name))!), isNew));
             }
 
             return made;
@@ -197,6 +197,8 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     public static AccountSummary Summary(AccountPlace place) => new(
         place.Account.ToString(), place.Name, place.ClosesAt is not null ? AccountState.Closing : place.IsSuspended ? AccountState.Suspended : place.State, 0, place.ClosesAt);
+
+    private static Task<PlaceRow?> FindByNameAsync(DatabaseTransaction transaction, string name) => transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts WHERE name = @name", new { name });
 
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
         await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);

@@ -7,7 +7,7 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Closing;
 
-/// <summary>Deletes an account whose date has come: no write to it any more → keyrings on the pod → keyrings in the database → everything else. Killed anywhere, it goes on.</summary>
+/// <summary>Deletes an account whose date has come, and whose days of grace the service was there for: no write to it any more → keyrings on the pod → keyrings in the database → everything else. Killed anywhere, it goes on.</summary>
 /// <remarks>The pod keeps that it was closed, so that no rebuild and no older copy of the databases brings it back (format rule 20).</remarks>
 internal sealed class AccountPurge(Closures closures, AccountDirectory directory, AccountStore store, AccountUsages usages, PodClient pod, TimeProvider time) : IJobKind
 {
@@ -15,6 +15,8 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
 
     /// <summary>The pod wipes in the background; a drive that is away may be so for days.</summary>
     private static readonly TimeSpan _looksEvery = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan _seesEvery = TimeSpan.FromHours(1);
 
     public string Name => JobName;
 
@@ -29,9 +31,11 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
 
         if (await directory.FindAsync(account, cancellation) is { } place)
         {
-            if (DateTimeOffset.FromUnixTimeSeconds(closure.ClosesAt) is var due && due > time.GetUtcNow())
+            var (due, now) = (DateTimeOffset.FromUnixTimeSeconds(closure.ClosesAt), time.GetUtcNow());
+            if (await closures.SeeAsync(account, cancellation) > 0 || due > now)
             {
-                return due;
+                // Hourly: each day must be seen.
+                return due > now && due - now < _seesEvery ? due : now + _seesEvery;
             }
 
             if (await directory.CountReconcilingAsync(cancellation) > 0)

@@ -13,10 +13,16 @@ namespace Holdfast.Authority.Closing;
 /// <summary>Accounts that are being closed, and the record of each that was. Until its date an account restores as always, and one call keeps it.</summary>
 internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grace, TimeProvider time)
 {
+    private const int SecondsADay = 86400;
+
     private const string Columns =
         "account_id AS Id, name, asked_by AS AskedBy, asked_at AS AskedAt, closes_at AS ClosesAt, deleted_at AS DeletedAt, wiped_at AS WipedAt, records_left AS RecordsLeft, objects, bytes, snapshots, computers";
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    private long Today => Now / SecondsADay;
+
+    private long DaysLeft => (long)grace.TotalDays;
 
     /// <summary>Has an account closed when its grace has passed; asked again, the date stays.</summary>
     public Task<AccountSummary> AskAsync(AccountPlace place, string askedBy, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
@@ -24,8 +30,8 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         var (id, closesAt) = (place.Account.ToArray(), Now + (long)grace.TotalSeconds);
         if (await transaction.ExecuteAsync("UPDATE accounts SET closes_at = @closesAt WHERE account_id = @id AND closes_at IS NULL", new { id, closesAt }) == 1)
         {
-            await transaction.ExecuteAsync("INSERT INTO closures (account_id, name, asked_by, asked_at, closes_at) VALUES (@id, @name, @askedBy, @now, @closesAt)", new { id, place.Name, askedBy, Now, closesAt });
-            await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, place.Account.ToString(), time, DateTimeOffset.FromUnixTimeSeconds(closesAt));
+            await transaction.ExecuteAsync("INSERT INTO closures (account_id, name, asked_by, asked_at, closes_at, days_left, day_seen) VALUES (@id, @name, @askedBy, @now, @closesAt, @daysLeft, @today)", new { id, place.Name, askedBy, Now, closesAt, DaysLeft, Today });
+            await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, place.Account.ToString(), time);
             await TellOwnersAsync(transaction, id, $"The backup account '{place.Name}' will be closed",
                 $"{askedBy} asked for the account '{place.Name}' to be closed.\n\nOn {DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm} UTC everything that is backed up there is deleted for good.\n"
                 + $"Until then nothing is backed up, and everything can be restored. To keep the account:\n\n    holdfast admin reopen \"{place.Name}\"\n");
@@ -50,9 +56,9 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     /// <summary>Makes sure of a job for every account that is to be closed, or not wiped yet: a copy of the databases has none.</summary>
     public Task ContinueAsync(CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
-        foreach (var (id, closesAt) in await transaction.QueryAsync<(byte[] Id, long ClosesAt)>("SELECT account_id, closes_at FROM closures WHERE wiped_at IS NULL"))
+        foreach (var id in await transaction.QueryAsync<byte[]>("SELECT account_id FROM closures WHERE wiped_at IS NULL"))
         {
-            await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, new AccountId(id).ToString(), time, DateTimeOffset.FromUnixTimeSeconds(closesAt));
+            await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, new AccountId(id).ToString(), time);
         }
 
         return 0;
@@ -63,8 +69,16 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     {
         var closesAt = Now + (long)grace.TotalSeconds;
         const string Which = "closes_at IS NOT NULL AND closes_at < @closesAt AND state <> '" + AccountState.Purging + "'";
-        await transaction.ExecuteAsync($"UPDATE closures SET closes_at = @closesAt WHERE account_id IN (SELECT account_id FROM accounts WHERE {Which})", new { closesAt });
+        await transaction.ExecuteAsync($"UPDATE closures SET closes_at = @closesAt, days_left = @daysLeft, day_seen = @today WHERE account_id IN (SELECT account_id FROM accounts WHERE {Which})", new { closesAt, DaysLeft, Today });
         return await transaction.ExecuteAsync($"UPDATE accounts SET closes_at = @closesAt WHERE {Which}", new { closesAt });
+    }, cancellation);
+
+    /// <summary>Counts a day that the service was there; how many the account has left. Days in which it was not, and those that a clock leapt over, are no grace.</summary>
+    public Task<long> SeeAsync(AccountId account, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var id = account.ToArray();
+        await transaction.ExecuteAsync("UPDATE closures SET days_left = days_left - 1, day_seen = @today WHERE account_id = @id AND days_left > 0 AND day_seen <> @today", new { id, Today });
+        return await transaction.FindAsync<long>("SELECT days_left FROM closures WHERE account_id = @id", new { id });
     }, cancellation);
 
     /// <summary>Begins the deletion of an account whose date has come, and keeps what there was of it; false if it was taken back.</summary>

@@ -47,7 +47,10 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
                 "SELECT number, receipt FROM objects WHERE account_id = @account AND computer = @computer AND indexed = 0 AND type = 1 AND state IN ('granted', 'live') AND receipt IS NOT NULL",
                 new { device.Computer })).Select(row => new StoredObject((uint)row.Number, row.Receipt)).ToList(),
             await transaction.QueryAsync<byte[]>(
-                "SELECT head FROM snapshots s WHERE account_id = @account AND sequence = (SELECT max(sequence) FROM snapshots m WHERE m.account_id = @account AND m.computer = s.computer)"),
+                """
+                SELECT s.head FROM devices d JOIN snapshots s ON s.account_id = d.account_id AND s.computer = d.computer
+                WHERE d.account_id = @account AND s.sequence = (SELECT max(m.sequence) FROM snapshots m WHERE m.account_id = d.account_id AND m.computer = d.computer)
+                """),
             (uint)collection,
             (await transaction.QueryAsync<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since }))
                 .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList()), cancellation);

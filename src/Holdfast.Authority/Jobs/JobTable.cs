@@ -41,11 +41,11 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
             """, new { id = Guid.CreateVersion7(now).ToString(), kind, subject, due = (dueAt ?? now).ToUnixTimeSeconds(), now = now.ToUnixTimeSeconds() });
     }
 
-    /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none.</summary>
+    /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none. A lease that lies further ahead than one can was given before the clock was set back.</summary>
     public Task<JobLease?> ClaimAsync(IReadOnlyCollection<string> kinds, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         foreach (var candidate in await transaction.QueryAsync<Job>(
-            $"SELECT {Columns} FROM jobs WHERE state IN ('waiting', 'running') AND due_at <= @now AND lease_until < @now AND kind IN ({string.Join(", ", kinds.Select(kind => $"'{kind}'"))}) ORDER BY due_at LIMIT {CandidatesMax}", new { Now }))
+            $"SELECT {Columns} FROM jobs WHERE state IN ('waiting', 'running') AND due_at <= @now AND (lease_until < @now OR lease_until > @beyond) AND kind IN ({string.Join(", ", kinds.Select(kind => $"'{kind}'"))}) ORDER BY due_at LIMIT {CandidatesMax}", new { Now, beyond = Now + (2 * (long)LeaseLength.TotalSeconds) }))
         {
             // Of several nodes that saw it, one finds the token unchanged.
             if (await transaction.FindAsync<Job>(

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
@@ -21,7 +22,7 @@ public sealed record SelfBackupSettings(SelfBackupKey Key, Func<IReadOnlyList<(s
 /// Not in it: keyrings, which lie on the pod themselves and must be gone from everywhere when an account is closed (format rule 20); sessions of people, codes, mail and jobs, which would
 /// come back from the dead.
 /// </remarks>
-internal sealed partial class SelfBackup(IDatabase directory, IReadOnlyDictionary<string, IDatabase> homes, PodClient pod, StoredSelfBackups stored, JobTable jobs, SelfBackupSettings settings, TimeProvider time, ILogger logger) : IJobKind
+internal sealed partial class SelfBackup(IDatabase directory, AccountDirectory accounts, IReadOnlyDictionary<string, IDatabase> homes, PodClient pod, StoredSelfBackups stored, JobTable jobs, SelfBackupSettings settings, TimeProvider time, ILogger logger) : IJobKind
 {
     public const string JobName = "self-backup";
 
@@ -66,7 +67,11 @@ internal sealed partial class SelfBackup(IDatabase directory, IReadOnlyDictionar
 
         try
         {
-            await stored.PruneAsync(settings.Kept, cancellation);
+            // While accounts are compared with the pod, no copy is too many.
+            if (await accounts.CountReconcilingAsync(cancellation) == 0)
+            {
+                await stored.PruneAsync(settings.Kept, cancellation);
+            }
         }
         catch (HoldfastException exception)
         {

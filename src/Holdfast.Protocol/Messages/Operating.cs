@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Serialization;
 
 namespace Holdfast.Protocol.Messages;
 
@@ -134,7 +135,12 @@ public sealed record SelfBackupSummary(uint Number, long StoredAt, long Bytes);
 /// <param name="Done">Accounts compared.</param>
 /// <param name="Found">Of those, accounts that the copy did not have.</param>
 /// <param name="Troubles">What was odd.</param>
-public sealed record ReconciliationStatus(bool IsRunning, long Left, long Done, long Found, IReadOnlyList<string> Troubles);
+public sealed record ReconciliationStatus(bool IsRunning, long Left, long Done, long Found, IReadOnlyList<string> Troubles)
+{
+    /// <summary>The same for people, but for the troubles.</summary>
+    [JsonIgnore]
+    public string Sentence => $"{Done} accounts are compared with the pod, {Found} of them came since the copy; {Left} are left{(IsRunning ? "" : ": it has ended")}.";
+}
 
 /// <summary>Has an account closed when its grace has passed, or keeps it after all.</summary>
 public sealed record SetClosing(bool Closing);

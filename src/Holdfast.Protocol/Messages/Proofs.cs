@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
 namespace Holdfast.Protocol.Messages;
 
 /// <summary>Starts a verification of all accounts, or of one. One runs at a time: asked for the same, the answer is the one that runs.</summary>
@@ -21,7 +24,20 @@ public sealed record VerificationDamage(string Account, string Object, string Wh
 /// <param name="Failure">Why it could not go on.</param>
 public sealed record VerificationStatus(
     string State, string? Account, long StartedAt, long? EndedAt, int Accounts, long Snapshots, long Objects, long Bytes, long BytesTotal, IReadOnlyList<VerificationDamage> Damages, long DamageCount,
-    string? Failure = null);
+    string? Failure = null)
+{
+    /// <summary>What came of it, for people.</summary>
+    [JsonIgnore]
+    public string Sentence => State switch
+    {
+        "none" => "Nothing was verified yet.",
+        "running" => string.Create(CultureInfo.InvariantCulture, $"It runs: {Snapshots:n0} snapshots, {Bytes:n0} of {BytesTotal:n0} bytes are read."),
+        "failed" => Failure ?? "The service was started anew, and the verification with it was ended.",
+        _ when DamageCount == 0 => string.Create(CultureInfo.InvariantCulture, $"{Accounts} accounts, {Snapshots} snapshots: {Objects:n0} objects, {Bytes:n0} bytes were read, and every frame is what its computer signed."),
+        _ => string.Create(CultureInfo.InvariantCulture,
+            $"{DamageCount} objects that snapshots need cannot be read, of {Objects:n0}. Run `holdfastd pod scrub` and verify again; if it stays so, tell the accounts which snapshots are damaged: their other files can be restored."),
+    };
+}
 
 /// <summary>How well it is proved that accounts can be restored. Times are seconds since 1970, null for never.</summary>
 /// <param name="Accounts">Accounts there are.</param>

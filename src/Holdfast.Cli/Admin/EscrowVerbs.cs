@@ -9,10 +9,10 @@ using Holdfast.Format.Keyrings;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
-namespace Holdfast.Cli;
+namespace Holdfast.Cli.Admin;
 
 /// <summary><c>holdfast admin escrow</c>: the operator's keys of managed accounts. Their files never go to the service.</summary>
-internal static class AdminEscrowVerb
+internal static class EscrowVerbs
 {
     public static void AddTo(Command admin, Output output) => admin.Subcommands.Add(new Command("escrow", """
         Keys that open the accounts of customers who agreed to it (`holdfast key escrow`). The service has the public halves; the files stay where the service is not.
@@ -79,7 +79,7 @@ internal static class AdminEscrowVerb
 
     private static Command Check(Output output)
     {
-        var (account, file) = (AdminVerb.Account(), File("The key's file."));
+        var (account, file) = (AccountVerbs.Named(), File("The key's file."));
         var command = new Command("check", "Opens an account's keyring with a key, to see that it does, and forgets it again. It is written down that somebody asked.") { account, file };
         command.SetAction(async (parsed, cancellation) =>
         {

@@ -1,11 +1,10 @@
 using System.CommandLine;
-using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
-namespace Holdfast.Cli;
+namespace Holdfast.Cli.Admin;
 
 /// <summary>The part of <c>holdfast admin</c> that is about who is what where: invitations, organisations, their members and accounts.</summary>
-internal static class AdminOrganisationVerb
+internal static class OrganisationVerbs
 {
     public static void AddTo(Command admin, Output output)
     {
@@ -18,17 +17,13 @@ internal static class AdminOrganisationVerb
     {
         var (email, role) = (new Argument<string>("email"), new Argument<string>("role") { Description = "support, operator or admin; with --organisation owner, member, restore-only or billing." });
         var organisation = new Option<string?>("--organisation") { Description = "The organisation's id; without it, to run the service." };
-        var command = new Command("invite", "Invites somebody. Where the service sends no mail, hand them the code that is shown.") { email, role, organisation };
-        command.SetAction(async (parsed, cancellation) =>
+        return AdminCall.Ask("invite", "Invites somebody. Where the service sends no mail, hand them the code that is shown.", [email, role, organisation], async (parsed, service, cancellation) =>
         {
-            using var service = AdminVerb.Connect(parsed);
             var path = parsed.GetValue(organisation) is { } id ? $"/v1/organisations/{Uri.EscapeDataString(id)}/invitations" : "/v1/operators/invitations";
-            var invited = await AdminCall.SendAsync(service, HttpMethod.Post, path, new Invite(parsed.GetRequiredValue(email), parsed.GetRequiredValue(role)), MessageJson.Default.Invite, MessageJson.Default.Invited, cancellation);
+            var invited = await service.SendOnceAsync(HttpMethod.Post, path, new Invite(parsed.GetRequiredValue(email), parsed.GetRequiredValue(role)), MessageJson.Default.Invite, MessageJson.Default.Invited, cancellation);
             output.Print(invited.Code ?? $"A code was sent to {invited.Email}.");
             output.Message("invited", ("email", invited.Email), ("role", invited.Role), ("code", invited.Code));
-            return ExitCode.Ok;
         });
-        return command;
     }
 
     private static Command Organisations(Output output) => AdminCall.List(
@@ -38,33 +33,26 @@ internal static class AdminOrganisationVerb
     {
         var (name, account, role) = (new Argument<string>("name"), new Argument<string>("account") { Description = "The account's name." }, new Argument<string>("role") { Description = "owner, member, restore-only or billing." });
         var command = new Command("organisation", "Changes an organisation: customers with more than one person.");
-        var create = new Command("create", "Makes an organisation.") { name };
-        create.SetAction(async (parsed, cancellation) =>
-        {
-            using var service = AdminVerb.Connect(parsed);
-            Show(output, await AdminCall.SendAsync(service, HttpMethod.Post, "/v1/organisations", new CreateOrganisation(parsed.GetRequiredValue(name)), MessageJson.Default.CreateOrganisation, MessageJson.Default.OrganisationSummary, cancellation));
-            return ExitCode.Ok;
-        });
-        command.Subcommands.Add(create);
+        command.Subcommands.Add(AdminCall.Ask("create", "Makes an organisation.", [name], async (parsed, service, cancellation) => Show(output, await service.SendOnceAsync(
+            HttpMethod.Post, "/v1/organisations", new CreateOrganisation(parsed.GetRequiredValue(name)), MessageJson.Default.CreateOrganisation, MessageJson.Default.OrganisationSummary, cancellation))));
 
         var (organisation, of, members) = (OrganisationArgument(), OrganisationArgument(), OrganisationArgument());
-        command.Subcommands.Add(AdminCall.Act(output, "assign", "Gives an account to an organisation.", [account, organisation], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Put, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/organisation",
+        command.Subcommands.Add(AdminCall.Act(output, "assign", "Gives an account to an organisation.", [account, organisation], (parsed, service, cancellation) => service.SendOnceAsync(HttpMethod.Put, $"/v1/accounts/{AdminCall.Part(parsed, account)}/organisation",
             new AssignAccount(parsed.GetRequiredValue(organisation)), MessageJson.Default.AssignAccount, MessageJson.Default.AccountSummary, cancellation), "It is theirs."));
         command.Subcommands.Add(AdminCall.List("members", "Who is in it.", "/v1/organisations/{of}/members", MessageJson.Default.MemberList, page => (page.Members, page.Next), member =>
         {
             output.Print($"{member.Person}  {member.Role,-12}  {member.Email,-32}  {member.Name}");
             output.Message("member", ("person", member.Person), ("role", member.Role), ("email", member.Email), ("name", member.Name));
         }, members));
-        var (changed, removed, from) = (AdminPeopleVerb.PersonArgument(), AdminPeopleVerb.PersonArgument(), OrganisationArgument());
-        command.Subcommands.Add(AdminCall.Act(output, "role", "Gives a member another role.", [of, changed, role], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Patch, MemberPath(parsed, of, changed),
+        var (changed, removed, from) = (PeopleVerbs.PersonArgument(), PeopleVerbs.PersonArgument(), OrganisationArgument());
+        command.Subcommands.Add(AdminCall.Act(output, "role", "Gives a member another role.", [of, changed, role], (parsed, service, cancellation) => service.SendOnceAsync(HttpMethod.Patch, MemberPath(parsed, of, changed),
             new ChangeMember(parsed.GetRequiredValue(role)), MessageJson.Default.ChangeMember, MessageJson.Default.MemberSummary, cancellation), "Changed."));
-        command.Subcommands.Add(AdminCall.Act(output, "remove", "Takes somebody out.", [from, removed], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Delete, MemberPath(parsed, from, removed),
-            new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation), "They are out."));
+        command.Subcommands.Add(AdminCall.Act(output, "remove", "Takes somebody out.", [from, removed], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Delete, MemberPath(parsed, from, removed), cancellation), "They are out."));
         return command;
     }
 
     private static string MemberPath(ParseResult parsed, Argument<string> organisation, Argument<string> person) =>
-        $"/v1/organisations/{Uri.EscapeDataString(parsed.GetRequiredValue(organisation))}/members/{Uri.EscapeDataString(parsed.GetRequiredValue(person))}";
+        $"/v1/organisations/{AdminCall.Part(parsed, organisation)}/members/{AdminCall.Part(parsed, person)}";
 
     private static void Show(Output output, OrganisationSummary organisation)
     {

@@ -1,11 +1,10 @@
 using System.CommandLine;
-using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
-namespace Holdfast.Cli;
+namespace Holdfast.Cli.Admin;
 
 /// <summary><c>holdfast admin close|reopen|closures</c>: the end of an account.</summary>
-internal static class AdminClosingVerb
+internal static class ClosingVerbs
 {
     public static void AddTo(Command command, Output output)
     {
@@ -23,18 +22,14 @@ internal static class AdminClosingVerb
 
     private static Command Change(Output output, string verb, string description, bool isClosing)
     {
-        var account = AdminVerb.Account();
-        var command = new Command(verb, description) { account };
-        command.SetAction(async (parsed, cancellation) =>
+        var account = AccountVerbs.Named();
+        return AdminCall.Ask(verb, description, [account], async (parsed, service, cancellation) =>
         {
-            using var service = AdminVerb.Connect(parsed);
-            var summary = await service.SendOnceAsync(HttpMethod.Put, $"/v1/accounts/{Uri.EscapeDataString(parsed.GetRequiredValue(account))}/closing",
+            var summary = await service.SendOnceAsync(HttpMethod.Put, $"/v1/accounts/{AdminCall.Part(parsed, account)}/closing",
                 new SetClosing(isClosing), MessageJson.Default.SetClosing, MessageJson.Default.AccountSummary, cancellation);
             output.Print(summary.ClosesAt is { } at ? $"Account {summary.Name} backs up nothing more, and is deleted at {AdminVerb.At(at)}; until then it restores, and `holdfast admin reopen` keeps it." : $"Account {summary.Name} is {summary.State}.");
             output.Message("account", ("account", summary.Account), ("name", summary.Name), ("state", summary.State), ("closes_at", summary.ClosesAt));
-            return ExitCode.Ok;
         });
-        return command;
     }
 
     private static Command Closures(Output output) => AdminCall.List(

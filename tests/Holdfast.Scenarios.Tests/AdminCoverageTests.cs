@@ -1,0 +1,206 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary><c>holdfast admin</c> covers the API: everything that is for people has a verb, and every verb works.</summary>
+public sealed partial class AdminCoverageTests : Scenario
+{
+    private const string Password = "correct horse battery";
+
+    /// <summary>What only a browser can do: a passkey's ceremony needs its origin.</summary>
+    private static readonly string[] _inBrowsersOnly =
+        ["POST /v1/passkey-challenges", "POST /v1/me/passkeys", "POST /v1/me/passkeys/challenges", "POST /v1/me/proof/passkey-challenges"];
+
+    private readonly MailServer _mail = new();
+    private string _password = Password;
+
+    private protected override Task<Service> StartServiceAsync()
+    {
+        _mail.Start();
+        var data = Directory.CreateDirectory(Path.Combine(Root, "service")).FullName;
+        File.WriteAllText(Path.Combine(data, "holdfastd.json"), JsonSerializer.Serialize(new { mail = new { host = "127.0.0.1", port = _mail.Port, from = "Holdfast <backup@example.org>", encryption = "none" } }));
+        return Service.StartAsync(data, Cancellation);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _mail.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Everything_that_people_may_ask_of_the_service_has_a_verb()
+    {
+        // Accounts, by the token that lies with the service.
+        foreach (var name in new[] { "one", "two" })
+        {
+            var created = Lines(await AdminAsync("account", "create", name, "--json")).Single();
+            Assert.Equal(("enrolment_code", name), (created.GetProperty("message_type").GetString(), created.GetProperty("name").GetString()));
+        }
+
+        var computer = await EnrolAsync("laptop", "one", (await AdminAsync("account", "code", "one", "--quiet")).Output.Trim());
+        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3));
+        Assert.Contains("holdfast enrol " + Service.Url, (await AdminAsync("account", "code", "one")).Output, StringComparison.Ordinal);
+        Assert.Equal("three", Lines(await AdminAsync("account", "rename", "two", "three", "--json")).Single().GetProperty("name").GetString());
+        Assert.Equal(["one", "three"], Lines(await AdminAsync("accounts", "--json")).Select(account => account.GetProperty("name").GetString()));
+        await File.WriteAllTextAsync(Path.Combine(Root, "import"), "imported\n", Cancellation);
+        Assert.Equal(0, (await AdminAsync("import", Path.Combine(Root, "import"))).ExitCode);
+        Assert.Contains("suspended", (await AdminAsync("suspend", "three")).Output, StringComparison.Ordinal);
+        Assert.Contains("open", (await AdminAsync("resume", "three")).Output, StringComparison.Ordinal);
+        Assert.Contains("laptop", (await AdminAsync("computers", "one")).Output, StringComparison.Ordinal);
+        Assert.Contains("desk", (await AdminAsync("computer", "rename", "one", "1", "desk")).Output, StringComparison.Ordinal);
+
+        // The service.
+        var verified = Lines(await AdminAsync("verify", "--account", "one", "--json")).Single();
+        Assert.Equal(("ended", 1L, 0L), (verified.GetProperty("state").GetString(), verified.GetProperty("snapshots").GetInt64(), verified.GetProperty("damages").GetInt64()));
+        Assert.Contains("every frame is what its computer signed", (await AdminAsync("verification")).Output, StringComparison.Ordinal);
+        Assert.Contains("Verified: 1 of 3 accounts", (await AdminAsync("proofs")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("backup-self")).ExitCode);
+        for (var copies = Lines(await AdminAsync("self-backups", "--json")); copies.All(line => line.GetProperty("message_type").GetString() != "self_backup");)
+        {
+            await Task.Delay(200, Cancellation);
+            copies = Lines(await AdminAsync("self-backups", "--json"));
+        }
+
+        Assert.Contains("0 are left", (await AdminAsync("reconciliation")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("grant-key", "rotate")).ExitCode);
+        Assert.Contains("verification", (await AdminAsync("jobs")).Output, StringComparison.Ordinal);
+        Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("growth", "--metric", "accounts")).ExitCode);
+
+        // Somebody with two factors, and everything of their own.
+        var key = await JoinAsync("me@example.org", "admin");
+        var (now, used) = (TimeProvider.System.GetUtcNow(), 0);
+        string Code() => Authenticator.Code(key, now + TimeSpan.FromSeconds(30 * (used++ - 1)));
+        Assert.Equal(10, (await MustAsync("authenticator", "confirm", Code(), "--quiet")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        await MustAsync("prove", "--code", Code());
+        Assert.Equal("Somebody Else", Lines(await AsMeAsync("name", "Somebody Else", "--json")).Single().GetProperty("name").GetString());
+        Assert.Contains("admin of the service", await MustAsync("whoami"), StringComparison.Ordinal);
+        var recovery = (await MustAsync("recovery-codes", "--quiet")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var first = Lines(await AsMeAsync("sessions", "--json")).Single().GetProperty("id").GetString()!;
+        await MustAsync("sign-in", "--email", "me@example.org", "--code", recovery[0]);
+        await MustAsync("session", "end", first);
+        Assert.Equal("password+recovery", Lines(await AsMeAsync("sessions", "--json")).Single().GetProperty("method").GetString());
+        await MustAsync("email", "change", "other@example.org");
+        await MustAsync("email", "confirm", CodeIn(await WaitForMailAsync("other@example.org")));
+        await MustAsync("password", "change");
+        _password = "another long password";
+        await MustAsync("prove", "--code", Code());
+        Assert.Empty(await MustAsync("passkeys"));
+        Assert.Contains("[not_found]", (await AsMeAsync("passkey", "remove", "AAAA")).Error, StringComparison.Ordinal);
+        await MustAsync("token", "create", "script", "--scope", "read_usage");
+        await MustAsync("token", "revoke", Lines(await AsMeAsync("tokens", "--json")).Single().GetProperty("id").GetString()!);
+        Assert.Empty(await MustAsync("tokens"));
+
+        // Those who run the service, and organisations.
+        var token = (await MustAsync("operator", "create", "monitoring", "--role", "support")).Trim();
+        await File.WriteAllTextAsync(Path.Combine(Root, "token"), token, Cancellation);
+        await MustAsync("jobs", "--token-file", Path.Combine(Root, "token"));
+        Assert.Contains("monitoring", await MustAsync("operators"), StringComparison.Ordinal);
+        await MustAsync("operator", "revoke", "monitoring");
+        Assert.Contains("[token_invalid]", (await AsMeAsync("jobs", "--token-file", Path.Combine(Root, "token"))).Error, StringComparison.Ordinal);
+        var organisation = Lines(await AsMeAsync("organisation", "create", "Firm", "--json")).Single().GetProperty("organisation").GetString()!;
+        Assert.Contains("Firm", await MustAsync("organisations"), StringComparison.Ordinal);
+        await MustAsync("organisation", "assign", "one", organisation);
+        await MustAsync("invite", "they@example.org", "owner", "--organisation", organisation);
+        Assert.Equal(0, (await AsAsync("they", "join", CodeIn(await WaitForMailAsync("they@example.org")), "--name", "They")).ExitCode);
+        Assert.Equal(0, (await AdminAsync("invite", "other@example.org", "owner", "--organisation", organisation)).ExitCode);
+        await MustAsync("join", CodeIn(await WaitForMailAsync("other@example.org", 1)));
+        var they = Lines(await AsMeAsync("organisation", "members", organisation, "--json")).Single(member => member.GetProperty("email").GetString() == "they@example.org").GetProperty("person").GetString()!;
+        await MustAsync("organisation", "role", organisation, they, "billing");
+        await MustAsync("organisation", "remove", organisation, they);
+        Assert.Contains("they@example.org", await MustAsync("people"), StringComparison.Ordinal);
+        Assert.Contains("suspended", await MustAsync("person", "suspend", they), StringComparison.Ordinal);
+        await MustAsync("person", "resume", they);
+        Assert.Contains("support", await MustAsync("person", "role", they, "support"), StringComparison.Ordinal);
+        var reset = (await MustAsync("person", "reset-password", they)).Trim();
+        Assert.Equal(0, (await AsAsync("they", "password", "reset", reset)).ExitCode);
+        Assert.Equal(0, (await AsAsync("they", "password", "forgot", "they@example.org")).ExitCode);
+        CodeIn(await WaitForMailAsync("they@example.org", 1));
+
+        // An escrow key, agreed to; and the end of an account.
+        var (pem, next) = (Path.Combine(Root, "old.pem"), Path.Combine(Root, "new.pem"));
+        await MustAsync("escrow", "create", pem);
+        await MustAsync("escrow", "register", pem);
+        await computer.MustAsync(Cancellation, "key", "escrow", "--accept", (await computer.MustAsync(Cancellation, "key", "escrow", "--quiet")).Output.Trim());
+        await MustAsync("escrow", "check", "one", pem);
+        await MustAsync("escrow", "create", next);
+        await MustAsync("escrow", "register", next);
+        await MustAsync("escrow", "rotate", pem, next);
+        Assert.Contains("opens 1 accounts", await MustAsync("escrow", "list"), StringComparison.Ordinal);
+        await MustAsync("close", "three");
+        Assert.Contains("three", await MustAsync("closures"), StringComparison.Ordinal);
+        await MustAsync("reopen", "three");
+        Assert.Contains("each in its place", await MustAsync("audit", "--verify"), StringComparison.Ordinal);
+        await MustAsync("authenticator", "remove");
+        await MustAsync("sign-out");
+        Assert.Contains("Sign in first", (await AsMeAsync("whoami")).Error, StringComparison.Ordinal);
+
+        // The service counted who asked for what.
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Bearer", (await File.ReadAllTextAsync(Path.Combine(Service.Data, "metrics-token"), Cancellation)).Trim());
+        var asked = Requests().Matches(await http.GetStringAsync(new Uri(Service.Url + "/metrics"), Cancellation)).Select(match => $"{match.Groups["method"].Value} {match.Groups["route"].Value.TrimEnd('/')}").ToHashSet();
+        Assert.Empty(await ForPeopleAsync(operation => !asked.Contains(operation) && !_inBrowsersOnly.Contains(operation)));
+        Assert.Empty(_inBrowsersOnly.Except(await ForPeopleAsync(_ => true)));
+    }
+
+    /// <summary>Operations of the API document whose action docs/permissions.md gives to people.</summary>
+    private static async Task<List<string>> ForPeopleAsync(Func<string, bool> isWanted)
+    {
+        var rows = (await File.ReadAllLinesAsync(Path.Combine(Programs.Root, "docs/permissions.md"), Cancellation)).Where(line => line.StartsWith('|')).Select(line => line.Split('|').Select(cell => cell.Trim()).ToArray()).ToList();
+        var people = new[] { "signed in", "owner", "member", "restore-only", "billing", "support", "operator", "admin" }.Select(role => Array.IndexOf(rows[0], role)).ToList();
+        var enrolling = new[] { "`enrol`", "`attach`" };
+        var actions = rows.Where(row => people.Any(column => row[column] == "✓") && !enrolling.Contains(row[1])).Select(row => row[1].Trim('`')).ToHashSet();
+        Assert.Contains("sign_in", actions);
+        using var document = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(Programs.Root, "docs/openapi.json"), Cancellation));
+        return [.. from path in document.RootElement.GetProperty("paths").EnumerateObject()
+            from operation in path.Value.EnumerateObject()
+            where operation.Value.TryGetProperty("x-action", out var action) && actions.Contains(action.GetString()!)
+            let text = $"{operation.Name.ToUpperInvariant()} {path.Name}"
+            where isWanted(text)
+            select text];
+    }
+
+    /// <summary>Invites and lets in; returns the key of an authenticator that is to be confirmed.</summary>
+    private async Task<string> JoinAsync(string email, string role)
+    {
+        await MustAsync("invite", email, role, "--token-file", Path.Combine(Service.Data, "bootstrap-secret"));
+        await MustAsync("join", CodeIn(await WaitForMailAsync(email)), "--name", "Me");
+        return (await MustAsync("authenticator", "new")).Split('\n')[0];
+    }
+
+    private async Task<MimeKit.MimeMessage> WaitForMailAsync(string email, int earlier = 0)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (true)
+        {
+            if (_mail.Received.Where(message => message.To.Mailboxes.Single().Address == email).Skip(earlier).FirstOrDefault() is { } found)
+            {
+                return found;
+            }
+
+            await timer.WaitForNextTickAsync(Cancellation);
+        }
+    }
+
+    private static string CodeIn(MimeKit.MimeMessage message) => MailTests.CodeIn(message);
+
+    private Task<Ended> AsMeAsync(params string[] arguments) => AsAsync("me", arguments);
+
+    private Task<Ended> AsAsync(string who, params string[] arguments) => Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments], new Dictionary<string, string>
+    {
+        ["HOLDFAST_CONFIG_DIR"] = Path.Combine(Root, who), ["HOLDFAST_PASSWORD"] = _password, ["HOLDFAST_NEW_PASSWORD"] = "another long password", ["HOLDFAST_SERVICE"] = Service.Url,
+        ["HOLDFAST_ESCROW_PASSPHRASE"] = "of the key", ["HOLDFAST_NEW_PASSPHRASE"] = "of the key",
+    }, Cancellation);
+
+    private async Task<string> MustAsync(params string[] arguments)
+    {
+        var ended = await AsMeAsync(arguments);
+        Assert.True(ended.ExitCode == 0, $"{string.Join(' ', arguments)}: {ended.Output}{ended.Error}");
+        return ended.Output;
+    }
+
+    [GeneratedRegex("""^http_server_request_duration_seconds_count\{.*http_request_method="(?<method>[A-Z]+)".*http_route="(?<route>[^"]+)""", RegexOptions.Multiline)]
+    private static partial Regex Requests();
+}
