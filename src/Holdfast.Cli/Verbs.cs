@@ -32,6 +32,7 @@ internal static class Verbs
         root.Subcommands.Add(CheckVerb.Build(output));
         root.Subcommands.Add(DrillVerb.Build(output));
         root.Subcommands.Add(KeyVerb.Build(output));
+        root.Subcommands.Add(ComputerVerb.Build(output));
         root.Subcommands.Add(CompareVerb.Build(output));
         root.Subcommands.Add(AdminVerb.Build(output));
         root.Subcommands.Add(VersionVerb.Build(output));

@@ -77,13 +77,33 @@ public sealed class EnrolmentTests : Scenario
     }
 
     [Fact]
-    public async Task A_revoked_computer_is_refused()
+    public async Task A_revoked_computer_is_refused_for_good_and_what_it_backed_up_stays()
     {
-        var computer = await EnrolAsync("one", "revoked");
+        var (kept, stolen) = (await EnrolAsync("one", "revoked"), await EnrolAsync("two", "revoked", await Service.NewCodeAsync("revoked", Cancellation)));
+        var tree = MakeTree("tree", files: 5);
+        await stolen.MustAsync(Cancellation, "backup", tree);
+        Assert.Contains("[not_found]", (await kept.RunAsync(Cancellation, "computer", "revoke", "7")).Error, StringComparison.Ordinal);
+        Assert.Contains("[invalid_request]", (await kept.RunAsync(Cancellation, "computer", "revoke", "1")).Error, StringComparison.Ordinal);
+        await kept.MustAsync(Cancellation, "computer", "revoke", "2");
+        await kept.MustAsync(Cancellation, "computer", "revoke", "2");
+        foreach (var verb in new[] { new[] { "backup", tree }, ["snapshots"], ["check"], ["attach"] })
+        {
+            Assert.Contains("[token_invalid]", (await stolen.RunAsync(Cancellation, verb)).Error, StringComparison.Ordinal);
+        }
+
+        var listed = Lines(await kept.MustAsync(Cancellation, "computer", "list", "--json"));
+        Assert.Equal([(false, 0), (true, 1)], listed.Select(line => (line.GetProperty("revoked").GetBoolean(), line.GetProperty("snapshots").GetInt32())));
+        Assert.Contains("revoked", (await AdminAsync("computers", "revoked")).Output, StringComparison.Ordinal);
+        await kept.RestoresIdenticallyAsync(tree, Cancellation);
+
+        // Every database is lost: the log on the pod says it too.
         await Service.KillAsync(Cancellation);
-        Service.Sql("UPDATE devices SET revoked = 1");
+        await Service.Databases.LoseAsync(Cancellation);
+        Assert.Equal(0, (await Service.OperateAsync(["rebuild"], Cancellation)).ExitCode);
         await Service.RestartAsync(Cancellation);
-        Assert.Contains("[token_invalid]", (await computer.RunAsync(Cancellation, "backup", Root)).Error, StringComparison.Ordinal);
+        Assert.Equal(1, (await stolen.RunAsync(Cancellation, "backup", tree)).ExitCode);
+        await kept.MustAsync(Cancellation, "attach");
+        await kept.RestoresIdenticallyAsync(tree, Cancellation);
     }
 
     [Fact]
