@@ -137,7 +137,7 @@ internal sealed class ComputerEndpoints(
         sessions.OpenAsync(CallerCheck.DeviceOf(context), request.CollectionNumber, cancellation);
 
     private Task<MoreGrants> ExtendAsync(HttpContext context, long session, AskGrants request, CancellationToken cancellation) =>
-        sessions.ExtendAsync(CallerCheck.DeviceOf(context), session, request.Receipts, cancellation);
+        sessions.ExtendAsync(CallerCheck.DeviceOf(context), session, request, cancellation);
 
     private Task<SnapshotCommitted> CommitAsync(HttpContext context, CommitSnapshot request, [FromHeader(Name = "Idempotency-Key")] string key, CancellationToken cancellation) =>
         key.Trim('"') == Convert.ToHexStringLower(Head.Parse(request.Head).Id)

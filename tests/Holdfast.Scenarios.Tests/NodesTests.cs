@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Holdfast.Protocol.Failures;
 using Holdfast.Tests;
@@ -97,14 +99,28 @@ public sealed class NodesTests : Scenario
             for project in Server Cli; do dotnet build src/Holdfast.$project -c Release --nologo -v quiet -clp:NoSummary -nodeReuse:false >/dev/null; done
             """);
         string Old(string project, string program) => Path.Combine(before, "src", project, "bin", "Release", "net10.0", program);
-        var computer = await EnrolAsync("one", "account");
-        var tree = MakeTree("tree", files: 20);
-        await computer.MustAsync(Cancellation, "backup", tree);
 
-        // The databases are of this version; the old node serves them alone, then beside the new one.
-        await _nodes[1].StopAsync(Cancellation);
+        // The old node made the databases, and filled them; the first new one upgrades them under its feet, and is gone again.
+        foreach (var node in _nodes)
+        {
+            await node.StopAsync(Cancellation);
+        }
+
+        foreach (var database in new[] { _directory, _accounts })
+        {
+            await _cluster.AskAsync(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", Cancellation);
+        }
+
+        File.Delete(Path.Combine(_nodes[0].Data, "operator-token"));
         _nodes[1].Program = Old("Holdfast.Server", "holdfastd");
         await _nodes[1].RestartAsync(Cancellation);
+        Assert.Equal(0, (await _nodes[1].OperateAsync(["operator", "create", "tester"], Cancellation)).ExitCode);
+        File.Copy(Path.Combine(_nodes[1].Data, "operator-token"), Path.Combine(_nodes[0].Data, "operator-token"));
+        var computer = await EnrolAsync("one", "account", await _nodes[1].NewAccountAsync("account", Cancellation));
+        var tree = MakeTree("tree", files: 20);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await _nodes[0].RestartAsync(Cancellation);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
         await _nodes[0].StopAsync(Cancellation);
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         await File.WriteAllBytesAsync(Path.Combine(tree, "new"), Content(1), Cancellation);
@@ -140,12 +156,48 @@ public sealed class NodesTests : Scenario
         Assert.Equal(HttpStatusCode.Accepted, started.StatusCode);
         var job = await JobAsync(http, job => job.GetProperty("state").GetString() == "running");
         var node = Assert.Single(_nodes, node => job.GetProperty("node").GetString()!.EndsWith($":{node.ProcessId}", StringComparison.Ordinal));
-        await (isKilled ? node.KillAsync(Cancellation) : node.StopAsync(Cancellation));
+
+        // Somebody's request is half there: a node that is told to stop gives its work back at once all the same, and answers the request.
+        using var slow = await SlowRequest.BeginAsync(new Uri(node.Url), http.DefaultRequestHeaders.Authorization.Parameter!, Cancellation);
+        var stopping = isKilled ? node.KillAsync(Cancellation) : node.StopAsync(Cancellation);
+        await (isKilled ? stopping : Task.CompletedTask);
         _pod.Signal("CONT");
         var ended = await JobAsync(http, job => job.GetProperty("state").GetString() == "done");
+        if (!isKilled)
+        {
+            Assert.False(stopping.IsCompleted);
+            Assert.StartsWith("HTTP/1.1 200", await slow.EndAsync(Cancellation), StringComparison.Ordinal);
+            await stopping;
+        }
+
         Assert.DoesNotContain($":{job.GetProperty("node").GetString()!.Split(':')[1]}", ended.GetProperty("node").GetString(), StringComparison.Ordinal);
         var status = await http.GetFromJsonAsync<JsonElement>("/v1/verifications/latest", Cancellation);
         Assert.Equal(("ended", 1, 0), (status.GetProperty("state").GetString(), status.GetProperty("accounts").GetInt32(), status.GetProperty("damage_count").GetInt32()));
+    }
+
+    /// <summary>A request whose last byte is still to come.</summary>
+    private sealed class SlowRequest : IDisposable
+    {
+        private readonly TcpClient _connection = new();
+
+        public static async Task<SlowRequest> BeginAsync(Uri node, string token, CancellationToken cancellation)
+        {
+            var request = new SlowRequest();
+            await request._connection.ConnectAsync(node.Host, node.Port, cancellation);
+            await request._connection.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"POST /v1/accounts HTTP/1.1\r\nHost: {node.Authority}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{{\"name\":\"slow\""), cancellation);
+            await Task.Delay(TimeSpan.FromMilliseconds(300), cancellation);
+            return request;
+        }
+
+        /// <summary>Sends it, and returns what came back first.</summary>
+        public async Task<string> EndAsync(CancellationToken cancellation)
+        {
+            await _connection.GetStream().WriteAsync("}"u8.ToArray(), cancellation);
+            var buffer = new byte[1024];
+            return Encoding.ASCII.GetString(buffer, 0, await _connection.GetStream().ReadAsync(buffer, cancellation));
+        }
+
+        public void Dispose() => _connection.Dispose();
     }
 
     /// <summary>Waits until the verification's job is as it should be.</summary>

@@ -34,7 +34,10 @@ internal sealed class Service : IAsyncDisposable
 
     public string Pod => Path.Combine(Data, "pod");
 
-    public static Task<Service> StartAsync(string data, CancellationToken cancellation) => StartAsync(data, "http://127.0.0.1:0", cancellation);
+    /// <summary>What the process sees as its environment.</summary>
+    private IReadOnlyDictionary<string, string> Environment { get; init; } = _noEnvironment;
+
+    public static Task<Service> StartAsync(string data, CancellationToken cancellation, IReadOnlyDictionary<string, string>? environment = null) => StartAsync(data, "http://127.0.0.1:0", cancellation, environment: environment);
 
     /// <param name="data">Its folder.</param>
     /// <param name="listen">Where it listens.</param>
@@ -42,9 +45,11 @@ internal sealed class Service : IAsyncDisposable
     /// <param name="roles">What the process is.</param>
     /// <param name="url">The address that clients use, if it is another.</param>
     /// <param name="isFirst">False for one more node of a service that has an operator.</param>
-    public static async Task<Service> StartAsync(string data, string listen, CancellationToken cancellation, string roles = "authority,pod", string? url = null, bool isFirst = true)
+    /// <param name="environment">What the process sees as its environment.</param>
+    public static async Task<Service> StartAsync(
+        string data, string listen, CancellationToken cancellation, string roles = "authority,pod", string? url = null, bool isFirst = true, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var service = new Service(data, roles, url);
+        var service = new Service(data, roles, url) { Environment = environment ?? _noEnvironment };
         if (roles != "pod")
         {
             service.Databases = await TestDatabases.MakeAsync(data, cancellation);
@@ -205,7 +210,7 @@ internal sealed class Service : IAsyncDisposable
             File.Delete(ready);
         }
 
-        _process = Process.Start(Programs.Start(Program, ["run", "--data", Data, "--listen", listen, "--roles", _roles, .. _url is null ? (string[])[] : ["--url", _url]], _noEnvironment))!;
+        _process = Process.Start(Programs.Start(Program, ["run", "--data", Data, "--listen", listen, "--roles", _roles, .. _url is null ? (string[])[] : ["--url", _url]], Environment))!;
         var log = new FileStream(Data + ".log", FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         _ = _process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None).ContinueWith(_ => log.Dispose(), TaskScheduler.Default);
         var error = _process.StandardError.ReadToEndAsync(cancellation);

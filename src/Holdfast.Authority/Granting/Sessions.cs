@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
 using Holdfast.Format;
@@ -56,15 +57,15 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
                 .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList()), cancellation);
     }
 
-    /// <summary>More numbers for a session, and what was stored since.</summary>
-    public async Task<MoreGrants> ExtendAsync(Device device, long session, IReadOnlyList<byte[]> receipts, CancellationToken cancellation)
+    /// <summary>More numbers for a session, or the same anew, and what was stored since.</summary>
+    public async Task<MoreGrants> ExtendAsync(Device device, long session, AskGrants asked, CancellationToken cancellation)
     {
-        var verified = receipts.Count == 0 ? [] : ReceiptVerification.Verify(pod, await CertifiedAsync(device, cancellation), device.Place.Account, receipts);
+        var verified = asked.Receipts.Count == 0 ? [] : ReceiptVerification.Verify(pod, await CertifiedAsync(device, cancellation), device.Place.Account, asked.Receipts);
         var numbers = await store.WriteAsync(device.Place, async transaction =>
         {
             await TouchAsync(transaction, device, session);
             await RecordAsync(transaction, device, verified);
-            return await GiveNumbersAsync(transaction, device, session);
+            return asked.Renew is { } renew ? await RenewAsync(transaction, session, renew) : await GiveNumbersAsync(transaction, device, session);
         }, cancellation);
         return new MoreGrants(Sign(device, numbers));
     }
@@ -93,6 +94,14 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
 
     private List<UploadGrant> Sign(Device device, IReadOnlyList<uint> numbers) => [.. numbers.Select(number => new UploadGrant(number,
         pod.Sign(GrantMethod.Put, new ObjectName(device.Place.Account, ObjectSpace.Numbered, number), device.Computer, Limits.SegmentLengthMax, 0, UploadLife)))];
+
+    private static async Task<List<uint>> RenewAsync(AccountTransaction transaction, long session, IReadOnlyList<uint> numbers)
+    {
+        IReadOnlyList<long> open = numbers.Count > NumbersAtOnce ? [] : await transaction.QueryAsync<long>(
+            $"SELECT number FROM objects WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL AND number IN ({SqlParameters.List(numbers)})", new { session });
+        return open.Count == numbers.Distinct().Count()
+            ? [.. open.Select(number => (uint)number)] : throw new HoldfastException(FailureTable.InvalidRequest, "Only numbers of this session under which nothing was stored are permitted anew.");
+    }
 
     private static async Task<List<uint>> GiveNumbersAsync(AccountTransaction transaction, Device device, long session)
     {

@@ -47,6 +47,10 @@ internal sealed class NumberSource(ServiceClient service, SessionOpened session,
         }
     }
 
+    /// <summary>A new permission for a number whose own has run out; null from a service that gives none.</summary>
+    public async Task<UploadGrant?> TryRenewAsync(UploadGrant old, CancellationToken cancellation) =>
+        (await service.ExtendSessionAsync(Session, new AskGrants([], [old.Number]), cancellation)).Grants.FirstOrDefault(grant => grant.Number == old.Number);
+
     /// <summary>Remembers a receipt to hand in: a pack's at the next chance, what a commit itself names with the commit.</summary>
     public void Add(byte[] receipt, bool isForCommit)
     {

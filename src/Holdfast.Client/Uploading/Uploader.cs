@@ -5,6 +5,7 @@ using Holdfast.Client.Indexing;
 using Holdfast.Client.Packing;
 using Holdfast.Format.Indexes;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
@@ -32,11 +33,26 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
         }
     })];
 
-    /// <summary>Sends one object and keeps its receipt.</summary>
+    /// <summary>Sends one object and keeps its receipt. A grant that ran out on the way, while the computer slept or the service's clock was put right, is asked for again.</summary>
     public async Task PutAsync(UploadGrant grant, ReadOnlyMemory<byte> content, bool isForCommit, CancellationToken cancellation)
     {
         var name = new ObjectName(computer.Account, ObjectSpace.Numbered, grant.Number);
-        numbers.Add(await service.PutObjectAsync(numbers.PodUrl, name, grant.Grant, content, cancellation), isForCommit);
+        byte[] receipt;
+        try
+        {
+            receipt = await service.PutObjectAsync(numbers.PodUrl, name, grant.Grant, content, cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.GrantInvalid)
+        {
+            if (await numbers.TryRenewAsync(grant, cancellation) is not { } renewed)
+            {
+                throw;
+            }
+
+            receipt = await service.PutObjectAsync(numbers.PodUrl, name, renewed.Grant, content, cancellation);
+        }
+
+        numbers.Add(receipt, isForCommit);
         progress.Stored(content.Length);
     }
 

@@ -15,7 +15,9 @@ public sealed record SessionOpened(
     uint CollectionNumber, IReadOnlyList<MissingFrame> Collected);
 
 /// <summary>Asks for more numbers, handing in the receipts of what was stored since: after a kill nobody has to ask the pod for them.</summary>
-public sealed record AskGrants(IReadOnlyList<byte[]> Receipts);
+/// <param name="Receipts">Of what was stored.</param>
+/// <param name="Renew">Numbers of this session whose grants ran out before anything was stored under them, as when a computer slept: they are permitted anew, instead of more numbers.</param>
+public sealed record AskGrants(IReadOnlyList<byte[]> Receipts, IReadOnlyList<uint>? Renew = null);
 
 public sealed record MoreGrants(IReadOnlyList<UploadGrant> Grants);
 
