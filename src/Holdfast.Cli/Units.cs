@@ -29,6 +29,9 @@ internal static class Units
 
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>How long ago, to the unit that matters.</summary>
+    public static string Age(TimeSpan age) => age.TotalHours < 1 ? $"{Math.Max(0, (int)age.TotalMinutes)} min" : age.TotalDays < 2 ? $"{(int)age.TotalHours} h" : $"{(int)age.TotalDays} days";
+
     public static string Time(TimeSpan time) => time.TotalMinutes >= 1
         ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalMinutes} min {time.Seconds} s")
         : string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");

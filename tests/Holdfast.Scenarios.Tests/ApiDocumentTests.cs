@@ -38,6 +38,8 @@ public sealed class ApiDocumentTests : Scenario
         Assert.Empty(Breaks(JsonNode.Parse(committed)!, JsonNode.Parse(committed)!));
         Finds("/v1/jobs is gone", document => document["paths"]!.AsObject().Remove("/v1/jobs"));
         Finds("get /v1/accounts is gone", document => document["paths"]!["/v1/accounts"]!.AsObject().Remove("get"));
+        Finds("its response 200 is not what it was", document => document["paths"]!["/v1/jobs"]!["get"]!["responses"]!.AsObject().Remove("200"));
+        Finds("its response default is not what it was", document => document["paths"]!["/v1/jobs"]!["get"]!["responses"]!["default"]!["content"] = new JsonObject());
         Finds("may not be left out", document => document["paths"]!["/v1/growth"]!["get"]!["parameters"]![0]!["required"] = true);
         Finds("JobSummary.state is gone", document => document["components"]!["schemas"]!["JobSummary"]!["properties"]!.AsObject().Remove("state"));
         Finds("JobSummary.state is not what it was", document => document["components"]!["schemas"]!["JobSummary"]!["properties"]!["state"]!["type"] = "integer");
@@ -105,9 +107,17 @@ public sealed class ApiDocumentTests : Scenario
             breaks.Add($"{where}: {name} is not taken any more");
         }
 
-        foreach (var part in new[] { "requestBody", "responses" }.Where(part => before[part] is not null && !JsonNode.DeepEquals(before[part], after[part])))
+        if (before["requestBody"] is { } body && !JsonNode.DeepEquals(body, after["requestBody"]))
         {
-            breaks.Add($"{where}: its {part} is not what it was");
+            breaks.Add($"{where}: its requestBody is not what it was");
+        }
+
+        foreach (var (status, response) in before["responses"]?.AsObject() ?? [])
+        {
+            if (!JsonNode.DeepEquals(response, after["responses"]?[status]))
+            {
+                breaks.Add($"{where}: its response {status} is not what it was");
+            }
         }
     }
 

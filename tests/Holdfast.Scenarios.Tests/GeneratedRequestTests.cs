@@ -103,6 +103,110 @@ public sealed partial class GeneratedRequestTests : Scenario
         Assert.Equal(before, await DigestAsync());
     }
 
+    /// <summary>An owner of one organisation asks for everything of another, by the ids that are really there: in paths and in bodies.</summary>
+    [Fact]
+    public async Task Nobody_gets_an_answer_about_another_organisation_or_person()
+    {
+        using var admin = new ApiCaller(Service.Url, await SignInAsync());
+        var organisations = new[] { (await admin.PostAsync("/v1/organisations", new { name = "mine" })).Text("organisation"), (await admin.PostAsync("/v1/organisations", new { name = "secret-firm" })).Text("organisation") };
+        var sessions = new List<string>();
+        foreach (var (organisation, index) in organisations.Select((organisation, index) => (organisation, index)))
+        {
+            Assert.Equal(200, (await admin.PostAsync("/v1/accounts", new { name = $"secret-account-{index}" })).Status);
+            Assert.Equal(200, (await admin.PutAsync($"/v1/accounts/secret-account-{index}/organisation", new { organisation })).Status);
+            using var anybody = new ApiCaller(Service.Url);
+            var code = (await admin.PostAsync($"/v1/organisations/{organisation}/invitations", new { email = $"secret-owner-{index}@example.org", role = "owner" })).Text("code");
+            sessions.Add((await anybody.PostAsync("/v1/people", new { code, name = "Owner", password = "correct horse battery" })).Text("token"));
+        }
+
+        using var victim = new ApiCaller(Service.Url, sessions[1]);
+        Assert.Equal(200, (await victim.PostAsync("/v1/me/tokens", new { name = "secret-token", scopes = new[] { "read_usage" }, days = 3 })).Status);
+        var foreign = new Dictionary<string, string>
+        {
+            ["organisation"] = organisations[1], ["name"] = "secret-account-1", ["account"] = (await admin.GetAsync("/v1/accounts")).Body.GetProperty("accounts")[1].GetProperty("account").GetString()!,
+            ["person"] = (await victim.GetAsync("/v1/me")).Text("person"), ["signIn"] = (await victim.GetAsync("/v1/me/sign-ins")).Body.GetProperty("sign_ins")[0].GetProperty("sign_in").GetString()!,
+            ["token"] = (await victim.GetAsync("/v1/me/tokens")).Body.GetProperty("tokens")[0].GetProperty("id").GetString()!, ["operator"] = "tester",
+        };
+        _document = await ReadDocumentAsync();
+        var before = await DigestAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(Service.Url) };
+        var asked = 0;
+        foreach (var (path, method, operation) in Operations().Where(item => RouteParameter().IsMatch(item.Path) && item.Operation["security"] is JsonArray { Count: > 0 }))
+        {
+            var body = Body(operation);
+            foreach (var property in (body as JsonObject ?? []).Select(item => item.Key).Where(foreign.ContainsKey).ToList())
+            {
+                body![property] = foreign[property];
+            }
+
+            using var message = new HttpRequestMessage(new HttpMethod(method), RouteParameter().Replace(path, match => Uri.EscapeDataString(foreign.GetValueOrDefault(match.Groups[1].Value, "1")))) { Content = body is null ? null : Json(body.ToJsonString()) };
+            message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", sessions[0]);
+            using var response = await http.SendAsync(message, Cancellation);
+            var text = await response.Content.ReadAsStringAsync(Cancellation);
+            Assert.True((int)response.StatusCode is 400 or 401 or 403 or 404, $"{method} {message.RequestUri}: {(int)response.StatusCode} {text}");
+            Assert.DoesNotContain("secret-owner", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret-firm", text, StringComparison.Ordinal);
+            asked++;
+        }
+
+        Assert.True(asked > 30, $"{asked}");
+
+        // In bodies: an account of one's own is not given away to a firm of others.
+        using var owner = new ApiCaller(Service.Url, sessions[0]);
+        Assert.Equal("forbidden", (await owner.PutAsync("/v1/accounts/secret-account-0/organisation", new { organisation = organisations[1] })).Code);
+        foreach (var list in new[] { "/v1/accounts", "/v1/usage", "/v1/organisations" })
+        {
+            var shown = (await owner.GetAsync(list)).Body.ToString();
+            Assert.DoesNotContain("secret-firm", shown, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret-account-1", shown, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(before, await DigestAsync());
+    }
+
+    /// <summary>Everything at a moment when it makes no sense: grants of a session that nobody opened, commits before uploads, confirmations of what nobody asked.</summary>
+    [Fact]
+    public async Task No_order_of_requests_makes_the_service_fail_or_changes_something_halfway()
+    {
+        var computer = await EnrolAsync("one", "mine");
+        var own = Client.Computers.ComputerFile.Load(computer.Folders);
+        var tree = MakeTree("tree", files: 3);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        using var waiting = new ApiCaller(Service.Url);
+        var enrolled = await waiting.PostAsync("/v1/enrolments", new { code = await Service.NewCodeAsync("mine", Cancellation), name = "waiting", attempt = RandomNumberGenerator.GetBytes(16), request = RandomNumberGenerator.GetBytes(130) });
+        Assert.True(enrolled.Status is 200 or 400, enrolled.Body.ToString());
+        _document = await ReadDocumentAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(Service.Url) };
+        var operatorToken = (await File.ReadAllTextAsync(Path.Combine(Service.Data, "operator-token"), Cancellation)).Trim();
+        foreach (var seed in Enumerable.Range(1, IsLong ? 30 : 3))
+        {
+            var operations = Operations().ToArray();
+            new Random(seed).Shuffle(operations);
+            var session = await SignInAsync();
+            foreach (var (path, method, operation) in operations)
+            {
+                var before = await DigestAsync();
+                using var message = new HttpRequestMessage(new HttpMethod(method), Fill(path, own.Account.ToString(), "mine")) { Content = Body(operation) is { } body ? Json(body.ToJsonString()) : null };
+                var token = path.StartsWith("/v1/accounts/{account}", StringComparison.Ordinal) ? own.Token : path.StartsWith("/v1/me", StringComparison.Ordinal) ? session : operatorToken;
+                message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+                using var response = await http.SendAsync(message, Cancellation);
+                var text = await response.Content.ReadAsStringAsync(Cancellation);
+                Assert.True((int)response.StatusCode < 500, $"{seed}: {method} {message.RequestUri}: {(int)response.StatusCode} {text}");
+                if (response.IsSuccessStatusCode)
+                {
+                    continue;
+                }
+
+                Assert.True(before == await DigestAsync(), $"{seed}: {method} {message.RequestUri} was refused ({text}) and changed something");
+            }
+
+            Service.DirectorySql("DELETE FROM attempts");
+        }
+
+        Service.DirectorySql("UPDATE accounts SET suspended_at = NULL");
+        await computer.MustAsync(Cancellation, "check", "--read-data");
+    }
+
     private async Task<JsonNode> ReadDocumentAsync()
     {
         using var http = new HttpClient();

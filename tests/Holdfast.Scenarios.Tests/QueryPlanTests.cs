@@ -13,6 +13,7 @@ public sealed partial class QueryPlanTests : Scenario
         ("SELECT account_id, count(*)", "the day's sample reads each table once"),
         ("SELECT u.account_id, u.bytes", "the day's sample"),
         ("SELECT account_id FROM fence", "the day's sample"),
+        ("SELECT count(*) FROM objects WHERE type = 1", "the day's sample"),
         ("SELECT count(*) FROM accounts", "the day's sample"),
         ("SELECT count(*) FROM devices WHERE revoked = 0", "the day's sample"),
         ("SELECT metric, subject, day", "the day's sample thins out the history"),

@@ -35,5 +35,8 @@ public sealed class ApiEndpoint
     /// <summary>The action's name, as it stands in docs/permissions.md and in the scopes of tokens.</summary>
     public string Name => Permissions.NameOf(Action);
 
+    /// <summary>No token is needed.</summary>
+    public bool IsForAnybody => (Permissions.Of(Action).Roles & Roles.Anybody) != Roles.None;
+
     internal ApiAction Action { get; }
 }

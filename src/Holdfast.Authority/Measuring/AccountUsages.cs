@@ -39,6 +39,13 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         await transaction.FindAsync<long>("SELECT count(*) FROM snapshots WHERE account_id = @account AND state = 'live'"),
         await transaction.FindAsync<long>("SELECT count(*) FROM devices WHERE account_id = @account AND deleted = 0")), cancellation);
 
+    /// <summary>Packs of all accounts; each has a shard on every drive.</summary>
+    public async Task<long> CountPacksAsync(CancellationToken cancellation) => (await store.ReadAllAsync(transaction =>
+    {
+        transaction.IsPatient = true;
+        return transaction.FindAsync<long>("SELECT count(*) FROM objects WHERE type = 1 AND " + IsStored);
+    }, cancellation)).Sum();
+
     /// <summary>An account that is being moved is counted the next day.</summary>
     private async Task KeepAsync(AccountPlace place, long day, Usage now, CancellationToken cancellation)
     {

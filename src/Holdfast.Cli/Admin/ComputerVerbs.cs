@@ -49,7 +49,7 @@ internal static class ComputerVerbs
     private static void Show(Output output, ComputerSummary computer)
     {
         var state = computer.Revoked ? "revoked" : computer.Retired ? "retired" : computer.Rights == "Waiting" ? "waiting" : "in use";
-        output.Print($"{computer.Computer,4}  {computer.Name,-24}  {state,-8}  {AdminVerb.At(computer.CreatedAt)}  {(computer.LastBackupAt is { } last ? AdminVerb.At(last) : "never")}{(computer.Replaces is { } before ? $"  in the place of {before}" : "")}");
+        output.Print($"{computer.Computer,4}  {computer.Name,-24}  {state,-8}  {AdminVerb.At(computer.CreatedAt)}  {(computer.LastBackupAt is { } last ? $"{AdminVerb.At(last)} ({Units.Age(TimeProvider.System.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(last))} ago)" : "never")}{(computer.Replaces is { } before ? $"  in the place of {before}" : "")}");
         output.Message("computer", ("computer", computer.Computer), ("name", computer.Name), ("state", state), ("created_at", computer.CreatedAt), ("last_backup_at", computer.LastBackupAt), ("replaces", computer.Replaces));
     }
 }

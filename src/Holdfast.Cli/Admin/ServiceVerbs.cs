@@ -49,7 +49,7 @@ internal static class ServiceVerbs
 
     private static Command Growth(Output output)
     {
-        var metric = new Option<string?>("--metric") { Description = "One of accounts, computers, computers_behind, snapshots, stored_bytes, stored_objects, database_bytes, rows, bytes, pod_objects, pod_bytes, drive_bytes, drive_bytes_used, tree_files." };
+        var metric = new Option<string?>("--metric") { Description = "One of accounts, computers, computers_behind, snapshots, stored_bytes, stored_objects, stored_packs, database_bytes, rows, bytes, pod_objects, pod_bytes, drive_bytes, drive_bytes_used, tree_files." };
         return AdminCall.Ask("growth", "How much there was of what, a value a day: daily for 60 days, weekly for 400, then every four weeks.", [metric], async (parsed, service, cancellation) =>
         {
             var wanted = parsed.GetValue(metric);
