@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Holdfast.Scenarios.Tests;
 
-/// <summary><c>holdfast admin</c> covers the API: everything that is for people has a verb, and every verb works.</summary>
+/// <summary><c>holdfast admin</c> covers the API: everything that is for people has a verb, and every verb works; and no statement of all that reads a whole table.</summary>
 public sealed partial class AdminCoverageTests : Scenario
 {
     private const string Password = "correct horse battery";
@@ -13,20 +13,23 @@ public sealed partial class AdminCoverageTests : Scenario
         ["POST /v1/passkey-challenges", "POST /v1/me/passkeys", "POST /v1/me/passkeys/challenges", "POST /v1/me/proof/passkey-challenges"];
 
     private readonly MailServer _mail = new();
+    private ExplainingPostgres _postgres = null!;
     private string _password = Password;
 
-    private protected override Task<Service> StartServiceAsync()
+    private protected override async Task<Service> StartServiceAsync()
     {
         _mail.Start();
-        var data = Directory.CreateDirectory(Path.Combine(Root, "service")).FullName;
-        File.WriteAllText(Path.Combine(data, "holdfastd.json"), JsonSerializer.Serialize(new { mail = new { host = "127.0.0.1", port = _mail.Port, from = "Holdfast <backup@example.org>", encryption = "none" } }));
-        return Service.StartAsync(data, Cancellation);
+        _postgres = await ExplainingPostgres.StartAsync(Cancellation);
+        var mail = new { host = "127.0.0.1", port = _mail.Port, from = "Holdfast <backup@example.org>", encryption = "none" };
+        await _postgres.ConfigureAsync(Path.Combine(Root, "service"), [KeyValuePair.Create<string, object>("mail", mail)], Cancellation);
+        return await Service.StartAsync(Path.Combine(Root, "service"), Cancellation);
     }
 
     public override async ValueTask DisposeAsync()
     {
         await _mail.DisposeAsync();
         await base.DisposeAsync();
+        await _postgres.DisposeAsync();
     }
 
     [Fact]
@@ -132,6 +135,17 @@ public sealed partial class AdminCoverageTests : Scenario
         await MustAsync("close", "three");
         Assert.Contains("three", await MustAsync("closures"), StringComparison.Ordinal);
         await MustAsync("reopen", "three");
+
+        // Its date comes, and its days of grace are over.
+        await MustAsync("close", "three");
+        Service.DirectorySql("UPDATE accounts SET closes_at = 1 WHERE closes_at IS NOT NULL");
+        Service.DirectorySql("UPDATE closures SET closes_at = 1, days_left = 0");
+        while (Service.DirectorySql("UPDATE closures SET name = name WHERE wiped_at IS NOT NULL") == 0)
+        {
+            Service.DirectorySql("UPDATE jobs SET due_at = 0 WHERE kind = 'closing' AND state = 'waiting'");
+            await Task.Delay(100, Cancellation);
+        }
+
         Assert.Contains("each in its place", await MustAsync("audit", "--verify"), StringComparison.Ordinal);
         await MustAsync("authenticator", "remove");
         await MustAsync("sign-out");
@@ -143,6 +157,9 @@ public sealed partial class AdminCoverageTests : Scenario
         var asked = Requests().Matches(await http.GetStringAsync(new Uri(Service.Url + "/metrics"), Cancellation)).Select(match => $"{match.Groups["method"].Value} {match.Groups["route"].Value.TrimEnd('/')}").ToHashSet();
         Assert.Empty(await ForPeopleAsync(operation => !asked.Contains(operation) && !_inBrowsersOnly.Contains(operation)));
         Assert.Empty(_inBrowsersOnly.Except(await ForPeopleAsync(_ => true)));
+        await Service.KillAsync(Cancellation);
+        var whole = await _postgres.FindWholeAsync(500, Cancellation);
+        Assert.True(whole.Count == 0, string.Join("\n\n", whole));
     }
 
     /// <summary>Operations of the API document whose action docs/permissions.md gives to people.</summary>

@@ -1,0 +1,103 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Holdfast.Tests;
+
+namespace Holdfast.Scenarios.Tests;
+
+/// <summary>A PostgreSQL that explains every statement, and what is wrong with the plans.</summary>
+internal sealed partial class ExplainingPostgres : IAsyncDisposable
+{
+    /// <summary>So many rows that were read in vain are as many as an account may have.</summary>
+    public const int RowsMany = 1000;
+
+    /// <summary>Statements that look at everything, and why they may: the beginning of each.</summary>
+    private static readonly (string Statement, string Why)[] _whole =
+    [
+        ("SELECT account_id, count(*)", "the day's sample reads each table once"),
+        ("SELECT u.account_id, u.bytes", "the day's sample"),
+        ("SELECT account_id FROM fence", "the day's sample"),
+        ("SELECT count(*) FROM objects WHERE type = 1", "the day's sample"),
+        ("SELECT count(*) FROM accounts", "the day's sample"),
+        ("SELECT count(*) FROM devices WHERE revoked = 0", "the day's sample"),
+        ("SELECT metric, subject, day", "the day's sample thins out the history"),
+        ("DELETE FROM samples", "the day's sample thins out the history"),
+        ("SELECT CAST(coalesce(sum(length), 0)", "a verification says how much it will read"),
+        ("SELECT account_id FROM snapshots WHERE on_pod = 0 UNION", "at start: an index of only what a crash kept from its pod"),
+        ("SELECT account_id FROM closures", "at start: an index of only the closures that have not ended"),
+        ("SELECT kind, count(*) AS Accounts", "an operator asks about the proofs of all accounts"),
+        ("SELECT kind, number, oldest", "one row"),
+        ("SELECT number, oldest", "one row for each kind of database"),
+        ("SELECT value FROM store_marks", "one row"),
+        ("SELECT hash FROM audit_end", "one row"),
+        ("UPDATE audit_end", "one row"),
+        ("SELECT c.relname", "the server's own tables"),
+        ("INSERT INTO objects (account_id, number, session, computer, state, type", "this test's own"),
+        ("SELECT * FROM", "a self-backup copies every row"),
+        ("SELECT fingerprint, public_key", "one row for each escrow key there ever was"),
+        ("UPDATE closures SET days_left = (closes_at", "an upgrade of the schema, once"),
+        ("UPDATE closures SET closes_at = 1", "a test's own"),
+        ("UPDATE accounts SET closes_at = 1", "a test's own"),
+        ("UPDATE closures SET name = name", "a test's own"),
+        ("DELETE FROM jobs WHERE state = 'done'", "a thousand rows are kept"),
+    ];
+
+    private readonly PostgresCluster _cluster;
+
+    private ExplainingPostgres(PostgresCluster cluster) => _cluster = cluster;
+
+    public PostgresCluster Cluster => _cluster;
+
+    public static async Task<ExplainingPostgres> StartAsync(CancellationToken cancellation) => new(await PostgresCluster.StartAsync(cancellation,
+        "session_preload_libraries=auto_explain", "auto_explain.log_min_duration=0", "auto_explain.log_analyze=on", "auto_explain.log_timing=off", "enable_seqscan=off", "log_line_prefix=%d "));
+
+    /// <summary>Has the service whose folder is <paramref name="data"/> keep everything here.</summary>
+    /// <param name="data">Its folder.</param>
+    /// <param name="more">What else its configuration says.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public async Task ConfigureAsync(string data, IEnumerable<KeyValuePair<string, object>> more, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(data);
+        await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), JsonSerializer.Serialize(new Dictionary<string, object>(more)
+        {
+            ["directory"] = await _cluster.NewDatabaseAsync("directory", cancellation), ["stores"] = new Dictionary<string, string> { ["main"] = await _cluster.NewDatabaseAsync("accounts", cancellation) },
+        }), cancellation);
+    }
+
+    /// <summary>Statements that read a whole table or many rows in vain, and have no reason to; there must have been some statements.</summary>
+    public async Task<IReadOnlyList<string>> FindWholeAsync(int statementsMin, CancellationToken cancellation)
+    {
+        var plans = (await PlansAsync(cancellation)).Where(plan => !(plan.Statement + plan.Plan).Contains("pg_type", StringComparison.Ordinal)).ToList();
+        Assert.True(plans.Count > statementsMin, $"{plans.Count} statements were explained");
+        return [.. plans.Where(plan => (ReadsWholeTable(plan.Plan) || ReadsInVain(plan.Plan)) && !_whole.Any(allowed => plan.Statement.StartsWith(allowed.Statement, StringComparison.Ordinal)))
+            .Select(plan => $"{plan.Statement}\n{plan.Plan}").Distinct()];
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    /// <summary>Statements and their plans, as auto_explain writes them.</summary>
+    public async Task<IReadOnlyList<(string Statement, string Plan)>> PlansAsync(CancellationToken cancellation) => [.. Explained().Matches(await File.ReadAllTextAsync(_cluster.LogFile, cancellation)).Select(match =>
+        (Spaces().Replace(match.Groups["statement"].Value, " ").Trim(), match.Groups["plan"].Value.TrimEnd()))];
+
+    /// <summary>A scan of a table, or of an index from one end to the other: it has no condition on the index. (A condition on an index's second column alone is not told from a good one.)</summary>
+    public static bool ReadsWholeTable(string plan)
+    {
+        var lines = plan.Split('\n').Select(line => line.Trim()).ToList();
+        return lines.Select((line, number) => (line, number)).Any(item => item.line.Contains("Seq Scan on", StringComparison.Ordinal)
+            || (ScansIndex().IsMatch(item.line) && !lines.Skip(item.number + 1).TakeWhile(line => !line.Contains("(cost=", StringComparison.Ordinal)).Any(line => line.StartsWith("Index Cond:", StringComparison.Ordinal))));
+    }
+
+    /// <summary>Rows that were read and are none of those that were asked for: as many as an account may have.</summary>
+    private static bool ReadsInVain(string plan) => RowsRemoved().Matches(plan).Any(match => int.Parse(match.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) >= RowsMany);
+
+    [GeneratedRegex(@"Rows Removed by Filter: (\d+)")]
+    private static partial Regex RowsRemoved();
+
+    [GeneratedRegex(@"LOG:  duration: [\d.]+ ms  plan:\n\tQuery Text: (?<statement>(?:[^\n]*\n(?:\t(?![A-Z][A-Za-z ]+  ?\(|[A-Z][A-Za-z ]+ (?:on|using) )[^\n]*\n)*))(?<plan>(?:\t[^\n]*\n)+)")]
+    private static partial Regex Explained();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Spaces();
+
+    [GeneratedRegex(@"(Index Scan|Index Only Scan|Bitmap Index Scan) (using|on|Backward)")]
+    private static partial Regex ScansIndex();
+}
