@@ -1,0 +1,80 @@
+namespace Holdfast.Admission;
+
+/// <summary>How much may be in flight at once, found from how long work waits in the server's own queue. Not thread-safe.</summary>
+/// <remarks>
+/// Additive-increase controllers that look at response times measure the client's uplink and starve or creep; the wait in the server's queue contains nothing but the server (DAGOR, SoCC 2018).
+/// A window's mean wait above the target twice in a row takes a little away, far above it much at once; well below it, and only if the limit was in use, a little is added. Until the first decrease it
+/// grows fast, so that it may begin anywhere.
+/// </remarks>
+/// <param name="time">Monotonic time: a clock that is set changes nothing.</param>
+/// <param name="start">The limit to begin with; the floor if it is less.</param>
+/// <param name="ceiling">What it never exceeds, such as what memory has buffers for.</param>
+public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLimit.Floor, double ceiling = 65_536)
+{
+    public const int Floor = 16;
+
+    private const double Decrease = 0.93;
+    private const double SharpDecrease = 0.7;
+    private const double Increase = 1.02;
+    private const double SlowStart = 1.3;
+    private const double WellBelow = 0.8;
+    private const double FarAbove = 5;
+    private const double InUse = 0.9;
+
+    /// <summary>How long waits are gathered before the limit is looked at.</summary>
+    public static readonly TimeSpan Window = TimeSpan.FromSeconds(5);
+
+    /// <summary>The wait that is aimed at: long enough that the server is never idle, far below what a backup notices.</summary>
+    public static readonly TimeSpan Target = TimeSpan.FromMilliseconds(500);
+
+    private double _limit = Math.Clamp(start, Floor, ceiling);
+    private long _windowBegan = time.GetTimestamp();
+    private TimeSpan _waited;
+    private int _begun;
+    private int _inFlightMost;
+    private int _windowsAbove;
+    private bool _hasDecreased;
+
+    /// <summary>How many may be in flight now.</summary>
+    public int Limit => (int)_limit;
+
+    /// <summary>A piece of work begins.</summary>
+    /// <param name="waited">How long it lay in the server's queue; less than nothing is none.</param>
+    /// <param name="inFlight">How many are in flight with it.</param>
+    public void Begin(TimeSpan waited, int inFlight)
+    {
+        Look();
+        _waited += waited > TimeSpan.Zero ? waited : TimeSpan.Zero;
+        _begun++;
+        _inFlightMost = Math.Max(_inFlightMost, inFlight);
+    }
+
+    /// <summary>Looks whether a window has ended; called now and then where nothing begins.</summary>
+    public void Look()
+    {
+        if (time.GetElapsedTime(_windowBegan) < Window)
+        {
+            return;
+        }
+
+        if (_begun > 0)
+        {
+            Adapt(_waited / _begun);
+        }
+
+        (_windowBegan, _waited, _begun, _inFlightMost) = (time.GetTimestamp(), TimeSpan.Zero, 0, 0);
+    }
+
+    private void Adapt(TimeSpan wait)
+    {
+        _windowsAbove = wait > Target ? _windowsAbove + 1 : 0;
+        var factor = wait > FarAbove * Target ? SharpDecrease
+            : _windowsAbove >= 2 ? Decrease
+            : wait < WellBelow * Target && _inFlightMost >= InUse * Limit ? _hasDecreased ? Increase : SlowStart
+            : 1;
+        _hasDecreased |= factor < 1;
+
+        // A small limit grows by one at least: two per cent of sixteen is nothing.
+        _limit = Math.Clamp(factor > 1 ? Math.Max(_limit * factor, _limit + 1) : _limit * factor, Floor, ceiling);
+    }
+}
