@@ -55,7 +55,7 @@ public sealed class Authority : IAsyncDisposable
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
-        _jobs = new JobTable(directoryDatabase, $"{Environment.MachineName}:{Environment.ProcessId}", time);
+        _jobs = new JobTable(directoryDatabase, $"{Environment.MachineName}:{Environment.ProcessId}", time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());

@@ -66,6 +66,13 @@ public abstract partial class DatabaseContract
         Assert.Null(await table.ClaimAsync(["work"], Cancellation));
         await Assert.ThrowsAsync<LeaseLostException>(() => dead.SaveAsync("late", Cancellation));
         Assert.True(await table.EndAsync(second.Job, Cancellation));
+
+        // Nor does one that was to be run tomorrow, by a clock that was a year ahead.
+        time.Advance(TimeSpan.FromDays(365));
+        await table.EnqueueAsync("work", "daily", Cancellation, time.GetUtcNow() + TimeSpan.FromDays(1));
+        Assert.Null(await table.ClaimAsync(["work"], Cancellation));
+        time.Advance(-TimeSpan.FromDays(365));
+        Assert.Equal("daily", (await table.ClaimAsync(["work"], Cancellation))!.Job.Subject);
     }
 
     [Fact]

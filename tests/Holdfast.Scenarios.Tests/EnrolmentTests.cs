@@ -101,8 +101,10 @@ public sealed class EnrolmentTests : Scenario
         await Service.Databases.LoseAsync(Cancellation);
         Assert.Equal(0, (await Service.OperateAsync(["rebuild"], Cancellation)).ExitCode);
         await Service.RestartAsync(Cancellation);
-        Assert.Equal(1, (await stolen.RunAsync(Cancellation, "backup", tree)).ExitCode);
         await kept.MustAsync(Cancellation, "attach");
+        Assert.Contains("[token_invalid]", (await stolen.RunAsync(Cancellation, "attach")).Error, StringComparison.Ordinal);
+        Assert.Contains("[token_invalid]", (await stolen.RunAsync(Cancellation, "backup", tree)).Error, StringComparison.Ordinal);
+        Assert.True(Lines(await kept.MustAsync(Cancellation, "computer", "list", "--json"))[1].GetProperty("revoked").GetBoolean());
         await kept.RestoresIdenticallyAsync(tree, Cancellation);
     }
 

@@ -52,14 +52,14 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>Where accounts of these names are, or would be: one that is not there has a new id, for <see cref="AddAsync"/>.</summary>
     public Task<IReadOnlyList<AccountPlace>> PlacesForAsync(IReadOnlyList<(string Name, string? Organisation)> wanted, CancellationToken cancellation) => database.ReadAsync<IReadOnlyList<AccountPlace>>(async transaction =>
     {
-        var places = new List<AccountPlace>();
-        foreach (var (name, organisation) in wanted)
+        var places = new Dictionary<string, AccountPlace>();
+        foreach (var (name, organisation) in wanted.Where(account => !places.ContainsKey(account.Name)))
         {
-            places.Add(await FindByNameAsync(transaction, name) is { } found ? ReadPlace(found)
-                : new AccountPlace(new AccountId(RandomNumberGenerator.GetBytes(AccountId.Length)), name, homeOfNewAccounts, 1, AccountState.Open, Organisation: organisation));
+            places[name] = await FindByNameAsync(transaction, name) is { } found ? ReadPlace(found)
+                : new AccountPlace(new AccountId(RandomNumberGenerator.GetBytes(AccountId.Length)), name, homeOfNewAccounts, 1, AccountState.Open, Organisation: organisation);
         }
 
-        return places;
+        return [.. wanted.Select(account => places[account.Name])];
     }, cancellation);
 
     /// <summary>Makes accounts with a code for each, all in one transaction; those that there are stay as they are, and get none. Their stores have admitted them before: nothing is left to do.</summary>

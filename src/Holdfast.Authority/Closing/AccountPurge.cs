@@ -32,7 +32,7 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
         if (await directory.FindAsync(account, cancellation) is { } place)
         {
             var (due, now) = (DateTimeOffset.FromUnixTimeSeconds(closure.ClosesAt), time.GetUtcNow());
-            if (await closures.SeeAsync(account, cancellation) > 0 || due > now)
+            if (place.State != AccountState.Purging && (await closures.SeeAsync(account, cancellation) > 0 || due > now))
             {
                 // Hourly: each day must be seen.
                 return due > now && due - now < _seesEvery ? due : now + _seesEvery;

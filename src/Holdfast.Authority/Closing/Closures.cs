@@ -16,7 +16,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     private const int SecondsADay = 86400;
 
     private const string Columns =
-        "account_id AS Id, name, asked_by AS AskedBy, asked_at AS AskedAt, closes_at AS ClosesAt, deleted_at AS DeletedAt, wiped_at AS WipedAt, records_left AS RecordsLeft, objects, bytes, snapshots, computers";
+        "account_id AS Id, name, asked_by AS AskedBy, asked_at AS AskedAt, closes_at AS ClosesAt, deleted_at AS DeletedAt, wiped_at AS WipedAt, records_left AS RecordsLeft, objects, bytes, snapshots, computers, days_left AS DaysLeft";
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -124,7 +124,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
             new { after = AccountId.TryParse(paging.After, out var after) ? after.ToArray() : [], rows = paging.Rows })).Select(Read)], closure => closure.Account), cancellation);
 
     private static ClosureSummary Read(Row row) => new(
-        new AccountId(row.Id).ToString(), row.Name, row.AskedBy, row.AskedAt, row.ClosesAt, row.DeletedAt, row.WipedAt, row.RecordsLeft, row.Objects, row.Bytes, row.Snapshots, row.Computers);
+        new AccountId(row.Id).ToString(), row.Name, row.AskedBy, row.AskedAt, row.ClosesAt, row.DeletedAt, row.WipedAt, row.RecordsLeft, row.Objects, row.Bytes, row.Snapshots, row.Computers, row.DaysLeft);
 
     private async Task TellOwnersAsync(DatabaseTransaction transaction, byte[] id, string subject, string body)
     {
@@ -140,5 +140,5 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         }
     }
 
-    private sealed record Row(byte[] Id, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers);
+    private sealed record Row(byte[] Id, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers, long DaysLeft);
 }

@@ -4,9 +4,18 @@ using Holdfast.Authority.Databases;
 namespace Holdfast.Authority.Jobs;
 
 /// <summary>Jobs and their leases. Clocks only decide how soon a job is taken over; that nobody else's work is overwritten is decided by tokens.</summary>
-internal sealed class JobTable(IDatabase directory, string node, TimeProvider time)
+/// <param name="directory">Where they are.</param>
+/// <param name="node">Who works on them here.</param>
+/// <param name="time">The clock.</param>
+/// <param name="pauseMax">The longest that any kind waits between two runs; what waits for longer was told when by a clock that has been set back.</param>
+internal sealed class JobTable(IDatabase directory, string node, TimeProvider time, TimeSpan? pauseMax = null)
 {
     public static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(15);
+
+    /// <summary>A lease that lies further ahead was given before the clock was set back; nodes' clocks differ by less.</summary>
+    private static readonly TimeSpan _leaseFarthest = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan _pauseMax = TimeSpan.FromHours(25);
 
     private const int CandidatesMax = 16;
     private const int EndedKept = 1000;
@@ -41,11 +50,15 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
             """, new { id = Guid.CreateVersion7(now).ToString(), kind, subject, due = (dueAt ?? now).ToUnixTimeSeconds(), now = now.ToUnixTimeSeconds() });
     }
 
-    /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none. A lease that lies further ahead than one can was given before the clock was set back.</summary>
+    /// <summary>Takes a lease of a job of these kinds that is due and that nobody works on; null if there is none. What lies further ahead than it can was written before the clock was set back.</summary>
     public Task<JobLease?> ClaimAsync(IReadOnlyCollection<string> kinds, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+        await ClaimAsync(transaction, kinds, "due_at <= @now") ?? await ClaimAsync(transaction, kinds, "due_at > @dueFarthest"), cancellation);
+
+    private async Task<JobLease?> ClaimAsync(DatabaseTransaction transaction, IReadOnlyCollection<string> kinds, string isDue)
     {
         foreach (var candidate in await transaction.QueryAsync<Job>(
-            $"SELECT {Columns} FROM jobs WHERE state IN ('waiting', 'running') AND due_at <= @now AND (lease_until < @now OR lease_until > @beyond) AND kind IN ({string.Join(", ", kinds.Select(kind => $"'{kind}'"))}) ORDER BY due_at LIMIT {CandidatesMax}", new { Now, beyond = Now + (2 * (long)LeaseLength.TotalSeconds) }))
+            $"SELECT {Columns} FROM jobs WHERE state IN ('waiting', 'running') AND {isDue} AND (lease_until < @now OR lease_until > @leaseFarthest) AND kind IN ({string.Join(", ", kinds.Select(kind => $"'{kind}'"))}) ORDER BY due_at LIMIT {CandidatesMax}",
+            new { Now, dueFarthest = Now + (long)(pauseMax ?? _pauseMax).TotalSeconds, leaseFarthest = Now + (long)_leaseFarthest.TotalSeconds }))
         {
             // Of several nodes that saw it, one finds the token unchanged.
             if (await transaction.FindAsync<Job>(
@@ -57,7 +70,7 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
         }
 
         return null;
-    }, cancellation);
+    }
 
     /// <summary>Prolongs a lease, keeps progress if there is some, and says that the job got on if it did; null if it is somebody else's.</summary>
     public Task<Job?> RenewAsync(Job job, string? progress, bool gotOn, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.FindAsync<Job>(

@@ -38,9 +38,9 @@ internal static class ClosingVerbs
     private static void Show(Output output, ClosureSummary closure)
     {
         var state = closure.WipedAt is { } wiped ? $"on no drive since {AdminVerb.At(wiped)}"
-            : closure.DeletedAt is { } deleted ? $"deleted at {AdminVerb.At(deleted)}; drives have {closure.RecordsLeft} records to be wiped" : $"closes at {AdminVerb.At(closure.ClosesAt)}";
+            : closure.DeletedAt is { } deleted ? $"deleted at {AdminVerb.At(deleted)}; drives have {closure.RecordsLeft} records to be wiped" : $"closes at {AdminVerb.At(Math.Max(closure.ClosesAt, TimeProvider.System.GetUtcNow().AddDays(closure.DaysLeft).ToUnixTimeSeconds()))}";
         output.Print($"{closure.Name,-32}  {state}  ({closure.AskedBy} asked at {AdminVerb.At(closure.AskedAt)}; {Units.Count(closure.Snapshots)} snapshots, {Units.Bytes(closure.Bytes)})");
         output.Message("closure", ("account", closure.Account), ("name", closure.Name), ("asked_by", closure.AskedBy), ("asked_at", closure.AskedAt), ("closes_at", closure.ClosesAt), ("deleted_at", closure.DeletedAt),
-            ("wiped_at", closure.WipedAt), ("records_left", closure.RecordsLeft), ("objects", closure.Objects), ("bytes", closure.Bytes), ("snapshots", closure.Snapshots), ("computers", closure.Computers));
+            ("wiped_at", closure.WipedAt), ("records_left", closure.RecordsLeft), ("objects", closure.Objects), ("bytes", closure.Bytes), ("snapshots", closure.Snapshots), ("computers", closure.Computers), ("days_left", closure.DaysLeft));
     }
 }

@@ -48,8 +48,17 @@ internal sealed class NumberSource(ServiceClient service, SessionOpened session,
     }
 
     /// <summary>A new permission for a number whose own has run out; null from a service that gives none.</summary>
-    public async Task<UploadGrant?> TryRenewAsync(UploadGrant old, CancellationToken cancellation) =>
-        (await service.ExtendSessionAsync(Session, new AskGrants([], [old.Number]), cancellation)).Grants.FirstOrDefault(grant => grant.Number == old.Number);
+    public async Task<UploadGrant?> TryRenewAsync(UploadGrant old, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await service.ExtendSessionAsync(Session, new AskGrants([], [old.Number]), cancellation)).Grants.FirstOrDefault(grant => grant.Number == old.Number);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.InvalidRequest)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Remembers a receipt to hand in: a pack's at the next chance, what a commit itself names with the commit.</summary>
     public void Add(byte[] receipt, bool isForCommit)

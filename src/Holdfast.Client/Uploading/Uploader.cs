@@ -15,6 +15,7 @@ namespace Holdfast.Client.Uploading;
 internal sealed class Uploader(Computer computer, ServiceClient service, NumberSource numbers, PackBuffers buffers, BackupProgress progress)
 {
     private const int AtOnce = 2;
+    private const int RenewalsMax = 3;
 
     private readonly Lock _lock = new();
 
@@ -37,22 +38,19 @@ internal sealed class Uploader(Computer computer, ServiceClient service, NumberS
     public async Task PutAsync(UploadGrant grant, ReadOnlyMemory<byte> content, bool isForCommit, CancellationToken cancellation)
     {
         var name = new ObjectName(computer.Account, ObjectSpace.Numbered, grant.Number);
-        byte[] receipt;
-        try
+        for (var renewals = 0; ; renewals++)
         {
-            receipt = await service.PutObjectAsync(numbers.PodUrl, name, grant.Grant, content, cancellation);
-        }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.GrantInvalid)
-        {
-            if (await numbers.TryRenewAsync(grant, cancellation) is not { } renewed)
+            try
             {
-                throw;
+                numbers.Add(await service.PutObjectAsync(numbers.PodUrl, name, grant.Grant, content, cancellation), isForCommit);
+                break;
             }
-
-            receipt = await service.PutObjectAsync(numbers.PodUrl, name, renewed.Grant, content, cancellation);
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.GrantInvalid && renewals < RenewalsMax)
+            {
+                grant = await numbers.TryRenewAsync(grant, cancellation) ?? throw new HoldfastException(exception.Kind, exception.Message, exception);
+            }
         }
 
-        numbers.Add(receipt, isForCommit);
         progress.Stored(content.Length);
     }
 

@@ -158,8 +158,9 @@ public sealed record SetClosing(bool Closing);
 /// <param name="Bytes">their bytes,</param>
 /// <param name="Snapshots">snapshots,</param>
 /// <param name="Computers">and computers.</param>
+/// <param name="DaysLeft">Days that the service has yet to be there before its deletion.</param>
 public sealed record ClosureSummary(
-    string Account, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers);
+    string Account, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers, long DaysLeft = 0);
 
 /// <summary>A page of closures.</summary>
 public sealed record AccountClosures(IReadOnlyList<ClosureSummary> Closures, string? Next);

@@ -1,7 +1,7 @@
 -- Days that the service has yet to be there before a closing account is deleted: a clock that leaps shortens nobody's grace.
 ALTER TABLE closures ADD COLUMN days_left INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE closures ADD COLUMN day_seen INTEGER NOT NULL DEFAULT 0;
-UPDATE closures SET days_left = (closes_at - asked_at) / 86400 WHERE deleted_at IS NULL;
+UPDATE closures SET days_left = (closes_at - CAST(strftime('%s', 'now') AS INTEGER)) / 86400 WHERE deleted_at IS NULL AND closes_at > CAST(strftime('%s', 'now') AS INTEGER);
 
 CREATE INDEX enrolment_codes_of ON enrolment_codes (account_id);
 CREATE INDEX enrolment_codes_expired ON enrolment_codes (expires_at);
