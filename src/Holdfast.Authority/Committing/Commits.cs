@@ -31,8 +31,10 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
             return new SnapshotCommitted(Convert.ToHexStringLower(id), answered);
         }
 
-        draft.Pages = await maps.ReadPagesAsync(draft.Head, cancellation);
-        await ReadSegmentsAsync(draft, cancellation);
+        // What the pod is asked for on one commit's way waits together, not one after the other.
+        var pages = maps.ReadPagesAsync(draft.Head, cancellation);
+        await Task.WhenAll(pages, ReadSegmentsAsync(draft, cancellation));
+        draft.Pages = await pages;
         var baseId = ParseBase(request.Base);
         var receivedAt = await TryCommitAsync(device, draft, baseId, cancellation)
             ?? await TryCommitAsync(device, draft, null, cancellation)
@@ -135,8 +137,11 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
                 continue;
             }
 
-            fresh.Add(await maps.ReadPageAsync(draft.Head.Account, reference, cancellation));
-            if (old is not null && await TryReadPageAsync(draft.Head.Account, old, cancellation) is { } known)
+            var added = maps.ReadPageAsync(draft.Head.Account, reference, cancellation);
+            var spared = old is null ? Task.FromResult<MapPage?>(null) : TryReadPageAsync(draft.Head.Account, old, cancellation);
+            await Task.WhenAll(added, (Task)spared);
+            fresh.Add(await added);
+            if (await spared is { } known)
             {
                 fresh.Remove(known);
             }
