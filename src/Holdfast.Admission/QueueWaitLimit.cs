@@ -3,7 +3,8 @@ namespace Holdfast.Admission;
 /// <summary>How much may be in flight at once, found from how long work waits in the server's own queue. Not thread-safe.</summary>
 /// <remarks>
 /// Additive-increase controllers that look at response times measure the client's uplink and starve or creep; the wait in the server's queue contains nothing but the server (DAGOR, SoCC 2018).
-/// A window's mean wait above the target twice in a row takes a little away, far above it much at once; well below it, and only if the limit was in use, a little is added. Until the first decrease it
+/// A window's mean wait above the target twice in a row takes a little away, by how far it is above, far above it much at once; below it, and only if the limit was in use, a little is added, by how
+/// far it is below (steps of one size alone swing about the target, and leave the server idle at the lower end). Until the first decrease it
 /// grows fast, so that it may begin anywhere.
 /// </remarks>
 /// <param name="time">Monotonic time: a clock that is set changes nothing.</param>
@@ -15,7 +16,7 @@ public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLi
 
     private const double Decrease = 0.93;
     private const double SharpDecrease = 0.7;
-    private const double Increase = 1.02;
+    private const double Increase = 1.04;
     private const double SlowStart = 1.3;
     private const double WellBelow = 0.8;
     private const double FarAbove = 5;
@@ -68,11 +69,17 @@ public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLi
     private void Adapt(TimeSpan wait)
     {
         _windowsAbove = wait > Target ? _windowsAbove + 1 : 0;
+        var excess = (wait - Target) / Target;
+        var slack = (WellBelow - (wait / Target)) / WellBelow;
         var factor = wait > FarAbove * Target ? SharpDecrease
-            : _windowsAbove >= 2 ? Decrease
-            : wait < WellBelow * Target && _inFlightMost >= InUse * Limit ? _hasDecreased ? Increase : SlowStart
+            : _windowsAbove >= 2 ? Math.Max(Decrease, 1 - ((1 - Decrease) * excess))
+            : slack > 0 && _inFlightMost >= InUse * Limit ? _hasDecreased ? 1 + ((Increase - 1) * slack) : SlowStart
             : 1;
-        _hasDecreased |= factor < 1;
+        if (factor < 1)
+        {
+            // What was in flight before the cut is in the next window too: it must not be cut for twice.
+            (_hasDecreased, _windowsAbove) = (true, 0);
+        }
 
         // A small limit grows by one at least: two per cent of sixteen is nothing.
         _limit = Math.Clamp(factor > 1 ? Math.Max(_limit * factor, _limit + 1) : _limit * factor, Floor, ceiling);
