@@ -98,6 +98,7 @@ internal sealed class HoldfastControl : Controller
 {
     private readonly SimulatedTime _time = new(Population.Start);
     private readonly QueueWaitLimit _limit;
+    private readonly BackupsLimit _backups = new();
     private readonly Gate _gate;
     private readonly Population _population;
     private readonly DateTimeOffset?[] _turns;
@@ -119,6 +120,7 @@ internal sealed class HoldfastControl : Controller
         _order = BringUp.Of(Population.Start, population.Askers.Select(asker => asker.LastBackup));
         (_backlog, _believed) = (shape.BacklogMean * shape.Clients, shape.Believed);
         _expected = TimeSpan.FromSeconds(_backlog / _believed);
+        _backups.Look(_limit.Limit, 0, 0);
         _rate = new GateRate(shape.Clients / _expected.TotalSeconds);
         Look();
     }
@@ -136,6 +138,17 @@ internal sealed class HoldfastControl : Controller
     public override double? Ask(int client, double now, bool forgetsTurn)
     {
         _time.MoveTo(now);
+        if (!_parts.Turns)
+        {
+            if (_active >= _gate.View.InFlightMax)
+            {
+                return -1;
+            }
+
+            (_active, _admitted) = (_active + 1, _admitted + 1);
+            return null;
+        }
+
         var turn = forgetsTurn && _turns[client] is { } told && told > _time.GetUtcNow() ? null : _turns[client];
         if (turn is { } shown && _gate.TooEarly(shown) is { } early)
         {
@@ -143,7 +156,7 @@ internal sealed class HoldfastControl : Controller
         }
 
         var answer = _gate.Ask(_population.Askers[client], turn);
-        if (answer.IsAdmitted || !_parts.Turns)
+        if (answer.IsAdmitted)
         {
             _admitted++;
             return null;
@@ -159,6 +172,11 @@ internal sealed class HoldfastControl : Controller
         _limit.Begin(TimeSpan.FromSeconds(server.Wait), server.InFlight);
         _done += server.Goodput;
         _active = server.Active;
+        if (now % QueueWaitLimit.Window.TotalSeconds == 0)
+        {
+            _backups.Look(_limit.Limit, server.InFlight, _active);
+        }
+
         _rate.Add(1, _admitted);
 
         // Nothing is known of what is left but what history says; the rate is measured.
@@ -173,7 +191,7 @@ internal sealed class HoldfastControl : Controller
     private void Look() => _gate.Look(new GateView
     {
         Mode = GateMode.Ramp, BringUp = _order, Expected = _expected, Admitted = _admitted, Skipped = _gate.Skipped, AdmittedPerSecond = _rate.PerSecond,
-        InFlight = _active, InFlightMax = _parts.Limit ? GateRate.BackupsFor(_limit.Limit) : int.MaxValue / 2,
+        InFlight = _active, InFlightMax = _parts.Limit ? _backups.Limit : int.MaxValue / 2,
     });
 }
 
@@ -183,7 +201,7 @@ internal sealed record ControlParts
     /// <summary>The limit of pieces and backups in flight.</summary>
     public bool Limit { get; init; } = true;
 
-    /// <summary>Turns: without them whoever calls begins.</summary>
+    /// <summary>Turns: without them whoever calls while there is room begins, and others come again by their own back-off.</summary>
     public bool Turns { get; init; } = true;
 
     public bool RestoresFirst { get; init; } = true;

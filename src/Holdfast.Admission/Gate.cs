@@ -82,6 +82,9 @@ public sealed class Gate(TimeProvider time)
         (_tried, _letIn, _lastLook) = (_tried * kept, _letIn * kept, now);
     }
 
+    /// <summary>Whether everybody had their turn: the edge has passed the last place, and nobody before it waits.</summary>
+    public bool IsOver => _view.BringUp is { } order && AdmittedNow + Skipped >= order.Population && !IsContended(time.GetUtcNow());
+
     /// <summary>A backup has ended that this node learned of; its place is free.</summary>
     public void End() => _endedSince++;
 
@@ -89,7 +92,7 @@ public sealed class Gate(TimeProvider time)
     public GateAnswer? TooEarly(DateTimeOffset turn)
     {
         var now = time.GetUtcNow();
-        return turn > now && turn <= now + Heartbeat && _view.Mode != GateMode.Open ? new GateAnswer(_view.Mode == GateMode.Held ? GateReason.Held : GateReason.Turn, turn, turn) : null;
+        return turn > now && turn <= now + Heartbeat && (_view.Mode != GateMode.Open || IsContended(now)) ? new GateAnswer(_view.Mode == GateMode.Held ? GateReason.Held : GateReason.Turn, turn, turn) : null;
     }
 
     /// <summary>A computer asks to begin.</summary>
@@ -150,7 +153,7 @@ public sealed class Gate(TimeProvider time)
     private static GateAnswer Refuse(GateReason reason, Asker asker, DateTimeOffset now, TimeSpan wait)
     {
         var drawn = Fraction(Mix(~asker.Id));
-        var at = wait >= Heartbeat ? Heartbeat * (0.7 + (0.3 * drawn)) : wait * (0.9 + (0.2 * drawn));
+        var at = wait >= 0.9 * Heartbeat ? Heartbeat * (0.7 + (0.3 * drawn)) : wait * (0.9 + (0.2 * drawn));
         at = at < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : at;
         return new GateAnswer(reason, now + at, now + (wait > at ? wait : at));
     }

@@ -24,7 +24,4 @@ public sealed class GateRate(double believed)
         PerSecond += share * ((Math.Max(0, admitted - _admitted) / seconds) - PerSecond);
         _admitted = admitted;
     }
-
-    /// <summary>How many backups at once keep so many pieces in flight: a few more, since some are between two pieces.</summary>
-    public static int BackupsFor(int piecesInFlight) => (int)Math.Min(int.MaxValue / 2, Math.Ceiling(1.1 * piecesInFlight));
 }

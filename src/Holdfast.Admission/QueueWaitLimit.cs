@@ -39,6 +39,12 @@ public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLi
     /// <summary>How many may be in flight now.</summary>
     public int Limit => (int)_limit;
 
+    /// <summary>The mean wait in the last window; none if nothing began.</summary>
+    public TimeSpan LastWait { get; private set; }
+
+    /// <summary>The most that was in flight in that window.</summary>
+    public int LastInFlight { get; private set; }
+
     /// <summary>A piece of work begins.</summary>
     /// <param name="waited">How long it lay in the server's queue; less than nothing is none.</param>
     /// <param name="inFlight">How many are in flight with it.</param>
@@ -62,6 +68,8 @@ public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLi
         {
             Adapt(_waited / _begun);
         }
+
+        (LastWait, LastInFlight) = (_begun > 0 ? _waited / _begun : TimeSpan.Zero, _inFlightMost);
 
         (_windowBegan, _waited, _begun, _inFlightMost) = (time.GetTimestamp(), TimeSpan.Zero, 0, 0);
     }

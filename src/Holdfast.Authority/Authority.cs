@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Closing;
@@ -44,6 +45,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly SelfBackup _selfBackup;
     private readonly SelfRestore _selfRestore;
     private readonly Closures _closures;
+    private readonly Admissions _admissions;
 
     private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
@@ -55,7 +57,9 @@ public sealed class Authority : IAsyncDisposable
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
-        _jobs = new JobTable(directoryDatabase, $"{Environment.MachineName}:{Environment.ProcessId}", time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
+        var node = $"{Environment.MachineName}:{Environment.ProcessId}";
+        _admissions = new Admissions(new GateTable(directoryDatabase, time), store, pod, node, time, logging.CreateLogger<Admissions>());
+        _jobs = new JobTable(directoryDatabase, node, time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
@@ -75,9 +79,9 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
@@ -124,8 +128,11 @@ public sealed class Authority : IAsyncDisposable
     {
         app.Use(next => async context =>
         {
-            await _callers.CheckAsync(context);
-            await next(context);
+            if (!await _admissions.TryRefuseAsync(context))
+            {
+                await _callers.CheckAsync(context);
+                await next(context);
+            }
         });
         app.Use(next => context => _repeated.InvokeAsync(context, next));
         app.Use(next => context => AnswerTags.InvokeAsync(context, next));
@@ -163,6 +170,7 @@ public sealed class Authority : IAsyncDisposable
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);
         }
 
+        await _admissions.StartAsync(cancellation);
         _runner.Start();
     }
 
@@ -178,11 +186,12 @@ public sealed class Authority : IAsyncDisposable
     public Task<SelfRestored> RestoreSelfAsync(SelfBackupKey key, uint? number, Action<string> trouble, Action<long> progress, CancellationToken cancellation) => _selfRestore.RunAsync(key, number, trouble, progress, cancellation);
 
     /// <summary>Gives back what this node works on.</summary>
-    public Task StopJobsAsync() => _runner.StopAsync();
+    public Task StopJobsAsync() => Task.WhenAll(_runner.StopAsync(), _admissions.StopAsync());
 
     public async ValueTask DisposeAsync()
     {
         await _runner.DisposeAsync();
+        await _admissions.DisposeAsync();
         _credentials.Dispose();
         foreach (var database in _databases)
         {

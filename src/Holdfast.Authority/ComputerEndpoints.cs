@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
@@ -20,7 +21,7 @@ namespace Holdfast.Authority;
 /// <summary>What computers ask: one line a route, and the service that answers.</summary>
 internal sealed class ComputerEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots, AccountObjects objects, ProofTable proofs,
-    EscrowKeys escrow, PodClient pod)
+    EscrowKeys escrow, PodClient pod, Admissions admissions)
 {
     public void Map(ApiRoutes api)
     {
@@ -43,7 +44,7 @@ internal sealed class ComputerEndpoints(
         account.Post("/readings", ApiAction.OpenReading, "A person who opened the account lets this computer read all of it for an hour.",
             (HttpContext context, OpenReading request, CancellationToken cancellation) =>
                 attachments.OpenReadingAsync(CallerCheck.DeviceOf(context), context.Request.Host.Value ?? "", request, cancellation));
-        account.Post("/sessions", ApiAction.BackUp, "Opens a backup session.", OpenSessionAsync);
+        account.Post("/sessions", ApiAction.BeginBackup, "Opens a backup session; or says when to come again.", OpenSessionAsync);
         account.Post("/sessions/{session}/grants", ApiAction.BackUp, "More numbers to upload under.", ExtendAsync);
         account.Post("/commits", ApiAction.BackUp, "Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.", CommitAsync);
         account.Get("/self", ApiAction.Browse, "This computer, and those whose place it took.", (HttpContext context, CancellationToken cancellation) => devices.DescribeAsync(CallerCheck.DeviceOf(context), cancellation));
@@ -133,16 +134,38 @@ internal sealed class ComputerEndpoints(
         return new LogAppended(sequence);
     }
 
-    private Task<SessionOpened> OpenSessionAsync(HttpContext context, OpenSession request, CancellationToken cancellation) =>
-        sessions.OpenAsync(CallerCheck.DeviceOf(context), request.CollectionNumber, cancellation);
+    private async Task<SessionOpened> OpenSessionAsync(HttpContext context, OpenSession request, CancellationToken cancellation)
+    {
+        var device = CallerCheck.DeviceOf(context);
+        await admissions.EnterAsync(device, context);
+        try
+        {
+            return await sessions.OpenAsync(device, request.CollectionNumber, cancellation);
+        }
+        catch
+        {
+            admissions.End(device);
+            throw;
+        }
+    }
 
-    private Task<MoreGrants> ExtendAsync(HttpContext context, long session, AskGrants request, CancellationToken cancellation) =>
-        sessions.ExtendAsync(CallerCheck.DeviceOf(context), session, request, cancellation);
+    private Task<MoreGrants> ExtendAsync(HttpContext context, long session, AskGrants request, CancellationToken cancellation)
+    {
+        admissions.See(CallerCheck.DeviceOf(context));
+        return sessions.ExtendAsync(CallerCheck.DeviceOf(context), session, request, cancellation);
+    }
 
-    private Task<SnapshotCommitted> CommitAsync(HttpContext context, CommitSnapshot request, [FromHeader(Name = "Idempotency-Key")] string key, CancellationToken cancellation) =>
-        key.Trim('"') == Convert.ToHexStringLower(Head.Parse(request.Head).Id)
-            ? commits.CommitAsync(CallerCheck.DeviceOf(context), request, cancellation)
-            : throw new HoldfastException(FailureTable.InvalidRequest, "The Idempotency-Key is not the head's id.");
+    private async Task<SnapshotCommitted> CommitAsync(HttpContext context, CommitSnapshot request, [FromHeader(Name = "Idempotency-Key")] string key, CancellationToken cancellation)
+    {
+        if (key.Trim('"') != Convert.ToHexStringLower(Head.Parse(request.Head).Id))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "The Idempotency-Key is not the head's id.");
+        }
+
+        var committed = await commits.CommitAsync(CallerCheck.DeviceOf(context), request, cancellation);
+        admissions.End(CallerCheck.DeviceOf(context));
+        return committed;
+    }
 
     private async Task<SnapshotList> ListSnapshotsAsync(HttpContext context, string? cursor, int? limit, CancellationToken cancellation)
     {

@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Closing;
@@ -18,7 +19,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -51,6 +52,8 @@ internal sealed class OperatingEndpoints(
             async (CancellationToken cancellation) => TypedResults.Accepted("/v1/self-backups", await selfBackup.AskAsync(cancellation)));
         api.Get("/self-backups", ApiAction.ReadService, "Copies of the service's own databases on its pod.", selfBackup.StatusAsync);
         api.Get("/reconciliation", ApiAction.ReadService, "How far accounts are compared with the pod, after a copy of the databases was restored.", reconciliation.StatusAsync);
+        api.Get("/gate", ApiAction.ReadService, "What the gate does with computers that want to back up, and how the return of everybody is going.", admissions.StatusAsync);
+        api.Put("/gate", ApiAction.ChangeGate, "Opens the gate, closes it, lets computers back in turns, or holds that.", (ChangeGate change, CancellationToken cancellation) => admissions.ChangeAsync(change, cancellation));
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
         api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);
         api.Get("/audit", ApiAction.ReadAudit, "What people did, in order; each entry's hash covers the one before.", ListAuditAsync);

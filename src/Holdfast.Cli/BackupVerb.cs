@@ -21,6 +21,7 @@ internal static class BackupVerb
         var host = Flags.Text("--host", "Host name kept in the snapshot.", "-H");
         var compression = Flags.Text("--compression", "auto (zstd 3), max (zstd 9), or off.");
         var dryRun = Flags.Switch("--dry-run", "Says what would be read; sends nothing.", "-n");
+        var wait = Flags.Switch("--wait", "If others have their turn first (as after the service's maintenance), sleeps until this computer's turn and goes on by itself; otherwise exit code 75.");
         var verbose = Flags.Switch("--verbose", "Says more.", "-v");
         var command = new Command("backup", """
             Backs up files and directories as a snapshot.
@@ -30,7 +31,7 @@ internal static class BackupVerb
               holdfast backup . --exclude '*.o' --exclude build --tag nightly
             """)
         {
-            paths, exclude, excludeFile, excludeCaches, excludeIfPresent, excludeLarger, oneFileSystem, tags, host, compression, dryRun, verbose,
+            paths, exclude, excludeFile, excludeCaches, excludeIfPresent, excludeLarger, oneFileSystem, tags, host, compression, dryRun, wait, verbose,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -53,7 +54,7 @@ internal static class BackupVerb
             using var session = Session.Open();
             return parsed.GetValue(dryRun)
                 ? await PreviewAsync(output, session, options, parsed.GetValue(verbose), cancellation)
-                : await RunAsync(output, session, options, parsed.GetValue(verbose), cancellation);
+                : await WaitingForTurn.RunAsync(output, parsed.GetValue(wait), () => RunAsync(output, session, options, parsed.GetValue(verbose), cancellation), TimeProvider.System, cancellation);
         });
         return command;
     }

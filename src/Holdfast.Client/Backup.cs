@@ -89,7 +89,7 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
         CheckLimits(options, paths);
         var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
         var told = CollectedFrames.Load(folders);
-        var opened = await service.OpenSessionAsync(new OpenSession(told.Number), cancellation);
+        var opened = await new TurnFile(folders).OpenSessionAsync(service, new OpenSession(told.Number), cancellation);
         told.Take(opened.CollectionNumber, opened.Collected);
         var newest = view.VerifyNewest(opened.Heads);
         var collected = told.Frames.Concat(dead).ToHashSet();

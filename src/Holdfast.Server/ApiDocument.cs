@@ -73,6 +73,18 @@ internal static partial class ApiDocument
             ["status"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32" },
             ["detail"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "What went wrong." },
             ["code"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [.. FailureTable.All.Keys.Order(StringComparer.Ordinal).Select(code => (JsonNode)code)] },
+            ["turn"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Object,
+                Description = "For not_admitted: when to come again. Show the token then, in the header Holdfast-Turn.",
+                Properties = new Dictionary<string, IOpenApiSchema>
+                {
+                    ["token"] = new OpenApiSchema { Type = JsonSchemaType.String },
+                    ["reason"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "closed, held, turn or busy." },
+                    ["at"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Not before, and within a minute after; Unix seconds." },
+                    ["expected_start"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "When the backup about begins; Unix seconds." },
+                },
+            },
         },
     };
 

@@ -4,7 +4,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Server;
 
 /// <summary>Turns failures into RFC 9457 problem details with stable codes; what nobody foresaw is logged, and its details stay inside.</summary>
-internal sealed class Problems(RequestDelegate next, ILogger<Problems> logger)
+internal sealed class Problems(RequestDelegate next, TimeProvider time, ILogger<Problems> logger)
 {
     private const int RetryAfterSeconds = 10;
     private const int AttemptsAfterSeconds = 900;
@@ -22,7 +22,7 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> logger)
                 logger.LogError(exception, "{Method} {Path}: {Code}", context.Request.Method, context.Request.Path, exception.Kind.Code);
             }
 
-            await AnswerAsync(context, exception.Kind, exception.Message, exception.Missing);
+            await AnswerAsync(context, exception.Kind, exception.Message, exception.Missing, exception.Turn);
         }
         catch (BadHttpRequestException exception)
         {
@@ -49,7 +49,7 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> logger)
         }
     }
 
-    private static async Task AnswerAsync(HttpContext context, FailureKind kind, string detail, IReadOnlyList<MissingFrame> missing)
+    private async Task AnswerAsync(HttpContext context, FailureKind kind, string detail, IReadOnlyList<MissingFrame> missing, BackupTurn? turn = null)
     {
         if (context.Response.HasStarted)
         {
@@ -64,10 +64,16 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> logger)
             context.Response.Headers.RetryAfter = (kind == FailureTable.TooManyAttempts ? AttemptsAfterSeconds : RetryAfterSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
+        if (turn is not null)
+        {
+            context.Response.Headers.RetryAfter = Math.Max(1, turn.At - time.GetUtcNow().ToUnixTimeSeconds()).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            context.Response.Headers[BackupTurn.Header] = turn.Token;
+        }
+
         // What is left of an upload is not read; the connection ends with the answer.
         context.Response.Headers.Connection = context.Request.ContentLength > 0 ? "close" : default;
         await context.Response.WriteAsJsonAsync(
-            new Problem($"urn:holdfast:{kind.Code}", kind.Guidance, kind.HttpStatus, detail, kind.Code, missing.Count == 0 ? null : missing),
+            new Problem($"urn:holdfast:{kind.Code}", kind.Guidance, kind.HttpStatus, detail, kind.Code, missing.Count == 0 ? null : missing, turn),
             MessageJson.Default.Problem, "application/problem+json", context.RequestAborted);
     }
 }

@@ -32,7 +32,7 @@ internal static class Service
         await (parts.Authority?.CheckReadyAsync(cancellation) ?? Task.CompletedTask);
         var isReady = false;
         parts.Web.UseForwardedHeaders();
-        parts.Web.UseMiddleware<Problems>();
+        parts.Web.UseMiddleware<Problems>(TimeProvider.System);
         Watching.Map(parts.Web, (await File.ReadAllTextAsync(DataFolder.MetricsTokenFile(data.Root), cancellation)).Trim());
         parts.Web.MapOpenApi();
         parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
@@ -77,7 +77,7 @@ internal static class Service
     public static async Task<T> FillAsync<T>(DataFolder data, Func<Authority.Authority, Task<T>> fill, CancellationToken cancellation)
     {
         await using var parts = await Parts.OpenAsync(data, data.TryReadLink() is null ? Roles.Both : Roles.AuthorityAlone, "http://127.0.0.1:0", null, cancellation);
-        parts.Web.UseMiddleware<Problems>();
+        parts.Web.UseMiddleware<Problems>(TimeProvider.System);
         parts.Pod?.Map(parts.Web);
         await parts.Web.StartAsync(cancellation);
         var result = await fill(parts.Authority!);

@@ -76,11 +76,14 @@ public sealed class QueueWaitLimitTests
         Window(0.6);
         Assert.Equal(1000, limit.Limit);
         Window(0.6);
-        Assert.Equal(930, limit.Limit);
+        Assert.Equal(986, limit.Limit);
+        Window(1.5);
+        Window(1.5);
+        Assert.Equal(916, limit.Limit);
         Window(3);
-        Assert.Equal(651, limit.Limit);
+        Assert.Equal(641, limit.Limit);
         Window(-5);
-        Assert.Equal(651, limit.Limit);
+        Assert.Equal(641, limit.Limit);
         for (var i = 0; i < 100; i++)
         {
             Window(double.MaxValue / 1e300);

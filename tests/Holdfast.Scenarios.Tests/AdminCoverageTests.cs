@@ -68,6 +68,9 @@ public sealed partial class AdminCoverageTests : Scenario
 
         Assert.Contains("0 are left", (await AdminAsync("reconciliation")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("grant-key", "rotate")).ExitCode);
+        Assert.Contains("ramp", (await AdminAsync("gate", "ramp", "--at-most", "100")).Output, StringComparison.Ordinal);
+        Assert.Contains("open", (await AdminAsync("gate", "open")).Output, StringComparison.Ordinal);
+        Assert.Contains("backups under way", (await AdminAsync("gate", "show")).Output, StringComparison.Ordinal);
         Assert.Contains("verification", (await AdminAsync("jobs")).Output, StringComparison.Ordinal);
         Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("growth", "--metric", "accounts")).ExitCode);

@@ -137,17 +137,6 @@ public sealed class ClosingTests : Scenario
         Assert.True(compared.ExitCode == 0, compared.Output + compared.Error);
     }
 
-    private static async Task WaitAsync(Func<Task<bool>> isDone)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        limit.CancelAfter(TimeSpan.FromMinutes(1));
-        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (!await isDone())
-        {
-            await look.WaitForNextTickAsync(limit.Token);
-        }
-    }
-
     private async Task<ApiCaller> AdminWithTwoFactorsAsync()
     {
         using var bootstrap = new ApiCaller(Service.Url, (await File.ReadAllTextAsync(Path.Combine(Service.Data, "bootstrap-secret"), Cancellation)).Trim());

@@ -50,6 +50,18 @@ public abstract class Scenario : IAsyncLifetime
         return [.. ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
     }
 
+    /// <summary>Looks until something is so, a minute at most.</summary>
+    private protected static async Task WaitAsync(Func<Task<bool>> isDone)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (!await isDone())
+        {
+            await look.WaitForNextTickAsync(limit.Token);
+        }
+    }
+
     /// <summary>Files of all sizes around the chunker's and the frames' limits, seeded.</summary>
     protected string MakeTree(string name, int seed = 1, int files = 60)
     {

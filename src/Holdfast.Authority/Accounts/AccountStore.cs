@@ -150,6 +150,17 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
         UNION SELECT account_id FROM keyrings WHERE on_pod = 0
         """), cancellation)).SelectMany(rows => rows).Select(id => new AccountId(id)).Distinct()];
 
+    /// <summary>How many computers backed up last in which stretch of time: its first second (nothing for those that never did), and how many.</summary>
+    public async Task<IReadOnlyList<(long? LastBackup, long Computers)>> CountLastBackupsAsync(long stretch, CancellationToken cancellation) => [.. (await ReadAllAsync(transaction =>
+    {
+        transaction.IsPatient = true;
+        return transaction.QueryAsync<(long? LastBackup, long Computers)>(
+            """
+            SELECT last_backup_at / @stretch * @stretch, count(*) FROM devices WHERE deleted = 0 AND revoked = 0 AND retired_at IS NULL AND rights <> 'Waiting'
+            GROUP BY last_backup_at / @stretch
+            """, new { stretch });
+    }, cancellation)).SelectMany(rows => rows)];
+
     /// <summary>Makes sure that each store is the one that the directory calls so: two nodes whose configurations differ would give out the same numbers.</summary>
     public async Task CheckNamesAsync(CancellationToken cancellation)
     {

@@ -23,6 +23,11 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
     /// <summary>The computer that <see cref="CheckAsync"/> let through.</summary>
     public static Device DeviceOf(HttpContext context) => CallerOf(context).Device ?? throw new InvalidOperationException("the endpoint is not only for computers");
 
+    /// <summary>Which computer the request says it is of; nobody has looked whether that is so.</summary>
+    public static (AccountId Account, uint Computer)? ClaimOf(HttpContext context) =>
+        context.Request.Headers.Authorization.ToString() is var header && header.StartsWith("Bearer ", StringComparison.Ordinal) && DeviceToken.TryRead(header[7..]) is { } claim
+        && AccountId.TryParse(context.GetRouteValue("account") as string, out var account) && account == claim.Account ? claim : null;
+
     /// <summary>The person that <see cref="CheckAsync"/> let through.</summary>
     public static Person PersonOf(HttpContext context) => CallerOf(context).Person ?? throw new InvalidOperationException("the endpoint is not only for people");
 

@@ -53,6 +53,7 @@ internal static class Permissions
         // The service.
         [ApiAction.ReadService] = new(Staff),
         [ApiAction.StartVerification] = new(Operators),
+        [ApiAction.ChangeGate] = new(Operators),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
         [ApiAction.BackUpService] = new(Operators),
@@ -83,6 +84,7 @@ internal static class Permissions
         [ApiAction.ApproveComputer] = new(ReadingComputer),
         [ApiAction.ConfirmAccount] = new(Enrolled),
         [ApiAction.OpenReading] = new(Enrolled),
+        [ApiAction.BeginBackup] = new(Enrolled, BacksUp: true),
         [ApiAction.BackUp] = new(Enrolled, BacksUp: true),
         [ApiAction.Browse] = new(Enrolled),
         [ApiAction.HandInDrill] = new(Enrolled),

@@ -204,7 +204,12 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
             "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
             new { draft.Session, now });
         await SnapshotRows.InsertAsync(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), now);
-        await transaction.ExecuteAsync("UPDATE devices SET last_backup_at = @now, version = @version WHERE account_id = @account AND computer = @computer", new { now, device.Computer });
+        await transaction.ExecuteAsync(
+            """
+            UPDATE devices SET last_backup_at = @now, version = @version,
+                last_seconds = (SELECT CASE WHEN opened_at <= @now THEN @now - opened_at END FROM sessions WHERE account_id = @account AND session = @session)
+            WHERE account_id = @account AND computer = @computer
+            """, new { now, device.Computer, draft.Session });
         return now;
     }
 

@@ -16,4 +16,9 @@ internal enum DeviceRights
 }
 
 /// <summary>The computer that a request comes from.</summary>
-internal sealed record Device(AccountPlace Place, uint Computer, DeviceRights Rights);
+/// <param name="Place">Its account.</param>
+/// <param name="Computer">Its number.</param>
+/// <param name="Rights">What its token may do.</param>
+/// <param name="LastBackupAt">When its newest snapshot was received, Unix seconds.</param>
+/// <param name="LastSeconds">How long its last backup took.</param>
+internal sealed record Device(AccountPlace Place, uint Computer, DeviceRights Rights, long? LastBackupAt, long LastSeconds);

@@ -40,9 +40,9 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public async Task<Device?> AuthenticateAsync(AccountPlace place, uint computer, string token, CancellationToken cancellation)
     {
         var row = await store.ReadAsync(place, transaction => transaction.FindAsync<DeviceRow>(
-            "SELECT token_hash AS TokenHash, rights, revoked, reads_until AS ReadsUntil FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0 AND retired_at IS NULL", new { computer }), cancellation);
+            "SELECT token_hash AS TokenHash, rights, revoked, reads_until AS ReadsUntil, last_backup_at AS LastBackupAt, last_seconds AS LastSeconds FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0 AND retired_at IS NULL", new { computer }), cancellation);
         return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, DeviceToken.HashOf(token))
-            ? new Device(place, computer, row.Rights == nameof(DeviceRights.Add) && row.ReadsUntil > time.GetUtcNow().ToUnixTimeSeconds() ? DeviceRights.Read : Enum.Parse<DeviceRights>(row.Rights))
+            ? new Device(place, computer, row.Rights == nameof(DeviceRights.Add) && row.ReadsUntil > time.GetUtcNow().ToUnixTimeSeconds() ? DeviceRights.Read : Enum.Parse<DeviceRights>(row.Rights), row.LastBackupAt, row.LastSeconds ?? 0)
             : null;
     }
 
@@ -169,7 +169,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
         public ComputerSummary Summary => new((uint)Computer, Name, Rights, Revoked != 0, RetiredAt is not null, CreatedAt, LastBackupAt, (uint?)Replaces);
     }
 
-    private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked, long? ReadsUntil);
+    private sealed record DeviceRow(byte[] TokenHash, string Rights, long Revoked, long? ReadsUntil, long? LastBackupAt, long? LastSeconds);
 
     private sealed record PendingRow(long Computer, string Name, byte[] Request, byte[]? Approval);
 }

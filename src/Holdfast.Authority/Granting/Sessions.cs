@@ -35,7 +35,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         {
             var next = await transaction.FindAsync<(long Session, long Collection)>(
                 "UPDATE fence SET next_session = next_session + 1 WHERE account_id = @account RETURNING next_session - 1, collection_number");
-            await transaction.ExecuteAsync("INSERT INTO sessions (account_id, session, computer, seen_at, version) VALUES (@account, @session, @computer, @now, @version)",
+            await transaction.ExecuteAsync("INSERT INTO sessions (account_id, session, computer, opened_at, seen_at, version) VALUES (@account, @session, @computer, @now, @now, @version)",
                 new { session = next.Session, computer = device.Computer, now });
             return (next.Session, await GiveNumbersAsync(transaction, device, next.Session), next.Collection);
         }, cancellation);

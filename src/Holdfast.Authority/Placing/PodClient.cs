@@ -46,6 +46,14 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
         return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
 
+    /// <summary>How the pod bears what it has to do.</summary>
+    public async Task<PodPressure> PressureAsync(CancellationToken cancellation)
+    {
+        using var request = Request(HttpMethod.Get, GrantMethod.List, ObjectName.Everything, "/pod/v1/pressure");
+        using var response = await SendAsync(request, ObjectName.Everything, cancellation);
+        return (await response.Content.ReadFromJsonAsync(MessageJson.Default.PodPressure, cancellation))!;
+    }
+
     /// <summary>Everything on the pod behind a name, or everything, in order of account, space and number.</summary>
     public async IAsyncEnumerable<(ObjectName Name, PodObject Object)> ListAsync(ObjectName? after, [EnumeratorCancellation] CancellationToken cancellation, int limit = ListLimit)
     {

@@ -28,6 +28,7 @@ internal static class AdminVerb
         ComputerVerbs.AddTo(command, output);
         ClosingVerbs.AddTo(command, output);
         OrganisationVerbs.AddTo(command, output);
+        GateVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);
         VerificationVerbs.AddTo(command, output);
         SelfBackupVerbs.AddTo(command, output);

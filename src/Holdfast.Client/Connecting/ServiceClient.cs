@@ -109,15 +109,19 @@ public sealed class ServiceClient : IDisposable
     public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) => ReadingAsync(() =>
         SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogAppended, cancellation), cancellation);
 
-    public Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, null, cancellation);
+    /// <summary>Opens a session; the failure not_admitted, with a turn, if it is not this computer's.</summary>
+    /// <param name="request">What the computer knows.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    /// <param name="turn">The turn that it was told, if any.</param>
+    public Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation, string? turn = null) =>
+        SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, turn is null ? null : (BackupTurn.Header, turn), cancellation);
 
     public Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
 
     public Task<SnapshotCommitted> CommitAsync(CommitSnapshot request, byte[] headId, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path("commits"), () => JsonContent.Create(request, MessageJson.Default.CommitSnapshot), MessageJson.Default.SnapshotCommitted,
-            $"\"{Convert.ToHexStringLower(headId)}\"", cancellation);
+            ("Idempotency-Key", $"\"{Convert.ToHexStringLower(headId)}\""), cancellation);
 
     public Task<IReadOnlyList<SnapshotSummary>> GetSnapshotsAsync(CancellationToken cancellation) =>
         ListAsync(Path("snapshots"), MessageJson.Default.SnapshotList, page => (page.Snapshots, page.Next), cancellation);
@@ -228,8 +232,9 @@ public sealed class ServiceClient : IDisposable
         }).Build();
     }
 
+    /// <summary>A turn says when to come: before that it is refused again.</summary>
     private static bool IsPassing(HttpResponseMessage response) =>
-        response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.TooManyRequests;
+        !response.Headers.Contains(BackupTurn.Header) && response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.TooManyRequests;
 
     private string Path(string rest) => $"/v1/accounts/{_account}/{rest}";
 
@@ -295,15 +300,15 @@ public sealed class ServiceClient : IDisposable
     }
 
     private async Task<T> SendAsync<T>(
-        HttpMethod method, string path, Func<HttpContent?> content, JsonTypeInfo<T> answer, string? idempotencyKey, CancellationToken cancellation)
+        HttpMethod method, string path, Func<HttpContent?> content, JsonTypeInfo<T> answer, (string Name, string Value)? header, CancellationToken cancellation)
     {
         using var response = await WithTokenAsync(authorization => _apiRetries.ExecuteAsync(async token =>
         {
             using var request = new HttpRequestMessage(method, path) { Content = content() };
             request.Headers.Authorization = authorization;
-            if (idempotencyKey is not null)
+            if (header is var (name, value))
             {
-                request.Headers.Add("Idempotency-Key", idempotencyKey);
+                request.Headers.Add(name, value);
             }
 
             var answered = await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, token);
@@ -404,7 +409,7 @@ public sealed class ServiceClient : IDisposable
         }
 
         throw problem is not null && FailureTable.All.TryGetValue(problem.Code ?? "", out var kind)
-            ? new HoldfastException(kind, problem.Detail) { Missing = problem.Missing ?? [] }
+            ? new HoldfastException(kind, problem.Detail) { Missing = problem.Missing ?? [], Turn = problem.Turn }
             : new HoldfastException(FailureTable.ServiceUnavailable, $"The service answered {(int)response.StatusCode} {response.ReasonPhrase}.");
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using Holdfast.Admission;
 using Holdfast.Format;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
@@ -29,7 +30,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private const int ListLimitMax = 1000;
     private const string Route = "/pod/v1/objects/{account}/{space}/{number}";
 
-    private readonly UploadBuffers _buffers = new(UploadsAtOnceMax, UploadsOfAccountMax, SmallObjectsAtOnceMax, SmallLengthMax);
+    private readonly UploadBuffers _buffers = new(UploadsAtOnceMax, UploadsOfAccountMax, SmallObjectsAtOnceMax, SmallLengthMax, time);
 
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -38,6 +39,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         routes.MapGet(Route + "/receipt", StatAsync).WithName("GetReceipt").ExcludeFromDescription();
         routes.MapPost(Route + "/condemn", context => ActAsync(context, GrantMethod.Condemn, store.CondemnAsync)).ExcludeFromDescription();
         routes.MapPost(Route + "/revive", context => ActAsync(context, GrantMethod.Revive, store.ReviveAsync)).ExcludeFromDescription();
+        routes.MapGet("/pod/v1/pressure", PressureAsync).WithName("GetPressure").ExcludeFromDescription();
         routes.MapGet("/pod/v1/objects", ListAsync).WithName("ListObjects").ExcludeFromDescription();
         routes.MapPost("/pod/v1/accounts/{account}/close", CloseAsync).WithName("CloseAccountOnPod").ExcludeFromDescription();
         routes.MapGet("/pod/v1/accounts/closed", ListClosedAsync).WithName("ListClosedAccountsOnPod").ExcludeFromDescription();
@@ -68,7 +70,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
     private async Task<Receipt> StoreAsync(Stream body, Grant grant, int length, CancellationToken cancellation)
     {
-        using var buffer = await _buffers.TakeAsync(grant.Name.Account, length, cancellation);
+        using var buffer = await _buffers.TakeAsync(ClassOf(grant), grant.Name.Account, length, cancellation);
         await ReceiveAsync(body, buffer.Memory, cancellation);
         if ((buffer.Memory.Span[11] == 2 || grant.Name.Space == ObjectSpace.SelfBackups) && grant.Computer != 0)
         {
@@ -116,6 +118,16 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    /// <summary>How uploads get through: what the gate lets in follows it.</summary>
+    private Task PressureAsync(HttpContext context)
+    {
+        Authorize(context, GrantMethod.List, ObjectName.Everything.ToString());
+        return context.Response.WriteAsJsonAsync(_buffers.Pressure, MessageJson.Default.PodPressure, cancellationToken: context.RequestAborted);
+    }
+
+    /// <summary>What the service puts itself (heads, statements) somebody waits for: it goes before uploads.</summary>
+    private static WorkClass ClassOf(Grant grant) => grant.Computer == 0 ? WorkClass.Interactive : WorkClass.Backup;
 
     /// <summary>What there is, a page in order of names: whoever lost every database finds it all again.</summary>
     private async Task ListAsync(HttpContext context)
@@ -184,7 +196,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
     private async Task<Receipt> InspectWholeAsync(Grant grant, StoredItem item, CancellationToken cancellation)
     {
-        using var buffer = await _buffers.TakeAsync(grant.Name.Account, (int)item.Length, cancellation);
+        using var buffer = await _buffers.TakeAsync(ClassOf(grant), grant.Name.Account, (int)item.Length, cancellation);
         await store.ReadAsync(grant.Name, 0, buffer.Memory, cancellation);
         return Inspect(buffer.Memory, grant);
     }
@@ -201,7 +213,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
         var trailer = new byte[PackTrailer.Length];
         await store.ReadAsync(grant.Name, item.Length - trailer.Length, trailer, cancellation);
-        using var tail = await _buffers.TakeAsync(grant.Name.Account, Checked(() => PackTrailer.Parse(trailer, item.Length)).TailLength, cancellation);
+        using var tail = await _buffers.TakeAsync(ClassOf(grant), grant.Name.Account, Checked(() => PackTrailer.Parse(trailer, item.Length)).TailLength, cancellation);
         await store.ReadAsync(grant.Name, item.Length - tail.Memory.Length, tail.Memory, cancellation);
         return Checked(() => RequireNamed(ObjectInspection.OfPack(PackTables.Parse(tail.Memory, item.Length), item.Length), ObjectHeader.Read(header), grant));
     }

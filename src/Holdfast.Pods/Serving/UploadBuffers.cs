@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
+using Holdfast.Admission;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Pods.Serving;
 
 /// <summary>A fixed number of buffers for objects in transit: uploads beyond that wait, so that memory is bounded whatever clients do.</summary>
 /// <remarks>Small objects (heads, statements, map pages) have turns of their own, and one account can hold only some of the large ones.</remarks>
-internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount, int smallLengthMax) : IDisposable
+internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount, int smallLengthMax, TimeProvider time) : IDisposable
 {
     /// <summary>Holds every usual pack; what is longer gets memory of its own while it holds a turn.</summary>
     public const int UsualLength = 17 << 20;
@@ -14,18 +16,29 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
     /// <summary>Uploads of one account that wait for a turn; more are told to come again. Others do not notice.</summary>
     private const int WaitingOfAccountMax = 64;
 
-    private readonly SemaphoreSlim _turns = new(count);
-    private readonly SemaphoreSlim _smallTurns = new(smallCount);
+    /// <summary>Uploads of all that wait for a turn.</summary>
+    private const int WaitingMax = 1024;
+
+    private readonly FairTurns _turns = new(count, WaitingMax, time);
+    private readonly FairTurns _smallTurns = new(smallCount, WaitingMax, time);
     private readonly ConcurrentDictionary<AccountId, AccountTurns> _accounts = new();
     private readonly Stack<byte[]> _free = new();
 
-    public async Task<Lease> TakeAsync(AccountId account, int length, CancellationToken cancellation)
+    /// <summary>How large uploads get through.</summary>
+    public PodPressure Pressure => _turns.Pressure;
+
+    /// <summary>Waits for memory.</summary>
+    /// <param name="workClass">What it is for.</param>
+    /// <param name="account">Whose upload it is.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <param name="cancellation">Ends waiting: the client has gone.</param>
+    public async Task<Lease> TakeAsync(WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
     {
         var own = _accounts.GetOrAdd(account, _ => new AccountTurns(ofAccountMax, smallCount / 2));
         try
         {
             return Interlocked.Increment(ref own.Waiting) <= WaitingOfAccountMax
-                ? length <= smallLengthMax ? await TakeSmallAsync(own, length, cancellation) : await TakeLargeAsync(own, length, cancellation)
+                ? length <= smallLengthMax ? await TakeSmallAsync(own, workClass, account, length, cancellation) : await TakeLargeAsync(own, workClass, account, length, cancellation)
                 : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingOfAccountMax} uploads of this account wait already.");
         }
         finally
@@ -36,8 +49,6 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
 
     public void Dispose()
     {
-        _turns.Dispose();
-        _smallTurns.Dispose();
         foreach (var account in _accounts.Values)
         {
             account.Large.Dispose();
@@ -45,19 +56,19 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
         }
     }
 
-    private async Task<Lease> TakeSmallAsync(AccountTurns own, int length, CancellationToken cancellation)
+    private async Task<Lease> TakeSmallAsync(AccountTurns own, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
     {
-        await TakeBothAsync(own.Small, _smallTurns, cancellation);
+        await TakeBothAsync(own.Small, () => _smallTurns.TakeAsync(workClass, account, length, cancellation), cancellation);
         return new Lease(new byte[length], length, () =>
         {
-            _smallTurns.Release();
+            _smallTurns.Return();
             own.Small.Release();
         });
     }
 
-    private async Task<Lease> TakeLargeAsync(AccountTurns own, int length, CancellationToken cancellation)
+    private async Task<Lease> TakeLargeAsync(AccountTurns own, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
     {
-        await TakeBothAsync(own.Large, _turns, cancellation);
+        await TakeBothAsync(own.Large, () => _turns.TakeAsync(workClass, account, length, cancellation), cancellation);
         var buffer = length > UsualLength ? GC.AllocateUninitializedArray<byte>(length) : TakeFree();
         return new Lease(buffer, length, () =>
         {
@@ -69,18 +80,18 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
                 }
             }
 
-            _turns.Release();
+            _turns.Return();
             own.Large.Release();
         });
     }
 
     /// <summary>The account's own turn first: who waits for that holds up nobody else.</summary>
-    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, SemaphoreSlim ofAll, CancellationToken cancellation)
+    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, Func<Task> ofAll, CancellationToken cancellation)
     {
         await ofAccount.WaitAsync(cancellation);
         try
         {
-            await ofAll.WaitAsync(cancellation);
+            await ofAll();
         }
         catch
         {

@@ -15,7 +15,7 @@ public static class FailureTable
 
     public static FailureKind ProofNeeded { get; } = new("proof_needed", 403, Failed, Retry.Never, "Show your password and code, or your passkey, once more (`holdfast admin prove`), then repeat the change within ten minutes.");
 
-    public static FailureKind TooManyAttempts { get; } = new("too_many_attempts", 429, NotAdmitted, Retry.Never, "Wait a quarter of an hour, then try again.");
+    public static FailureKind TooManyAttempts { get; } = new("too_many_attempts", 429, ExitCode.NotAdmitted, Retry.Never, "Wait a quarter of an hour, then try again.");
 
     public static FailureKind Forbidden { get; } = new("forbidden", 403, Failed, Retry.Never, "Your role or token may not do that (docs/permissions.md); on a computer, have somebody with the passphrase do it, or run `holdfast attach` if the service was rebuilt.");
 
@@ -25,7 +25,7 @@ public static class FailureTable
 
     public static FailureKind AccountClosed { get; } = new("account_closed", 410, Failed, Retry.Never, "The account was closed and its data deleted for good: enrol with another account.");
 
-    public static FailureKind AccountReconciling { get; } = new("account_reconciling", 423, NotAdmitted, Retry.Later, "The service was restored from a copy of itself, and makes sure of what it has of the account before it takes more: try again in a while. Restores work.");
+    public static FailureKind AccountReconciling { get; } = new("account_reconciling", 423, ExitCode.NotAdmitted, Retry.Later, "The service was restored from a copy of itself, and makes sure of what it has of the account before it takes more: try again in a while. Restores work.");
 
     public static FailureKind CodeInvalid { get; } = new("code_invalid", 403, Failed, Retry.Never, "Ask for a new code: each works once and for a limited time.");
 
@@ -55,11 +55,13 @@ public static class FailureTable
 
     public static FailureKind PodUnavailable { get; } = new("pod_unavailable", 503, Failed, Retry.Later, "The service's storage cannot be reached or written: try again later, and tell your operator if it lasts.");
 
-    public static FailureKind PodBusy { get; } = new("pod_busy", 429, NotAdmitted, Retry.Later, "The service's storage has as many uploads as it takes: try again in a moment.");
+    public static FailureKind PodBusy { get; } = new("pod_busy", 429, ExitCode.NotAdmitted, Retry.Later, "The service's storage has as many uploads as it takes: try again in a moment.");
+
+    public static FailureKind NotAdmitted { get; } = new("not_admitted", 429, ExitCode.NotAdmitted, Retry.Later, "The service lets computers back up in turns: run the command again at the time it names, or with --wait, which sleeps until then. Restores work as always.");
 
     public static FailureKind ForeignDrive { get; } = new("foreign_drive", 500, Failed, Retry.Never, "A drive of another pod, or of another place in this one, is listed: correct the list of drives.");
 
-    public static FailureKind Fenced { get; } = new("fenced", 503, NotAdmitted, Retry.Later, "The account is being moved: try again in a moment.");
+    public static FailureKind Fenced { get; } = new("fenced", 503, ExitCode.NotAdmitted, Retry.Later, "The account is being moved: try again in a moment.");
 
     public static FailureKind ServiceUnavailable { get; } = new("service_unavailable", 503, Failed, Retry.Later, "Check that the service runs and its address is right, then try again.");
 

@@ -7,4 +7,7 @@ public sealed class HoldfastException(FailureKind kind, string detail, Exception
 
     /// <summary>For <see cref="FailureTable.MissingFrames"/>: what the commit lacks.</summary>
     public IReadOnlyList<Messages.MissingFrame> Missing { get; init; } = [];
+
+    /// <summary>For <see cref="FailureTable.NotAdmitted"/>: when to come again.</summary>
+    public Messages.BackupTurn? Turn { get; init; }
 }

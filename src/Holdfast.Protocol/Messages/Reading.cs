@@ -9,4 +9,4 @@ public sealed record ReadGrant(uint Number, uint At, long Length, long TablesOff
 public sealed record ReadsOpened(IReadOnlyList<ReadGrant> Grants);
 
 /// <summary>RFC 9457 problem details with Holdfast's stable code.</summary>
-public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<MissingFrame>? Missing);
+public sealed record Problem(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<MissingFrame>? Missing, BackupTurn? Turn = null);

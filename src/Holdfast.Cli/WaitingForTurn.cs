@@ -1,0 +1,45 @@
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Cli;
+
+/// <summary>Sleeps until the turn that the service names, as often as it names one; between two turns nothing is asked.</summary>
+internal static class WaitingForTurn
+{
+    /// <summary>A moment that lies further ahead is no turn of ours: a clock is wrong, here or there.</summary>
+    private static readonly TimeSpan _farthest = TimeSpan.FromHours(1);
+
+    public static async Task<T> RunAsync<T>(Output output, bool waits, Func<Task<T>> run, TimeProvider time, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                return await run();
+            }
+            catch (HoldfastException exception) when (exception is { Turn: { } turn })
+            {
+                Tell(output, exception.Message, turn, time);
+                if (!waits)
+                {
+                    throw;
+                }
+
+                var wait = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(turn.At, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())) - time.GetUtcNow();
+                wait = wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait > _farthest ? _farthest : wait;
+                await using (ProgressLine.Start(output, elapsed => $"waiting for this computer's turn, {Units.Time(wait > elapsed ? wait - elapsed : TimeSpan.Zero)} until the service is asked again", time))
+                {
+                    await Task.Delay(wait, time, cancellation);
+                }
+            }
+        }
+    }
+
+    private static void Tell(Output output, string why, BackupTurn turn, TimeProvider time)
+    {
+        var starts = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(turn.ExpectedStart, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+        var local = TimeZoneInfo.ConvertTime(starts, time.LocalTimeZone);
+        output.Say($"{why} Your backup starts at about {local.ToString(starts - time.GetUtcNow() > TimeSpan.FromHours(12) ? "yyyy-MM-dd HH:mm" : "HH:mm", System.Globalization.CultureInfo.InvariantCulture)}.");
+        output.Message("turn", ("reason", turn.Reason), ("at", turn.At), ("expected_start", turn.ExpectedStart), ("message", why));
+    }
+}
