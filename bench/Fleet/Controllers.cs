@@ -122,6 +122,7 @@ internal sealed class HoldfastControl : Controller
         _expected = TimeSpan.FromSeconds(_backlog / _believed);
         _backups.Look(_limit.Limit, 0, 0);
         _rate = new GateRate(shape.Clients / _expected.TotalSeconds);
+        _rate.Add(0, 0);
         Look();
     }
 
@@ -190,7 +191,7 @@ internal sealed class HoldfastControl : Controller
 
     private void Look() => _gate.Look(new GateView
     {
-        Mode = GateMode.Ramp, BringUp = _order, Expected = _expected, Admitted = _admitted, Skipped = _gate.Skipped, AdmittedPerSecond = _rate.PerSecond,
+        Mode = GateMode.Ramp, BringUp = _order, Expected = _expected, Admitted = _admitted, AdmittedPerSecond = _rate.PerSecond,
         InFlight = _active, InFlightMax = _parts.Limit ? _backups.Limit : int.MaxValue / 2,
     });
 }

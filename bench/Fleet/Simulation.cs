@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Holdfast.Admission;
 
 namespace Holdfast.Bench.Fleet;
 
@@ -188,7 +189,7 @@ internal sealed class Simulation
 
     private void CallNext(int client, int now)
     {
-        var hours = _controller.DrawsNext ? 14 + (12 * _random.NextDouble()) : 24;
+        var hours = _controller.DrawsNext ? (NextBackup.After(Population.Start, _random.NextDouble()) - Population.Start).TotalHours : 24;
         _left[client] = _population.Backlog[client] * hours / (_shape.Outage / 3600) * (0.5 + _random.NextDouble());
         Call(client, now + (int)(hours * 3600));
     }

@@ -52,6 +52,14 @@ public sealed class FairQueue<TAccount, TWork>(int capacity, Func<TWork, bool> i
         return true;
     }
 
+    /// <summary>Takes work out that nobody waits for any more; false if it is not here.</summary>
+    public bool TryRemove(WorkClass workClass, TAccount account, TWork work)
+    {
+        var removed = _classes[(int)workClass].TryRemove(account, work);
+        Dropped += removed ? 1 : 0;
+        return removed;
+    }
+
     /// <summary>The next work of the classes that may begin; false if none waits.</summary>
     /// <param name="lowest">The last class that may begin.</param>
     /// <param name="work">The work, and its class.</param>
@@ -125,6 +133,29 @@ public sealed class FairQueue<TAccount, TWork>(int capacity, Func<TWork, bool> i
             }
 
             return null;
+        }
+
+        public bool TryRemove(TAccount account, TWork work)
+        {
+            if (!_accounts.TryGetValue(account, out var turn))
+            {
+                return false;
+            }
+
+            var age = turn.Value.Ages.First;
+            for (var piece = turn.Value.Waiting.First; piece is not null; (piece, age) = (piece.Next, age!.Next))
+            {
+                if (EqualityComparer<TWork>.Default.Equals(piece.Value.Work, work))
+                {
+                    turn.Value.Waiting.Remove(piece);
+                    turn.Value.Ages.Remove(age!);
+                    _byAge.Remove(age!.Value);
+                    ForgetIfEmpty(turn);
+                    return true;
+                }
+            }
+
+            return false;
         }
 
         public TWork TakeNewest()

@@ -15,14 +15,14 @@ public sealed class Gate(TimeProvider time)
     public static readonly TimeSpan Pool = TimeSpan.FromMinutes(10);
 
     /// <summary>How long after its moment a turn is still good.</summary>
-    public static readonly TimeSpan TurnLife = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan TurnLife = Heartbeat;
 
     /// <summary>How long a gate that refused somebody in turn for want of a place lets nobody pass out of turn.</summary>
     private static readonly TimeSpan _contention = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan _shortestRound = TimeSpan.FromSeconds(30);
 
-    private const int RoundsDoubled = 3;
+    private const int RoundsDoubled = 6;
 
     /// <summary>Tries a place should have, when one comes free, in the time until the next does: few enough to cost nothing, enough that none stays empty.</summary>
     private const double TriesPerPlace = 6;
@@ -54,25 +54,35 @@ public sealed class Gate(TimeProvider time)
     private double _letIn;
     private DateTimeOffset _lastBusy = DateTimeOffset.MinValue;
     private DateTimeOffset _lastLook = DateTimeOffset.MinValue;
+    private DateTimeOffset _lastAsked = DateTimeOffset.MinValue;
 
     /// <summary>What nodes know together.</summary>
     public GateView View => _view;
 
-    /// <summary>Places in the order that were passed over since nobody came for them, as far as this node knows.</summary>
+    /// <summary>When this node last refused somebody in turn for want of a place.</summary>
+    public DateTimeOffset LastBusy => _lastBusy;
+
+    /// <summary>What this node let in and learned the end of since its last look: a look that was begun now will not know of more.</summary>
+    public (int Begun, int Ended) Since => (_begunSince, _endedSince);
+
+    /// <summary>Places in the order that this node passed over since nobody came for them.</summary>
     public double Skipped { get; private set; }
 
     /// <summary>Takes over what nodes know together; called every second or so.</summary>
-    public void Look(GateView view)
+    /// <param name="view">What they know.</param>
+    /// <param name="known">What of this node's own it holds: <see cref="Since"/> when it was told; all, unless given.</param>
+    public void Look(GateView view, (int Begun, int Ended)? known = null)
     {
         var now = time.GetUtcNow();
         if (view.BringUp?.Began != _view.BringUp?.Began)
         {
-            Skipped = view.Skipped;
+            Skipped = 0;
         }
 
-        (_view, _begunSince, _endedSince) = (view, 0, 0);
+        var (begun, ended) = known ?? Since;
+        (_view, _begunSince, _endedSince) = (view, _begunSince - begun, _endedSince - ended);
         var seconds = _lastLook > DateTimeOffset.MinValue ? Math.Clamp((now - _lastLook).TotalSeconds, 0, _memory.TotalSeconds) : 0;
-        if (view.Mode == GateMode.Ramp)
+        if (view.Mode == GateMode.Ramp && now - _lastAsked < _memory)
         {
             var speed = _tried < TriesExpected * (_letIn + 1) ? SkippingSpeed : _tried > TriesMany * (_letIn + 1) ? -SkippingBack : 0;
             Skipped = Math.Max(0, Skipped + (speed * Rate * seconds / Math.Max(1, view.Nodes)));
@@ -82,8 +92,9 @@ public sealed class Gate(TimeProvider time)
         (_tried, _letIn, _lastLook) = (_tried * kept, _letIn * kept, now);
     }
 
-    /// <summary>Whether everybody had their turn: the edge has passed the last place, and nobody before it waits.</summary>
-    public bool IsOver => _view.BringUp is { } order && AdmittedNow + Skipped >= order.Population && !IsContended(time.GetUtcNow());
+    /// <summary>Whether everybody had their turn: the edge has passed the last place and nobody before it waits, or nobody has come for so long that nobody is going to.</summary>
+    public bool IsOver => _view.BringUp is { } order && !_view.IsContendedElsewhere && !IsContended(time.GetUtcNow())
+        && (AdmittedNow + SkippedByAll >= order.Population || (_view.InFlight == 0 && time.GetUtcNow() - (_lastAsked > order.Began ? _lastAsked : order.Began) > 2 * Heartbeat));
 
     /// <summary>A backup has ended that this node learned of; its place is free.</summary>
     public void End() => _endedSince++;
@@ -92,7 +103,7 @@ public sealed class Gate(TimeProvider time)
     public GateAnswer? TooEarly(DateTimeOffset turn)
     {
         var now = time.GetUtcNow();
-        return turn > now && turn <= now + Heartbeat && (_view.Mode != GateMode.Open || IsContended(now)) ? new GateAnswer(_view.Mode == GateMode.Held ? GateReason.Held : GateReason.Turn, turn, turn) : null;
+        return turn > now && turn <= now + Heartbeat && (_view.Mode != GateMode.Open || IsContended(now)) ? new GateAnswer(ReasonNow, turn, turn) : null;
     }
 
     /// <summary>A computer asks to begin.</summary>
@@ -100,10 +111,10 @@ public sealed class Gate(TimeProvider time)
     /// <param name="turn">The moment it was told, proved to be what this service told this computer; nothing if it shows none.</param>
     public GateAnswer Ask(Asker asker, DateTimeOffset? turn)
     {
-        var now = time.GetUtcNow();
+        var now = _lastAsked = time.GetUtcNow();
         if (_view.Mode is GateMode.Closed or GateMode.Held)
         {
-            return Refuse(_view.Mode == GateMode.Closed ? GateReason.Closed : GateReason.Held, asker, now, _view.OpensAt is { } opens && opens > now ? opens - now : Heartbeat);
+            return Refuse(ReasonNow, asker, now, _view.OpensAt is { } opens && opens > now ? opens - now : Heartbeat);
         }
 
         if (turn is { } told && TooEarly(told) is { } early)
@@ -119,7 +130,7 @@ public sealed class Gate(TimeProvider time)
         }
 
         var isDue = turn is { } moment && moment <= now && now - moment <= TurnLife && _used.TryUse(asker.Id, moment, now);
-        var kept = ahead > double.NegativeInfinity ? _view.InFlightMax * KeptShare * Math.Clamp(1 + (ahead / (Rate * _overdue.TotalSeconds)), 0, 1) : 0;
+        var kept = ahead > double.NegativeInfinity ? _view.InFlightMax * KeptShare / Math.Max(1, _view.Nodes) * Math.Clamp(1 + (ahead / (Rate * _overdue.TotalSeconds)), 0, 1) : 0;
         _tried += ahead <= 0 ? 1 : 0;
         if (Free <= kept || (isContended && !isDue))
         {
@@ -129,12 +140,20 @@ public sealed class Gate(TimeProvider time)
             }
 
             var at = NextMoment(asker, now);
-            return new GateAnswer(_view.Mode == GateMode.Open ? GateReason.Busy : GateReason.Turn, at, at);
+            return new GateAnswer(ReasonNow, at, at);
         }
 
         (_begunSince, _letIn) = (_begunSince + 1, _letIn + 1);
         return new GateAnswer(GateReason.None, now, now);
     }
+
+    private GateReason ReasonNow => _view.Mode switch
+    {
+        GateMode.Open => GateReason.Busy,
+        GateMode.Closed => GateReason.Closed,
+        GateMode.Held => GateReason.Held,
+        _ => GateReason.Turn,
+    };
 
     private double Free => ((_view.InFlightMax - _view.InFlight) / (double)Math.Max(1, _view.Nodes)) - _begunSince + _endedSince;
 
@@ -142,7 +161,9 @@ public sealed class Gate(TimeProvider time)
 
     private long AdmittedNow => _view.Admitted + _begunSince;
 
-    private double Edge => AdmittedNow + Skipped + (Pool.TotalSeconds * Rate);
+    private double SkippedByAll => Skipped + _view.SkippedElsewhere;
+
+    private double Edge => AdmittedNow + SkippedByAll + (Pool.TotalSeconds * Rate);
 
     private bool IsContended(DateTimeOffset now) => now - _lastBusy < _contention && now >= _lastBusy;
 
@@ -161,7 +182,8 @@ public sealed class Gate(TimeProvider time)
     /// <summary>The computer's next moment in rounds whose length follows how many wait.</summary>
     private DateTimeOffset NextMoment(Asker asker, DateTimeOffset now)
     {
-        var waiting = _view.BringUp is { } order && _view.Mode == GateMode.Ramp ? Math.Clamp(order.Population - AdmittedNow, 0, Pool.TotalSeconds * Rate) : Pool.TotalSeconds / 10 * Rate;
+        var waiting = _view.BringUp is { } order && _view.Mode == GateMode.Ramp ? Math.Clamp(order.Population - AdmittedNow, 0, Pool.TotalSeconds * Rate) : 0;
+        waiting = Math.Max(waiting, _tried * Math.Max(1, _view.Nodes));
         var wanted = waiting / (TriesPerPlace * Rate);
         var round = _shortestRound;
         for (var doubled = 0; doubled < RoundsDoubled && round.TotalSeconds < wanted; doubled++)

@@ -17,8 +17,11 @@ public sealed record GateView
     /// <summary>Computers let in since the bring-up began, by all nodes.</summary>
     public long Admitted { get; init; }
 
-    /// <summary>Places in the order that were passed over since nobody came for them.</summary>
-    public double Skipped { get; init; }
+    /// <summary>Places in the order that other nodes passed over since nobody came for them.</summary>
+    public double SkippedElsewhere { get; init; }
+
+    /// <summary>Whether another node refused somebody in turn for want of a place, of late.</summary>
+    public bool IsContendedElsewhere { get; init; }
 
     /// <summary>Computers let in a second, measured.</summary>
     public double AdmittedPerSecond { get; init; }

@@ -4,7 +4,7 @@ namespace Holdfast.Admission;
 internal sealed class UsedTurns
 {
     /// <summary>More would be a flood; then the oldest are forgotten, and a computer could try twice.</summary>
-    private const int Max = 1 << 16;
+    private const int Max = 1 << 18;
 
     private readonly HashSet<(ulong Asker, long Moment)> _used = [];
     private readonly Queue<(ulong Asker, long Moment, long Until)> _byAge = new();

@@ -58,7 +58,7 @@ public sealed class Authority : IAsyncDisposable
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
         var node = $"{Environment.MachineName}:{Environment.ProcessId}";
-        _admissions = new Admissions(new GateTable(directoryDatabase, time), store, pod, node, time, logging.CreateLogger<Admissions>());
+        _admissions = new Admissions(new GateTable(directoryDatabase, node, time), store, pod, time, logging.CreateLogger<Admissions>());
         _jobs = new JobTable(directoryDatabase, node, time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));

@@ -46,6 +46,7 @@ internal sealed class ComputerEndpoints(
                 attachments.OpenReadingAsync(CallerCheck.DeviceOf(context), context.Request.Host.Value ?? "", request, cancellation));
         account.Post("/sessions", ApiAction.BeginBackup, "Opens a backup session; or says when to come again.", OpenSessionAsync);
         account.Post("/sessions/{session}/grants", ApiAction.BackUp, "More numbers to upload under.", ExtendAsync);
+        account.Delete("/sessions/{session}", ApiAction.BackUp, "Gives up a backup that will not be committed: its place is another's. What it uploaded stays, for the next.", LeaveAsync);
         account.Post("/commits", ApiAction.BackUp, "Makes a snapshot; idempotent by the head's id, which is the Idempotency-Key.", CommitAsync);
         account.Get("/self", ApiAction.Browse, "This computer, and those whose place it took.", (HttpContext context, CancellationToken cancellation) => devices.DescribeAsync(CallerCheck.DeviceOf(context), cancellation));
         account.Get("/snapshots", ApiAction.Browse, "Heads of all snapshots, by computer and sequence.", ListSnapshotsAsync);
@@ -137,22 +138,31 @@ internal sealed class ComputerEndpoints(
     private async Task<SessionOpened> OpenSessionAsync(HttpContext context, OpenSession request, CancellationToken cancellation)
     {
         var device = CallerCheck.DeviceOf(context);
-        await admissions.EnterAsync(device, context);
+        var isLetIn = await admissions.EnterAsync(device, context);
         try
         {
             return await sessions.OpenAsync(device, request.CollectionNumber, cancellation);
         }
-        catch
+        catch when (isLetIn)
         {
-            admissions.End(device);
+            admissions.TakeBack(device);
             throw;
         }
     }
 
-    private Task<MoreGrants> ExtendAsync(HttpContext context, long session, AskGrants request, CancellationToken cancellation)
+    private async Task<MoreGrants> ExtendAsync(HttpContext context, long session, AskGrants request, CancellationToken cancellation)
     {
+        var more = await sessions.ExtendAsync(CallerCheck.DeviceOf(context), session, request, cancellation);
         admissions.See(CallerCheck.DeviceOf(context));
-        return sessions.ExtendAsync(CallerCheck.DeviceOf(context), session, request, cancellation);
+        return more;
+    }
+
+    private async Task<Done> LeaveAsync(HttpContext context, long session, CancellationToken cancellation)
+    {
+        var device = CallerCheck.DeviceOf(context);
+        await sessions.CheckAsync(device, session, cancellation);
+        admissions.End(device);
+        return new Done();
     }
 
     private async Task<SnapshotCommitted> CommitAsync(HttpContext context, CommitSnapshot request, [FromHeader(Name = "Idempotency-Key")] string key, CancellationToken cancellation)

@@ -83,7 +83,7 @@ internal static class BackupVerb
         output.Message("summary",
             ("snapshot_id", id), ("files", progress.Files), ("directories", progress.Directories), ("others", progress.Others), ("files_unchanged", progress.FilesUnchanged),
             ("bytes", progress.Bytes), ("bytes_read", progress.BytesRead), ("bytes_new", progress.BytesNew), ("bytes_stored", progress.BytesStored),
-            ("unread", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds), ("time", result.ReceivedAt.ToString("O", CultureInfo.InvariantCulture)));
+            ("unread", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds), ("time", result.ReceivedAt.ToString("O", CultureInfo.InvariantCulture)), ("next", result.NextAt?.ToString("O", CultureInfo.InvariantCulture)));
         return progress.Troubles.Count == 0 ? ExitCode.Ok : ExitCode.Partial;
     }
 

@@ -19,13 +19,14 @@ internal static class WaitingForTurn
             }
             catch (HoldfastException exception) when (exception is { Turn: { } turn })
             {
-                Tell(output, exception.Message, turn, time);
+                Tell(output, exception.Message, turn, waits, time);
                 if (!waits)
                 {
                     throw;
                 }
 
-                var wait = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(turn.At, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())) - time.GetUtcNow();
+                // By the service's clock, not by this computer's.
+                var wait = exception.RetryAfter ?? DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(turn.At, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())) - time.GetUtcNow();
                 wait = wait < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : wait > _farthest ? _farthest : wait;
                 await using (ProgressLine.Start(output, elapsed => $"waiting for this computer's turn, {Units.Time(wait > elapsed ? wait - elapsed : TimeSpan.Zero)} until the service is asked again", time))
                 {
@@ -35,11 +36,15 @@ internal static class WaitingForTurn
         }
     }
 
-    private static void Tell(Output output, string why, BackupTurn turn, TimeProvider time)
+    private static void Tell(Output output, string why, BackupTurn turn, bool waits, TimeProvider time)
     {
-        var starts = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(turn.ExpectedStart, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
-        var local = TimeZoneInfo.ConvertTime(starts, time.LocalTimeZone);
-        output.Say($"{why} Your backup starts at about {local.ToString(starts - time.GetUtcNow() > TimeSpan.FromHours(12) ? "yyyy-MM-dd HH:mm" : "HH:mm", System.Globalization.CultureInfo.InvariantCulture)}.");
+        output.Say($"{why} Your backup starts at about {Local(turn.ExpectedStart, time)}.{(waits ? "" : $" Run it again at {Local(turn.At, time)}, within half an hour: that keeps its place. Or run it with --wait.")}");
         output.Message("turn", ("reason", turn.Reason), ("at", turn.At), ("expected_start", turn.ExpectedStart), ("message", why));
+    }
+
+    private static string Local(long seconds, TimeProvider time)
+    {
+        var moment = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds() - 86_400)), time.LocalTimeZone);
+        return moment.ToString(moment - time.GetUtcNow() > TimeSpan.FromHours(12) ? "yyyy-MM-dd HH:mm" : "HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
     }
 }

@@ -39,13 +39,15 @@ public sealed record BackupOptions
     public required string Program { get; init; }
 }
 
-/// <summary>A finished backup.</summary>
-public sealed record BackupResult(Head Head, DateTimeOffset ReceivedAt, SnapshotBody Body);
+/// <summary>A finished backup; when the service asks for the next, if it says so.</summary>
+public sealed record BackupResult(Head Head, DateTimeOffset ReceivedAt, DateTimeOffset? NextAt, SnapshotBody Body);
 
 /// <summary>Backs this computer up: walk → read and chunk → seal and pack → upload → commit. Each stage is a folder of that name.</summary>
 public sealed class Backup(Computer computer, ComputerFolders folders, ServiceClient service, TimeProvider time, RandomSource random)
 {
     private const int StepsWaitingMax = 1024;
+
+    private static readonly TimeSpan _leaving = TimeSpan.FromSeconds(2);
 
     /// <summary>Each holds its directory open.</summary>
     private const int JobsWaitingMax = 256;
@@ -90,6 +92,35 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
         var view = await AccountView.LoadAsync(service, computer, Memory.Load(folders), cancellation);
         var told = CollectedFrames.Load(folders);
         var opened = await new TurnFile(folders).OpenSessionAsync(service, new OpenSession(told.Number), cancellation);
+        try
+        {
+            return await RunOpenedAsync(options, progress, dead, usesListing, new Opened(started, plan, paths, view, told, opened), cancellation);
+        }
+        catch (Exception exception) when (exception is not HoldfastException held || held.Kind != FailureTable.MissingFrames)
+        {
+            // Its place is another's at once, whatever ended this one.
+            await LeaveAsync(opened.Session);
+            throw;
+        }
+    }
+
+    /// <summary>A service that cannot be told notices by itself, later.</summary>
+    private async Task LeaveAsync(long session)
+    {
+        using var limit = new CancellationTokenSource(_leaving, time);
+        try
+        {
+            await service.LeaveSessionAsync(session, limit.Token);
+        }
+        catch (Exception exception) when (exception is HoldfastException or OperationCanceledException)
+        {
+            // What ended the backup is what is told.
+        }
+    }
+
+    private async Task<BackupResult> RunOpenedAsync(BackupOptions options, BackupProgress progress, IReadOnlySet<Address> dead, bool usesListing, Opened begun, CancellationToken cancellation)
+    {
+        var (started, plan, paths, view, told, opened) = begun;
         told.Take(opened.CollectionNumber, opened.Collected);
         var newest = view.VerifyNewest(opened.Heads);
         var collected = told.Frames.Concat(dead).ToHashSet();
@@ -140,7 +171,7 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
             body, MapOf(assembler, frames), newest.GetValueOrDefault(computer.Number), listing?.HeadId, listing?.Pages ?? [], view.Memory.Changed(newest, computer.Number), cancellation);
         view.Memory.Save(view.Log, newest.Where(pair => pair.Key != computer.Number).Append(new(computer.Number, committed.Head)).ToDictionary());
         nextListing.Complete(frames, committed.Pages, committed.Head.Id);
-        return new BackupResult(committed.Head, committed.ReceivedAt, body);
+        return new BackupResult(committed.Head, committed.ReceivedAt, committed.NextAt, body);
     }
 
     /// <summary>What no reader would accept is refused before anything is done.</summary>
@@ -180,4 +211,7 @@ public sealed class Backup(Computer computer, ComputerFolders folders, ServiceCl
 
         return map;
     }
+
+    /// <summary>A backup whose session is open.</summary>
+    private sealed record Opened(DateTimeOffset Started, WalkPlan Plan, IReadOnlyList<byte[]> Paths, AccountView View, CollectedFrames Told, SessionOpened Session);
 }

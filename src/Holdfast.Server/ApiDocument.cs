@@ -81,7 +81,7 @@ internal static partial class ApiDocument
                 {
                     ["token"] = new OpenApiSchema { Type = JsonSchemaType.String },
                     ["reason"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "closed, held, turn or busy." },
-                    ["at"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Not before, and within a minute after; Unix seconds." },
+                    ["at"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Not before, and within half an hour after; Unix seconds." },
                     ["expected_start"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "When the backup about begins; Unix seconds." },
                 },
             },

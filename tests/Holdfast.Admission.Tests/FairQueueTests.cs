@@ -130,4 +130,29 @@ public sealed class FairQueueTests
         Assert.Equal("restore", next.Work);
         Assert.Equal(1, queue.Count);
     }
+
+    [Fact]
+    public void What_is_taken_out_leaves_its_room_and_nothing_else_changes()
+    {
+        var queue = new FairQueue<string, int>(8, _ => true);
+        for (var work = 0; work < 3; work++)
+        {
+            Assert.True(queue.TryAdd(WorkClass.Backup, "a", 1, work, out _));
+        }
+
+        Assert.True(queue.TryAdd(WorkClass.Backup, "b", 1, 10, out _));
+        Assert.True(queue.TryRemove(WorkClass.Backup, "a", 1));
+        Assert.False(queue.TryRemove(WorkClass.Backup, "a", 1));
+        Assert.False(queue.TryRemove(WorkClass.Backup, "c", 1));
+        Assert.False(queue.TryRemove(WorkClass.Restore, "b", 10));
+        Assert.True(queue.TryRemove(WorkClass.Backup, "b", 10));
+        Assert.Equal((2, 2L), (queue.Count, queue.Dropped));
+        var left = new List<int>();
+        while (queue.TryTake(WorkClass.Background, out var next))
+        {
+            left.Add(next.Work);
+        }
+
+        Assert.Equal([0, 2], left);
+    }
 }

@@ -126,21 +126,85 @@ public sealed class GateTests
         Assert.True(minutes.Max() < 1.3 * minutes.Average(), string.Join(' ', minutes));
     }
 
-    [Fact]
-    public void Whoever_is_missing_leaves_no_place_empty_and_the_ramp_ends()
+    // One comes now and then, and finds all others missing; or nobody comes at all.
+    [Theory]
+    [InlineData(20)]
+    [InlineData(int.MaxValue)]
+    public void Whoever_is_missing_leaves_no_place_empty_and_the_ramp_ends(int every)
     {
         var began = Now;
         var order = BringUp.Of(began, Enumerable.Range(0, 10_000).Select(_ => (DateTimeOffset?)began.AddHours(-40)));
-        GateView View() => new() { Mode = GateMode.Ramp, BringUp = order, Expected = TimeSpan.FromHours(1), AdmittedPerSecond = 1, InFlightMax = 10, Skipped = _gate.Skipped };
+        GateView View() => new() { Mode = GateMode.Ramp, BringUp = order, Expected = TimeSpan.FromHours(1), AdmittedPerSecond = 1, InFlightMax = 10 };
         Look(View());
         Assert.False(_gate.IsOver);
         for (var second = 0; second < 7200 && !_gate.IsOver; second++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
+            if (second % every == 0 && second > 0)
+            {
+                _gate.Ask(Of((ulong)second), null);
+            }
+
             Look(View());
         }
 
         Assert.True(_gate.IsOver);
+    }
+
+    [Fact]
+    public void A_node_that_nobody_asks_passes_nobody_over_and_one_elsewhere_that_is_busy_keeps_the_ramp_going()
+    {
+        var began = Now;
+        var order = BringUp.Of(began, Enumerable.Range(0, 100).Select(_ => (DateTimeOffset?)began.AddHours(-40)));
+        GateView View(bool busy) => new() { Mode = GateMode.Ramp, BringUp = order, AdmittedPerSecond = 5, InFlight = 10, InFlightMax = 10, Nodes = 2, IsContendedElsewhere = busy, SkippedElsewhere = busy ? 1000 : 0 };
+        for (var second = 0; second < 7200; second++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Look(View(busy: false));
+            Assert.False(_gate.IsOver);
+        }
+
+        Assert.Equal(0, _gate.Skipped);
+        Look(View(busy: true));
+        Assert.False(_gate.IsOver);
+        Look(View(busy: true) with { IsContendedElsewhere = false });
+        Assert.True(_gate.IsOver);
+    }
+
+    [Fact]
+    public void What_was_let_in_while_a_look_was_on_its_way_still_counts()
+    {
+        var view = new GateView { Mode = GateMode.Open, InFlightMax = 10 };
+        Look(view);
+        for (var i = 0UL; i < 4; i++)
+        {
+            Assert.True(_gate.Ask(Of(i), null).IsAdmitted);
+        }
+
+        var told = _gate.Since;
+        for (var i = 4UL; i < 10; i++)
+        {
+            Assert.True(_gate.Ask(Of(i), null).IsAdmitted);
+        }
+
+        _gate.Look(view with { InFlight = 4 }, told);
+        Assert.False(_gate.Ask(Of(11), null).IsAdmitted);
+        _gate.Look(view with { InFlight = 10 }, _gate.Since);
+        Assert.False(_gate.Ask(Of(12), null).IsAdmitted);
+    }
+
+    [Fact]
+    public void The_rate_begins_with_what_is_believed_and_what_was_let_in_before_anybody_looked_is_no_rate()
+    {
+        var rate = new GateRate(2);
+        rate.Add(0, 50_000);
+        Assert.Equal(2, rate.PerSecond);
+        for (var second = 1; second <= 600; second++)
+        {
+            rate.Add(1, 50_000 + (5L * second));
+        }
+
+        Assert.InRange(rate.PerSecond, 4.5, 5);
     }
 
     [Fact]

@@ -28,6 +28,15 @@ public sealed class GateTests : Scenario
         await computer.RestoresIdenticallyAsync(tree, Cancellation);
         Assert.Contains("new disks", (await computer.RunAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
 
+        // Neither a session of long ago nor one that never was is a way round.
+        foreach (var session in new[] { 1, 99 })
+        {
+            await SendAsync(HttpMethod.Post, computer, $"sessions/{session}/grants", new { receipts = Array.Empty<string>() });
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(2.5), TimeProvider.System, Cancellation);
+        Assert.Equal(75, (await computer.RunAsync(Cancellation, "backup", tree)).ExitCode);
+
         // The same moment, however often; and what somebody made up is worth nothing.
         using var client = new HttpClient { BaseAddress = new Uri(Url) };
         var first = await AskAsync(client, computer, null);
@@ -89,16 +98,28 @@ public sealed class GateTests : Scenario
         await WaitAsync(async () => (await MetricAsync("holdfast_backups_refused_total")) >= 1);
         Assert.Equal(75, (await two.RunAsync(Cancellation, "backup", tree)).ExitCode);
 
-        // The one that is in comes again, as after frames were missing, and stays in; then it is done.
+        // The one that is in comes again, as after frames were missing, and stays in; then it leaves.
         Assert.Equal(200, (await AskAsync(client, one, null)).Status);
-        await one.MustAsync(Cancellation, "backup", tree);
+        Assert.Equal(404, await SendAsync(HttpMethod.Delete, one, "sessions/77", new { }));
+        Assert.Equal(75, (await two.RunAsync(Cancellation, "backup", tree)).ExitCode);
+        Assert.Equal(200, await SendAsync(HttpMethod.Delete, one, "sessions/1", new { }));
         var ended = await waiting;
         Assert.True(ended.ExitCode == 0, ended.Error);
         Assert.Contains("\"turn\"", ended.Output, StringComparison.Ordinal);
         await two.RestoresIdenticallyAsync(tree, Cancellation);
 
         // Between two moments nothing was asked: one refusal a moment, and those of the one that did not wait.
-        Assert.InRange(await MetricAsync("holdfast_backups_refused_total"), 2, 6);
+        Assert.InRange(await MetricAsync("holdfast_backups_refused_total"), 3, 8);
+    }
+
+    private async Task<int> SendAsync(HttpMethod method, ClientComputer computer, string path, object body)
+    {
+        var file = ComputerFile.Load(computer.Folders);
+        using var client = new HttpClient { BaseAddress = new Uri(Url) };
+        using var request = new HttpRequestMessage(method, $"/v1/accounts/{file.Account}/{path}") { Content = JsonContent.Create(body) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", file.Token);
+        using var answer = await client.SendAsync(request, Cancellation);
+        return (int)answer.StatusCode;
     }
 
     private async Task<JsonElement> GateAsync() => Assert.Single(Lines(await AdminAsync("gate", "show", "--json")));

@@ -150,15 +150,18 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
         UNION SELECT account_id FROM keyrings WHERE on_pod = 0
         """), cancellation)).SelectMany(rows => rows).Select(id => new AccountId(id)).Distinct()];
 
-    /// <summary>How many computers backed up last in which stretch of time: its first second (nothing for those that never did), and how many.</summary>
-    public async Task<IReadOnlyList<(long? LastBackup, long Computers)>> CountLastBackupsAsync(long stretch, CancellationToken cancellation) => [.. (await ReadAllAsync(transaction =>
+    /// <summary>How many computers backed up last how many stretches of time ago (nothing for those that never did).</summary>
+    /// <param name="now">Unix seconds.</param>
+    /// <param name="stretch">Seconds.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<IReadOnlyList<(long? Stretches, long Computers)>> CountLastBackupsAsync(long now, long stretch, CancellationToken cancellation) => [.. (await ReadAllAsync(transaction =>
     {
         transaction.IsPatient = true;
-        return transaction.QueryAsync<(long? LastBackup, long Computers)>(
+        return transaction.QueryAsync<(long? Stretches, long Computers)>(
             """
-            SELECT last_backup_at / @stretch * @stretch, count(*) FROM devices WHERE deleted = 0 AND revoked = 0 AND retired_at IS NULL AND rights <> 'Waiting'
-            GROUP BY last_backup_at / @stretch
-            """, new { stretch });
+            SELECT (@now - last_backup_at) / @stretch, count(*) FROM devices WHERE deleted = 0 AND revoked = 0 AND retired_at IS NULL AND rights <> 'Waiting'
+            GROUP BY (@now - last_backup_at) / @stretch
+            """, new { now, stretch });
     }, cancellation)).SelectMany(rows => rows)];
 
     /// <summary>Makes sure that each store is the one that the directory calls so: two nodes whose configurations differ would give out the same numbers.</summary>

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging;
 namespace Holdfast.Authority.Admitting;
 
 /// <summary>Lets computers begin backups in their turns, on this node as on every other. Until it has looked at the gate once, nobody is let in; restores and people never come here.</summary>
-internal sealed partial class Admissions(GateTable table, AccountStore store, PodClient pod, string node, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class Admissions(GateTable table, AccountStore store, PodClient pod, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
 
@@ -26,6 +26,9 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     /// <summary>What a backup takes, before it is known better: rates at the beginning follow from it.</summary>
     private const double BackupSeconds = 60;
 
+    /// <summary>How long a pod may take to say how it bears its work.</summary>
+    private static readonly TimeSpan _podPatience = TimeSpan.FromSeconds(3);
+
     /// <summary>No computer's backlog is taken for longer than this.</summary>
     private static readonly TimeSpan _aloneMax = TimeSpan.FromDays(7);
 
@@ -33,9 +36,14 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     private readonly Gate _gate = new(time);
     private readonly BackupsLimit _limit = new();
     private readonly ToldTurns _told = new();
-    private readonly HashSet<(AccountId Account, uint Computer)> _seen = [];
-    private readonly HashSet<(AccountId Account, uint Computer)> _ended = [];
+    private readonly SemaphoreSlim _looking = new(1);
+
+    // What is not told yet: when each was let in, ended, and was heard of.
+    private readonly Dictionary<(AccountId Account, uint Computer), long> _entered = [];
+    private readonly Dictionary<(AccountId Account, uint Computer), long> _ended = [];
+    private readonly HashSet<(AccountId Account, uint Computer)> _goingOn = [];
     private readonly CancellationTokenSource _stop = new();
+    private GateMeter? _meter;
     private TurnSeal? _seal;
     private GateState? _state;
     private GateRate? _rate;
@@ -43,29 +51,27 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     private long _admitted;
     private long _lastTold = long.MinValue;
     private long _lastLooked = long.MinValue;
-    private long _lastPressure = long.MinValue;
     private Task _loop = Task.CompletedTask;
 
     /// <summary>Looks at the gate, and closes it into turns if the service was away; then goes on looking.</summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
-        (var key, var wasAway) = await table.OpenAsync(cancellation);
-        _seal = new TurnSeal(key);
-        var state = await table.ReadAsync(cancellation);
-        if (wasAway && state.Mode is GateMode.Open or GateMode.Ramp)
+        _seal = new TurnSeal(await table.OpenAsync(cancellation));
+        lock (_lock)
         {
-            // Of several nodes that start at once, one begins it.
-            await BeginBringUpAsync("the service was away", state.AtMost, state.Since, cancellation);
+            _limit.Look(0, 0, 0);
         }
 
         await LookAsync(cancellation);
-        _loop = Task.Run(LoopAsync, CancellationToken.None);
+        _meter = new GateMeter(() => _state is null ? null : _gate.View);
+        _loop = Task.WhenAll(Task.Run(() => LoopAsync(_looksEvery, LookAsync), CancellationToken.None), Task.Run(() => LoopAsync(QueueWaitLimit.Window, LookAtPodAsync), CancellationToken.None));
     }
 
     /// <summary>Lets a computer begin a backup, or throws the failure not_admitted with its turn. A backup that is under way goes on.</summary>
     /// <param name="device">The computer.</param>
     /// <param name="context">The request: the turn that it shows, and its token.</param>
-    public async Task EnterAsync(Device device, HttpContext context)
+    /// <returns>True if it was let in now, false if it was already.</returns>
+    public async Task<bool> EnterAsync(Device device, HttpContext context)
     {
         var who = (device.Place.Account, device.Computer);
         GateAnswer answer;
@@ -76,23 +82,27 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
                 throw new HoldfastException(FailureTable.ServiceUnavailable, "The service is starting.");
             }
 
-            if (_seen.Contains(who))
+            if (_entered.ContainsKey(who) && !_ended.ContainsKey(who))
             {
-                return;
+                return false;
             }
 
-            answer = _gate.Ask(AskerOf(device, _seal), _seal.TryOpen(who.Account, who.Computer, context.Request.Headers[BackupTurn.Header].ToString()));
+            // Older clients show nothing: what this node told them counts as shown.
+            var shown = _seal.TryOpen(who.Account, who.Computer, context.Request.Headers[BackupTurn.Header].ToString()) ?? _told.Find(who.Account, who.Computer, BearerOf(context))?.At;
+            answer = _gate.Ask(AskerOf(device, _seal), shown);
             if (answer.IsAdmitted)
             {
-                LetIn(who);
-                return;
+                _admitted++;
+                _entered[who] = Now;
+                _ended.Remove(who);
+                return true;
             }
         }
 
         if (await table.IsUnderWayAsync(who.Account, who.Computer, context.RequestAborted))
         {
             See(device);
-            return;
+            return false;
         }
 
         var told = Answer(who, answer);
@@ -126,7 +136,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     {
         lock (_lock)
         {
-            _seen.Add((device.Place.Account, device.Computer));
+            _goingOn.Add((device.Place.Account, device.Computer));
         }
     }
 
@@ -136,12 +146,23 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         var who = (device.Place.Account, device.Computer);
         lock (_lock)
         {
-            _seen.Remove(who);
-            if (_ended.Add(who))
+            _goingOn.Remove(who);
+            if (_ended.TryAdd(who, Now))
             {
                 _gate.End();
             }
         }
+    }
+
+    /// <summary>A backup that was let in could not begin: it had no turn.</summary>
+    public void TakeBack(Device device)
+    {
+        lock (_lock)
+        {
+            _admitted--;
+        }
+
+        End(device);
     }
 
     /// <summary>Has the gate do something else, from now on, at every node.</summary>
@@ -157,10 +178,18 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         switch (mode)
         {
             case GateMode.Ramp when state.Mode == GateMode.Held || state.Mode == GateMode.Ramp:
-                await table.TurnAsync(state.Mode, GateMode.Ramp, change.AtMost, cancellation);
+                if (!await table.TurnAsync(state.Mode, GateMode.Ramp, change.AtMost ?? state.AtMost, cancellation))
+                {
+                    throw Changed();
+                }
+
                 break;
             case GateMode.Ramp:
-                await BeginBringUpAsync(change.Reason, change.AtMost, null, cancellation);
+                if (!await BeginBringUpAsync(change.Reason, change.AtMost, state, cancellation))
+                {
+                    throw Changed();
+                }
+
                 break;
             case GateMode.Held:
                 if (!await table.TurnAsync(GateMode.Ramp, GateMode.Held, change.AtMost ?? state.AtMost, cancellation) && state.Mode != GateMode.Held)
@@ -170,7 +199,11 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
 
                 break;
             default:
-                await table.ChangeAsync(mode, change.Reason, change.OpensAt, change.AtMost, [], null, cancellation);
+                if (!await table.ChangeAsync(mode, change.Reason, change.OpensAt, change.AtMost, Later(state), [], state.Since, cancellation))
+                {
+                    throw Changed();
+                }
+
                 break;
         }
 
@@ -184,7 +217,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         {
             var state = _state ?? throw new HoldfastException(FailureTable.ServiceUnavailable, "The service is starting.");
             var (now, view) = (time.GetUtcNow().ToUnixTimeSeconds(), _gate.View);
-            var left = Math.Max(0, state.Cohorts.Sum() - view.Admitted - view.Skipped);
+            var left = Math.Max(0, state.Cohorts.Sum() - view.Admitted - view.SkippedElsewhere - _gate.Skipped);
             var rate = view.AdmittedPerSecond;
 
             // Backups under way by those that begin in a second: how long one takes (Little).
@@ -204,29 +237,57 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        if (_seal is not null)
+        {
+            await TellLastAsync();
+        }
+
+        _meter?.Dispose();
+        _looking.Dispose();
         _stop.Dispose();
     }
 
-    private async Task BeginBringUpAsync(string? reason, int? atMost, long? expectedSince, CancellationToken cancellation)
-    {
-        var order = new long[BringUp.CohortsMax];
-        var began = time.GetUtcNow();
-        foreach (var (lastBackup, count) in await store.CountLastBackupsAsync((long)BringUp.CohortLength.TotalSeconds, cancellation))
-        {
-            order[BringUp.CohortOf(began, lastBackup is { } last ? DateTimeOffset.FromUnixTimeSeconds(last) : null)] += count;
-        }
+    private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-        await table.ChangeAsync(GateMode.Ramp, reason, null, atMost, order, expectedSince, cancellation);
+    /// <summary>What ended while the node drained is told too: places are free at once.</summary>
+    private async Task TellLastAsync()
+    {
+        using var limit = new CancellationTokenSource(_podPatience, time);
+        try
+        {
+            await LookAsync(limit.Token);
+        }
+        catch (Exception exception) when (exception is HoldfastException or OperationCanceledException)
+        {
+            LogNotLooked(exception);
+        }
     }
 
-    private async Task LoopAsync()
+    private static HoldfastException Changed() => new(FailureTable.Conflict, "Somebody else changed the gate meanwhile: `holdfast admin gate show` says how it is.");
+
+    /// <summary>A time for a change: now, or later than the last one.</summary>
+    private long Later(GateState state) => Math.Max(time.GetUtcNow().ToUnixTimeSeconds(), state.Since + 1);
+
+    /// <summary>Begins to let everybody in by turns; false if the gate was changed meanwhile.</summary>
+    private async Task<bool> BeginBringUpAsync(string? reason, int? atMost, GateState state, CancellationToken cancellation)
+    {
+        var (order, began) = (new long[BringUp.CohortsMax], Later(state));
+        foreach (var (stretches, count) in await store.CountLastBackupsAsync(began, (long)BringUp.CohortLength.TotalSeconds, cancellation))
+        {
+            order[stretches is { } ago ? BringUp.CohortsMax - 1 - (int)Math.Clamp(ago, 0, BringUp.CohortsMax - 1) : 0] += count;
+        }
+
+        return await table.ChangeAsync(GateMode.Ramp, reason, null, atMost, began, order, state.Since, cancellation);
+    }
+
+    private async Task LoopAsync(TimeSpan every, Func<CancellationToken, Task> look)
     {
         while (!_stop.IsCancellationRequested)
         {
             try
             {
-                await Task.Delay(_looksEvery, time, _stop.Token);
-                await LookAsync(_stop.Token);
+                await Task.Delay(every, time, _stop.Token);
+                await look(_stop.Token);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -244,61 +305,99 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     /// <summary>Tells the other nodes what is new here, and takes over what they told.</summary>
     private async Task LookAsync(CancellationToken cancellation)
     {
-        await LookAtPodAsync(cancellation);
-        GateNews? news = null;
-        lock (_lock)
-        {
-            if (_state is { } known && (_seen.Count + _ended.Count > 0 || _lastTold == long.MinValue || time.GetElapsedTime(_lastTold) >= _tellsEvery))
-            {
-                news = new GateNews(node, known.Since, _admitted, _gate.Skipped) { Seen = [.. _seen], Ended = [.. _ended] };
-                _seen.Clear();
-                _ended.Clear();
-                _lastTold = time.GetTimestamp();
-            }
-        }
-
-        GateState state;
+        await _looking.WaitAsync(cancellation);
         try
         {
-            state = news is null ? await table.ReadAsync(cancellation) : await table.TellAsync(news, cancellation);
+            await LookOnceAsync(cancellation);
         }
-        catch when (news is not null)
+        finally
         {
-            // Told again with the next; who has begun again since is not ended.
-            lock (_lock)
+            _looking.Release();
+        }
+    }
+
+    private async Task LookOnceAsync(CancellationToken cancellation)
+    {
+        if (_state is null)
+        {
+            Take(await table.ReadAsync(cancellation), default);
+        }
+
+        var (news, since) = News();
+        var state = news is null ? await table.ReadAsync(cancellation) : await table.TellAsync(news, cancellation);
+        if (news is not null)
+        {
+            Told(news);
+        }
+
+        if (state is { WasAway: true, Mode: GateMode.Open or GateMode.Ramp })
+        {
+            // Of several nodes that are back at once, one begins it.
+            await BeginBringUpAsync("the service was away", state.AtMost, state, cancellation);
+            state = await table.ReadAsync(cancellation);
+        }
+
+        if (Take(state, since))
+        {
+            await table.ChangeAsync(GateMode.Open, null, null, state.AtMost, Later(state), [], state.Since, cancellation);
+        }
+    }
+
+    /// <summary>What is to be told, if anything, and how much the gate knows of by itself until then.</summary>
+    private (GateNews? News, (int, int) Since) News()
+    {
+        lock (_lock)
+        {
+            if (_entered.Count + _ended.Count + _goingOn.Count == 0 && _lastTold != long.MinValue && time.GetElapsedTime(_lastTold) < _tellsEvery)
             {
-                _seen.UnionWith(news.Seen);
-                _ended.UnionWith(news.Ended.Where(who => !_seen.Contains(who)));
+                return (null, _gate.Since);
             }
 
-            throw;
+            _lastTold = time.GetTimestamp();
+            static IReadOnlyList<BackupMoment> Moments(IEnumerable<KeyValuePair<(AccountId Account, uint Computer), long>> of) => [.. of.Select(item => new BackupMoment(item.Key.Account, item.Key.Computer, item.Value))];
+            return (new GateNews(_state!.Since, _admitted, _gate.Skipped, _gate.LastBusy > DateTimeOffset.UnixEpoch ? _gate.LastBusy.ToUnixTimeSeconds() : 0)
+            {
+                Entered = Moments(_entered), Ended = Moments(_ended), GoingOn = [.. _goingOn.Select(who => new BackupMoment(who.Account, who.Computer, 0))],
+            }, _gate.Since);
         }
+    }
 
-        if (Take(state))
+    /// <summary>What was told need not be told again, but what has changed since.</summary>
+    private void Told(GateNews news)
+    {
+        lock (_lock)
         {
-            await table.ChangeAsync(GateMode.Open, null, null, state.AtMost, [], state.Since, cancellation);
+            foreach (var (told, of) in new[] { (news.Entered, _entered), (news.Ended, _ended) })
+            {
+                foreach (var backup in told)
+                {
+                    if (of.TryGetValue((backup.Account, backup.Computer), out var at) && at == backup.At)
+                    {
+                        of.Remove((backup.Account, backup.Computer));
+                    }
+                }
+            }
+
+            _goingOn.ExceptWith(news.GoingOn.Select(backup => (backup.Account, backup.Computer)));
         }
     }
 
     private async Task LookAtPodAsync(CancellationToken cancellation)
     {
-        if (_lastPressure != long.MinValue && time.GetElapsedTime(_lastPressure) < QueueWaitLimit.Window)
-        {
-            return;
-        }
-
-        _lastPressure = time.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(_podPatience);
         try
         {
-            var pressure = await pod.PressureAsync(cancellation);
+            var pressure = await pod.PressureAsync(limit.Token);
             lock (_lock)
             {
                 _limit.Look(pressure.Limit, pressure.InFlight, _state?.UnderWay ?? 0);
             }
         }
-        catch (HoldfastException exception)
+#pragma warning disable CA1031 // A pod that does not answer, or nonsense, bears no more than the least, whatever the reason.
+        catch (Exception exception) when (!cancellation.IsCancellationRequested)
+#pragma warning restore CA1031
         {
-            // A pod that does not answer bears no more than the least.
             LogPodSilent(exception.Message);
             lock (_lock)
             {
@@ -308,7 +407,9 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     }
 
     /// <summary>Takes over what nodes know together; true if the bring-up is over.</summary>
-    private bool Take(GateState state)
+    /// <param name="state">What they know.</param>
+    /// <param name="known">What of this node's own is in it.</param>
+    private bool Take(GateState state, (int, int) known)
     {
         lock (_lock)
         {
@@ -324,13 +425,12 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
                 _told.Clear();
             }
 
-            // What this node let in since it told is not yet in the sum.
             var admitted = state.Admitted;
             var most = Math.Min(Math.Max(1, _limit.Limit), state.AtMost ?? int.MaxValue);
             _rate ??= new GateRate(most / BackupSeconds);
             _rate.Add(_lastLooked == long.MinValue ? 0 : time.GetElapsedTime(_lastLooked).TotalSeconds, admitted);
             (_state, _lastLooked) = (state, time.GetTimestamp());
-            var left = Math.Max(0, (_bringUp?.Population ?? 0) - admitted - state.Skipped);
+            var left = Math.Max(0, (_bringUp?.Population ?? 0) - admitted - state.SkippedElsewhere - _gate.Skipped);
             _gate.Look(new GateView
             {
                 Mode = state.Mode,
@@ -338,21 +438,15 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
                 BringUp = _bringUp,
                 Expected = _bringUp is null ? TimeSpan.Zero : time.GetUtcNow() - _bringUp.Began + TimeSpan.FromSeconds(Math.Min(left / Math.Max(_rate.PerSecond, 0.0001), TimeSpan.FromDays(365).TotalSeconds)),
                 Admitted = admitted,
-                Skipped = state.Skipped,
+                SkippedElsewhere = state.SkippedElsewhere,
+                IsContendedElsewhere = state.IsContendedElsewhere,
                 AdmittedPerSecond = _rate.PerSecond,
                 InFlight = state.UnderWay,
                 InFlightMax = most,
                 Nodes = state.Nodes,
-            });
+            }, known);
             return state.Mode == GateMode.Ramp && _gate.IsOver;
         }
-    }
-
-    private void LetIn((AccountId Account, uint Computer) who)
-    {
-        _admitted++;
-        _seen.Add(who);
-        _ended.Remove(who);
     }
 
     private Asker AskerOf(Device device, TurnSeal seal)

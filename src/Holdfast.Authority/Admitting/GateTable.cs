@@ -16,20 +16,35 @@ namespace Holdfast.Authority.Admitting;
 /// <param name="Cohorts">Computers of each cohort, while it ramps or is held.</param>
 /// <param name="UnderWay">Backups under way.</param>
 /// <param name="Admitted">Computers let in since, by all nodes.</param>
-/// <param name="Skipped">Places passed over, as nodes see it in the mean.</param>
+/// <param name="SkippedElsewhere">Places passed over by other nodes.</param>
+/// <param name="IsContendedElsewhere">Whether another node refused somebody for want of a place, within a minute.</param>
 /// <param name="Nodes">Nodes that are there.</param>
-internal sealed record GateState(GateMode Mode, string? Reason, long Since, long? OpensAt, int? AtMost, IReadOnlyList<long> Cohorts, int UnderWay, long Admitted, double Skipped, int Nodes);
+/// <param name="WasAway">Nobody told anything for so long that the service was away.</param>
+internal sealed record GateState(
+    GateMode Mode, string? Reason, long Since, long? OpensAt, int? AtMost, IReadOnlyList<long> Cohorts, int UnderWay, long Admitted, double SkippedElsewhere, bool IsContendedElsewhere, int Nodes, bool WasAway = false);
+
+/// <summary>A backup, and when (Unix milliseconds) something happened to it.</summary>
+internal readonly record struct BackupMoment(AccountId Account, uint Computer, long At);
 
 /// <summary>What a node has to tell the others.</summary>
-internal sealed record GateNews(string Node, long Since, long Admitted, double Skipped)
+/// <param name="Since">The change of the gate that its counts are of.</param>
+/// <param name="Admitted">Computers let in since.</param>
+/// <param name="Skipped">Places passed over since.</param>
+/// <param name="BusyAt">When it refused somebody for want of a place, Unix seconds.</param>
+internal sealed record GateNews(long Since, long Admitted, double Skipped, long BusyAt)
 {
-    public IReadOnlyList<(AccountId Account, uint Computer)> Seen { get; init; } = [];
+    /// <summary>Backups that were let in.</summary>
+    public IReadOnlyList<BackupMoment> Entered { get; init; } = [];
 
-    public IReadOnlyList<(AccountId Account, uint Computer)> Ended { get; init; } = [];
+    /// <summary>Backups that go on.</summary>
+    public IReadOnlyList<BackupMoment> GoingOn { get; init; } = [];
+
+    /// <summary>Backups that have ended.</summary>
+    public IReadOnlyList<BackupMoment> Ended { get; init; } = [];
 }
 
-/// <summary>The gate in the directory. Nodes tell and ask once a second; no row is written by two.</summary>
-internal sealed class GateTable(IDatabase directory, TimeProvider time)
+/// <summary>The gate in the directory. Nodes tell and ask once a second; each writes a row of its own, and those of the backups that it has to do with.</summary>
+internal sealed class GateTable(IDatabase directory, string node, TimeProvider time)
 {
     private const int TurnKeyLength = 32;
 
@@ -41,23 +56,21 @@ internal sealed class GateTable(IDatabase directory, TimeProvider time)
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
-    /// <summary>The key that turns are sealed with, and whether the service was away: no node was there a minute ago, but there was one once.</summary>
-    public Task<(byte[] TurnKey, bool WasAway)> OpenAsync(CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>The key that turns are sealed with, made at the first start.</summary>
+    public Task<byte[]> OpenAsync(CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         await transaction.ExecuteAsync("INSERT INTO gate (name, mode, since, cohorts, turn_key) VALUES ('backups', 'open', @now, '', @key) ON CONFLICT (name) DO NOTHING",
             new { Now, key = RandomNumberGenerator.GetBytes(TurnKeyLength) });
-        var seen = await transaction.FindAsync<long?>("SELECT max(seen_at) FROM gate_nodes");
-        return ((await transaction.FindAsync<byte[]>("SELECT turn_key FROM gate WHERE name = 'backups'"))!,
-            seen is { } last && (last < Now - (long)NodeLife.TotalSeconds || last > Now + (long)NodeLife.TotalSeconds));
+        return (await transaction.FindAsync<byte[]>("SELECT turn_key FROM gate WHERE name = 'backups'"))!;
     }, cancellation);
 
-    /// <summary>Changes what the gate does, unless somebody changed it since <paramref name="expectedSince"/>; false then. A change always has a time of its own.</summary>
-    public async Task<bool> ChangeAsync(GateMode mode, string? reason, long? opensAt, int? atMost, IReadOnlyList<long> cohorts, long? expectedSince, CancellationToken cancellation) => await directory.WriteAsync(transaction =>
+    /// <summary>Changes what the gate does, unless somebody changed it since <paramref name="expectedSince"/>; false then. A change always has a time of its own, later than the one before.</summary>
+    public async Task<bool> ChangeAsync(GateMode mode, string? reason, long? opensAt, int? atMost, long since, IReadOnlyList<long> cohorts, long? expectedSince, CancellationToken cancellation) => await directory.WriteAsync(transaction =>
         transaction.ExecuteAsync(
             """
-            UPDATE gate SET mode = @mode, reason = @reason, opens_at = @opensAt, at_most = @atMost, cohorts = @cohorts, since = CASE WHEN since < @now THEN @now ELSE since + 1 END
-            WHERE name = 'backups' AND (@expected < 0 OR since = @expected)
-            """, new { mode = NameOf(mode), reason, opensAt, atMost, cohorts = string.Join(',', cohorts), Now, expected = expectedSince ?? -1 }), cancellation) == 1;
+            UPDATE gate SET mode = @mode, reason = @reason, opens_at = @opensAt, at_most = @atMost, cohorts = @cohorts, since = @since
+            WHERE name = 'backups' AND since < @since AND (@expected < 0 OR since = @expected)
+            """, new { mode = NameOf(mode), reason, opensAt, atMost, cohorts = string.Join(',', cohorts), since, expected = expectedSince ?? -1 }), cancellation) == 1;
 
     /// <summary>Holds a ramp, or lets it go on: the order and what was let in stay.</summary>
     public async Task<bool> TurnAsync(GateMode from, GateMode to, int? atMost, CancellationToken cancellation) => await directory.WriteAsync(transaction =>
@@ -66,25 +79,38 @@ internal sealed class GateTable(IDatabase directory, TimeProvider time)
     /// <summary>Tells what is new and reads what the others told.</summary>
     public Task<GateState> TellAsync(GateNews news, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
+        var seen = await transaction.FindAsync<long?>("SELECT max(seen_at) FROM gate_nodes WHERE seen_at < @future", new { future = Now + (long)NodeLife.TotalSeconds });
         await transaction.ExecuteAsync(
             """
-            INSERT INTO gate_nodes (node, seen_at, since, admitted, skipped) VALUES (@node, @now, @since, @admitted, @skipped)
-            ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since, admitted = excluded.admitted, skipped = excluded.skipped
-            """, new { news.Node, Now, news.Since, news.Admitted, skipped = (long)news.Skipped });
-        await transaction.ExecuteEachAsync(
-            "INSERT INTO admissions (account_id, computer, seen_at) VALUES (@id, @computer, @now) ON CONFLICT (account_id, computer) DO UPDATE SET seen_at = excluded.seen_at",
-            [.. news.Seen.Order(Placed.Order).Select(item => new { id = item.Account.ToArray(), item.Computer, Now })]);
-        await transaction.ExecuteEachAsync("DELETE FROM admissions WHERE account_id = @id AND computer = @computer", [.. news.Ended.Order(Placed.Order).Select(item => new { id = item.Account.ToArray(), item.Computer })]);
-        await transaction.ExecuteAsync("DELETE FROM admissions WHERE seen_at < @dead OR seen_at > @never", new { dead = Now - (long)AdmissionLife.TotalSeconds, never = Now + (long)AdmissionLife.TotalSeconds });
+            INSERT INTO gate_nodes (node, seen_at, since, admitted, skipped, busy_at) VALUES (@node, @now, @since, @admitted, @skipped, @busyAt)
+            ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since, admitted = excluded.admitted, skipped = excluded.skipped, busy_at = excluded.busy_at
+            """, new { node, Now, news.Since, news.Admitted, skipped = (long)news.Skipped, news.BusyAt });
+
+        // A backup is under way if it was let in after it ended last, in whichever order nodes tell.
+        await EachAsync(transaction,
+            """
+            INSERT INTO admissions (account_id, computer, entered_at, ended_at, seen_at) VALUES (@id, @computer, @at, 0, @now)
+            ON CONFLICT (account_id, computer) DO UPDATE SET entered_at = CASE WHEN admissions.entered_at < excluded.entered_at THEN excluded.entered_at ELSE admissions.entered_at END, seen_at = excluded.seen_at
+            """, news.Entered);
+        await EachAsync(transaction, "UPDATE admissions SET seen_at = @now WHERE account_id = @id AND computer = @computer", news.GoingOn);
+        await EachAsync(transaction,
+            """
+            INSERT INTO admissions (account_id, computer, entered_at, ended_at, seen_at) VALUES (@id, @computer, 0, @at, @now)
+            ON CONFLICT (account_id, computer) DO UPDATE SET ended_at = CASE WHEN admissions.ended_at < excluded.ended_at THEN excluded.ended_at ELSE admissions.ended_at END
+            """, news.Ended);
+        await transaction.ExecuteAsync("DELETE FROM admissions WHERE seen_at < @dead OR seen_at > @never OR (seen_at < @ended AND ended_at >= entered_at)", new
+        {
+            dead = Now - (long)AdmissionLife.TotalSeconds, never = Now + (long)AdmissionLife.TotalSeconds, ended = Now - (long)NodeLife.TotalSeconds,
+        });
         await transaction.ExecuteAsync("DELETE FROM gate_nodes WHERE seen_at < @gone AND since < (SELECT since FROM gate WHERE name = 'backups')", new { gone = Now - (long)NodeLife.TotalSeconds });
-        return await ReadAsync(transaction);
+        return await ReadAsync(transaction) with { WasAway = !(seen >= Now - (long)NodeLife.TotalSeconds) };
     }, cancellation);
 
     public Task<GateState> ReadAsync(CancellationToken cancellation) => directory.ReadAsync(ReadAsync, cancellation);
 
     /// <summary>Whether a computer's backup is under way, whichever node let it in.</summary>
     public async Task<bool> IsUnderWayAsync(AccountId account, uint computer, CancellationToken cancellation) => await directory.ReadAsync(transaction =>
-        transaction.FindAsync<long?>("SELECT seen_at FROM admissions WHERE account_id = @id AND computer = @computer", new { id = account.ToArray(), computer }), cancellation) is not null;
+        transaction.FindAsync<long?>("SELECT seen_at FROM admissions WHERE account_id = @id AND computer = @computer AND ended_at < entered_at", new { id = account.ToArray(), computer }), cancellation) is not null;
 
     public static string NameOf(GateMode mode) => mode switch
     {
@@ -99,25 +125,25 @@ internal sealed class GateTable(IDatabase directory, TimeProvider time)
     private async Task<GateState> ReadAsync(DatabaseTransaction transaction)
     {
         var row = (await transaction.FindAsync<GateRow>("SELECT mode, reason, since, opens_at AS OpensAt, at_most AS AtMost, cohorts FROM gate WHERE name = 'backups'"))!;
-        var nodes = await transaction.QueryAsync<NodeRow>("SELECT seen_at AS SeenAt, since, admitted, skipped FROM gate_nodes WHERE seen_at > @alive OR since = @since", new { alive = Now - (long)NodeLife.TotalSeconds, row.Since });
-        var present = nodes.Where(node => Math.Abs(node.SeenAt - Now) < (long)NodeLife.TotalSeconds).ToList();
+        var nodes = await transaction.QueryAsync<NodeRow>("SELECT node, seen_at AS SeenAt, since, admitted, skipped, busy_at AS BusyAt FROM gate_nodes");
+        var others = nodes.Where(row => row.Node != node).ToList();
         return new GateState(
             TryParse(row.Mode) ?? GateMode.Closed, row.Reason, row.Since, row.OpensAt, (int?)row.AtMost,
             row.Cohorts.Length == 0 ? [] : [.. row.Cohorts.Split(',').Select(count => long.Parse(count, CultureInfo.InvariantCulture))],
-            (int)await transaction.FindAsync<long>("SELECT count(*) FROM admissions"),
+            (int)await transaction.FindAsync<long>("SELECT count(*) FROM admissions WHERE ended_at < entered_at"),
             nodes.Where(node => node.Since == row.Since).Sum(node => node.Admitted),
-            present.Where(node => node.Since == row.Since).Select(node => (double)node.Skipped).DefaultIfEmpty().Average(),
-            Math.Max(1, present.Count));
+            others.Where(node => node.Since == row.Since).Sum(node => (double)node.Skipped),
+            others.Any(node => IsRecent(node.BusyAt)),
+            others.Count(node => IsRecent(node.SeenAt)) + 1);
     }
+
+    private bool IsRecent(long seconds) => Math.Abs(seconds - Now) < (long)NodeLife.TotalSeconds;
+
+    /// <summary>In the order of the keys: two nodes that change the same rows do not wait for each other.</summary>
+    private Task<int> EachAsync(DatabaseTransaction transaction, string sql, IReadOnlyList<BackupMoment> backups) => transaction.ExecuteEachAsync(
+        sql, [.. backups.OrderBy(backup => backup.Account.ToString(), StringComparer.Ordinal).ThenBy(backup => backup.Computer).Select(backup => new { id = backup.Account.ToArray(), backup.Computer, backup.At, Now })]);
 
     private sealed record GateRow(string Mode, string? Reason, long Since, long? OpensAt, long? AtMost, string Cohorts);
 
-    private sealed record NodeRow(long SeenAt, long Since, long Admitted, long Skipped);
-
-    /// <summary>All nodes lock rows in the same order.</summary>
-    private static class Placed
-    {
-        public static readonly IComparer<(AccountId Account, uint Computer)> Order = Comparer<(AccountId Account, uint Computer)>.Create((a, b) =>
-            a.Account.ToArray().AsSpan().SequenceCompareTo(b.Account.ToArray()) is var order and not 0 ? order : a.Computer.CompareTo(b.Computer));
-    }
+    private sealed record NodeRow(string Node, long SeenAt, long Since, long Admitted, long Skipped, long BusyAt);
 }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
@@ -28,7 +30,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
         if (await store.ReadAsync(device.Place, transaction => FirstAnswerAsync(transaction, id), cancellation) is { } answered)
         {
             await objects.PlaceAsync(device.Place, cancellation);
-            return new SnapshotCommitted(Convert.ToHexStringLower(id), answered);
+            return Answer(id, answered);
         }
 
         // What the pod is asked for on one commit's way waits together, not one after the other.
@@ -41,8 +43,12 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
             ?? throw new InvalidOperationException("a commit without a base needs none");
         AuthorityMeter.Commits.Add(1);
         await objects.PlaceAsync(device.Place, cancellation);
-        return new SnapshotCommitted(Convert.ToHexStringLower(id), receivedAt);
+        return Answer(id, receivedAt);
     }
+
+    /// <summary>Asked again, the answer is the same: the next time is drawn from the head's id, which is a hash.</summary>
+    private static SnapshotCommitted Answer(byte[] id, long receivedAt) => new(Convert.ToHexStringLower(id), receivedAt,
+        NextBackup.After(DateTimeOffset.FromUnixTimeSeconds(receivedAt), BinaryPrimitives.ReadUInt32BigEndian(id) / (double)uint.MaxValue).ToUnixTimeSeconds());
 
     private static Task<long?> FirstAnswerAsync(AccountTransaction transaction, byte[] id) =>
         transaction.FindAsync<long?>("SELECT received_at FROM snapshots WHERE account_id = @account AND head_id = @id", new { id });

@@ -70,13 +70,22 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         return new MoreGrants(Sign(device, numbers));
     }
 
+    /// <summary>One that is not this computer's is refused.</summary>
+    public async Task CheckAsync(Device device, long session, CancellationToken cancellation)
+    {
+        if (await store.ReadAsync(device.Place, transaction => transaction.FindAsync<long?>("SELECT session FROM sessions WHERE account_id = @account AND session = @session AND computer = @computer", new { session, device.Computer }), cancellation) is null)
+        {
+            throw None(session);
+        }
+    }
+
     /// <summary>Marks the session as alive; one that is not this computer's is refused.</summary>
     public async Task TouchAsync(AccountTransaction transaction, Device device, long session)
     {
         if (await transaction.ExecuteAsync("UPDATE sessions SET seen_at = @now, version = @version WHERE account_id = @account AND session = @session AND computer = @computer",
             new { session, device.Computer, now = time.GetUtcNow().ToUnixTimeSeconds() }) != 1)
         {
-            throw new HoldfastException(FailureTable.NotFound, $"There is no session {session} of this computer.");
+            throw None(session);
         }
     }
 
@@ -94,6 +103,8 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
 
     private List<UploadGrant> Sign(Device device, IReadOnlyList<uint> numbers) => [.. numbers.Select(number => new UploadGrant(number,
         pod.Sign(GrantMethod.Put, new ObjectName(device.Place.Account, ObjectSpace.Numbered, number), device.Computer, Limits.SegmentLengthMax, 0, UploadLife)))];
+
+    private static HoldfastException None(long session) => new(FailureTable.NotFound, $"There is no session {session} of this computer.");
 
     private static async Task<List<uint>> RenewAsync(AccountTransaction transaction, long session, IReadOnlyList<uint> numbers)
     {

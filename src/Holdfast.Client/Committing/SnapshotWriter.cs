@@ -13,7 +13,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Client.Committing;
 
 /// <summary>What a finished backup amounts to.</summary>
-internal sealed record CommittedSnapshot(Head Head, DateTimeOffset ReceivedAt, IReadOnlyList<MapPageReference> Pages);
+internal sealed record CommittedSnapshot(Head Head, DateTimeOffset ReceivedAt, DateTimeOffset? NextAt, IReadOnlyList<MapPageReference> Pages);
 
 /// <summary>Stores segment, map pages and snapshot, signs the head, and commits: only then does the backup exist.</summary>
 internal sealed class SnapshotWriter(
@@ -97,7 +97,7 @@ internal sealed class SnapshotWriter(
         }.Sign(computer.SigningKey);
         var committed = await service.CommitAsync(
             new CommitSnapshot(numbers.Session, head.Bytes.ToArray(), numbers.CommitReceipts(), baseId is null ? null : Convert.ToHexStringLower(baseId)), head.Id, cancellation);
-        return new CommittedSnapshot(head, DateTimeOffset.FromUnixTimeSeconds(committed.ReceivedAt), pages);
+        return new CommittedSnapshot(head, DateTimeOffset.FromUnixTimeSeconds(committed.ReceivedAt), committed.NextAt is { } next and > 0 and < 253402300800 ? DateTimeOffset.FromUnixTimeSeconds(next) : null, pages);
     }
 
     public void Dispose() => _segmentGate.Dispose();

@@ -119,6 +119,10 @@ public sealed class ServiceClient : IDisposable
     public Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
 
+    /// <summary>Says that a session will not be committed.</summary>
+    public Task LeaveSessionAsync(long session, CancellationToken cancellation) =>
+        SendOnceAsync(HttpMethod.Delete, Path($"sessions/{session}"), new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation);
+
     public Task<SnapshotCommitted> CommitAsync(CommitSnapshot request, byte[] headId, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Post, Path("commits"), () => JsonContent.Create(request, MessageJson.Default.CommitSnapshot), MessageJson.Default.SnapshotCommitted,
             ("Idempotency-Key", $"\"{Convert.ToHexStringLower(headId)}\""), cancellation);
@@ -409,7 +413,7 @@ public sealed class ServiceClient : IDisposable
         }
 
         throw problem is not null && FailureTable.All.TryGetValue(problem.Code ?? "", out var kind)
-            ? new HoldfastException(kind, problem.Detail) { Missing = problem.Missing ?? [], Turn = problem.Turn }
+            ? new HoldfastException(kind, problem.Detail) { Missing = problem.Missing ?? [], Turn = problem.Turn, RetryAfter = response.Headers.RetryAfter?.Delta }
             : new HoldfastException(FailureTable.ServiceUnavailable, $"The service answered {(int)response.StatusCode} {response.ReasonPhrase}.");
     }
 }

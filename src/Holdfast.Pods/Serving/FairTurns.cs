@@ -50,7 +50,16 @@ internal sealed class FairTurns(int count, int waitingMax, TimeProvider time)
         }
 
         shed?.Turn.TrySetException(Busy());
-        await using var ending = cancellation.UnsafeRegister(static (state, token) => ((Waiter)state!).Turn.TrySetCanceled(token), waiter);
+        await using var ending = cancellation.UnsafeRegister((_, token) =>
+        {
+            // Its room is another's at once. If its turn has come meanwhile, it is not here, and its holder gives it back.
+            lock (_lock)
+            {
+                _queue.TryRemove(workClass, account, waiter);
+            }
+
+            waiter.Turn.TrySetCanceled(token);
+        }, null);
         await waiter.Turn.Task;
     }
 

@@ -126,8 +126,13 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         return context.Response.WriteAsJsonAsync(_buffers.Pressure, MessageJson.Default.PodPressure, cancellationToken: context.RequestAborted);
     }
 
-    /// <summary>What the service puts itself (heads, statements) somebody waits for: it goes before uploads.</summary>
-    private static WorkClass ClassOf(Grant grant) => grant.Computer == 0 ? WorkClass.Interactive : WorkClass.Backup;
+    /// <summary>Somebody waits for the heads, statements and keyrings that the service puts: they go before uploads. Its own copies and what it reads again go behind.</summary>
+    private static WorkClass ClassOf(Grant grant) => grant switch
+    {
+        { Computer: not 0 } => WorkClass.Backup,
+        { Method: GrantMethod.Put, Name.Space: not ObjectSpace.SelfBackups } => WorkClass.Interactive,
+        _ => WorkClass.Background,
+    };
 
     /// <summary>What there is, a page in order of names: whoever lost every database finds it all again.</summary>
     private async Task ListAsync(HttpContext context)

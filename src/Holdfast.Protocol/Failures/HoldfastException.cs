@@ -10,4 +10,7 @@ public sealed class HoldfastException(FailureKind kind, string detail, Exception
 
     /// <summary>For <see cref="FailureTable.NotAdmitted"/>: when to come again.</summary>
     public Messages.BackupTurn? Turn { get; init; }
+
+    /// <summary>How long until then, by the service's clock; nothing if it did not say.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

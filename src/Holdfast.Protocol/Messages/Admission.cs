@@ -3,7 +3,7 @@ namespace Holdfast.Protocol.Messages;
 /// <summary>When a computer that was not let in comes again.</summary>
 /// <param name="Token">To be shown then, in the header <see cref="Header"/>: it keeps the computer's place.</param>
 /// <param name="Reason">One of <c>closed</c>, <c>held</c>, <c>turn</c> and <c>busy</c>.</param>
-/// <param name="At">When to come, Unix seconds; not before, and within a minute after.</param>
+/// <param name="At">When to come, Unix seconds; not before, and within half an hour after.</param>
 /// <param name="ExpectedStart">When the backup about begins, Unix seconds.</param>
 public sealed record BackupTurn(string Token, string Reason, long At, long ExpectedStart)
 {
@@ -35,7 +35,7 @@ public sealed record GateStatus(
     string Mode, string? Reason, long Since, long? OpensAt, int? AtMost, int UnderWay, int UnderWayMax, long Computers, long Admitted, double PerHour, long? TurnsBy, long? CaughtUpBy, int Nodes);
 
 /// <summary>How a pod bears what it has to do.</summary>
-/// <param name="Limit">Uploads that it lets in at once.</param>
+/// <param name="Limit">Uploads in and waiting at once, at which they wait as long as they should.</param>
 /// <param name="InFlight">The most that were in at once of late.</param>
 /// <param name="WaitMilliseconds">How long an upload waited for its memory, of late.</param>
 public sealed record PodPressure(int Limit, int InFlight, double WaitMilliseconds);

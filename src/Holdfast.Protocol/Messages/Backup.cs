@@ -30,7 +30,10 @@ public sealed record SegmentList(IReadOnlyList<SegmentSummary> Segments, string?
 /// <summary>Makes a snapshot: its head, and the receipts of everything new it needs. The head's id is the Idempotency-Key.</summary>
 public sealed record CommitSnapshot(long Session, byte[] Head, IReadOnlyList<byte[]> Receipts, string? Base = null);
 
-public sealed record SnapshotCommitted(string Snapshot, long ReceivedAt);
+/// <param name="Snapshot">The head's id.</param>
+/// <param name="ReceivedAt">When the service received it, Unix seconds.</param>
+/// <param name="NextAt">When it asks the computer to back up next, Unix seconds: drawn, so that peaks do not come back. Nothing from an older service.</param>
+public sealed record SnapshotCommitted(string Snapshot, long ReceivedAt, long? NextAt = null);
 
 /// <summary>A frame that a commit names and the service does not hold.</summary>
 public sealed record MissingFrame(uint Pack, uint Frame);

@@ -16,14 +16,17 @@ CREATE TABLE gate_nodes (
     seen_at     BIGINT NOT NULL,
     since       BIGINT NOT NULL,
     admitted    BIGINT NOT NULL,
-    skipped     BIGINT NOT NULL
+    skipped     BIGINT NOT NULL,
+    busy_at     BIGINT NOT NULL
 );
 CREATE INDEX gate_nodes_seen ON gate_nodes (seen_at);
 
--- Backups under way; written by nodes together, a second at a time.
+-- Backups under way, and for a minute those that have ended: what one node lets in another may end before the first has told of it. Milliseconds, but for seen_at.
 CREATE TABLE admissions (
     account_id  BYTEA NOT NULL,
     computer    BIGINT NOT NULL,
+    entered_at  BIGINT NOT NULL,
+    ended_at    BIGINT NOT NULL,
     seen_at     BIGINT NOT NULL,
     PRIMARY KEY (account_id, computer)
 );

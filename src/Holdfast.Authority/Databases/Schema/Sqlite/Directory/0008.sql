@@ -16,14 +16,17 @@ CREATE TABLE gate_nodes (
     seen_at     INTEGER NOT NULL,
     since       INTEGER NOT NULL,
     admitted    INTEGER NOT NULL,
-    skipped     INTEGER NOT NULL
+    skipped     INTEGER NOT NULL,
+    busy_at     INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX gate_nodes_seen ON gate_nodes (seen_at);
 
--- Backups under way; written by nodes together, a second at a time.
+-- Backups under way, and for a minute those that have ended: what one node lets in another may end before the first has told of it. Milliseconds, but for seen_at.
 CREATE TABLE admissions (
     account_id  BLOB NOT NULL,
     computer    INTEGER NOT NULL,
+    entered_at  INTEGER NOT NULL,
+    ended_at    INTEGER NOT NULL,
     seen_at     INTEGER NOT NULL,
     PRIMARY KEY (account_id, computer)
 ) WITHOUT ROWID;
