@@ -56,7 +56,7 @@ Console.WriteLine($"| most memory of authority and pod, and PostgreSQL's at the 
 var untyped = idle.Untyped + calm.Untyped + flood.Untyped;
 Console.WriteLine($"| answers that were neither a success nor a typed refusal with a turn | {untyped} | | | |");
 var goodput = flood.BytesPerSecond / calm.BytesPerSecond;
-Console.WriteLine($"clients {connected} restores-served {idle.Restores.Count + calm.Restores.Count + flood.Restores.Count} restore-p99/idle {F(Percentile(flood.Restores, 0.99) / Percentile(calm.Restores, 0.99))} untyped-errors {untyped} rss-mb {memory} refusal-us {F(refusal)} goodput/calm {F(goodput)}");
+Console.WriteLine($"clients {connected} restores-served {idle.Restores.Count + calm.Restores.Count + flood.Restores.Count} restore-p99/idle {F(Percentile(flood.Restores, 0.99) / Percentile(idle.Restores, 0.99))} untyped-errors {untyped} rss-mb {memory} refusal-us {F(refusal)} goodput/calm {F(goodput)}");
 
 async Task<Phase> RunAsync(IReadOnlyList<ReturningClient> backups, int length, bool loops, bool restoresToo, double ignoring = 0, int countFrom = 0)
 {

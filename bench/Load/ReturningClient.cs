@@ -39,7 +39,8 @@ internal sealed class ReturningClient(string url, AccountId account, string toke
                 var (opened, problem) = await TryOpenAsync(cancellation, ignoresTurns);
                 if (opened is not null)
                 {
-                    await UploadAsync(content, opened, phase, cancellation);
+                    // What has begun is ended, whatever the time: half a backup would be looked for at the next.
+                    await UploadAsync(content, opened, phase, CancellationToken.None);
                     phase.Done();
                 }
                 else if (problem?.Turn is { } turn)

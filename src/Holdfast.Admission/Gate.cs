@@ -20,9 +20,11 @@ public sealed class Gate(TimeProvider time)
     /// <summary>How long a gate that refused somebody in turn for want of a place lets nobody pass out of turn.</summary>
     private static readonly TimeSpan _contention = TimeSpan.FromMinutes(1);
 
+    private static readonly TimeSpan _soon = TimeSpan.FromMinutes(1);
+
     private static readonly TimeSpan _shortestRound = TimeSpan.FromSeconds(30);
 
-    private const int RoundsDoubled = 6;
+    private const int RoundsDoubled = 4;
 
     /// <summary>Tries a place should have, when one comes free, in the time until the next does: few enough to cost nothing, enough that none stays empty.</summary>
     private const double TriesPerPlace = 6;
@@ -171,10 +173,12 @@ public sealed class Gate(TimeProvider time)
     private double AheadOf(Asker asker) => _view is { Mode: GateMode.Ramp, BringUp: { } order } ? (order.Rank(asker, _view.Expected) * order.Population) - Edge : double.NegativeInfinity;
 
     /// <summary>Times beyond a heartbeat are cut, and spread, so that nobody's next call meets all the others'.</summary>
-    private static GateAnswer Refuse(GateReason reason, Asker asker, DateTimeOffset now, TimeSpan wait)
+    private GateAnswer Refuse(GateReason reason, Asker asker, DateTimeOffset now, TimeSpan wait)
     {
+        // A rate that was measured for a minute says nothing of the next half hour: at first everybody is told to come soon.
+        var farthest = reason == GateReason.Turn && _view.BringUp is { } order && (now - order.Began) / 2 is var known && known < Heartbeat ? (known > _soon ? known : _soon) : Heartbeat;
         var drawn = Fraction(Mix(~asker.Id));
-        var at = wait >= 0.9 * Heartbeat ? Heartbeat * (0.7 + (0.3 * drawn)) : wait * (0.9 + (0.2 * drawn));
+        var at = wait >= 0.9 * farthest ? farthest * (0.7 + (0.3 * drawn)) : wait * (0.9 + (0.2 * drawn));
         at = at < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : at;
         return new GateAnswer(reason, now + at, now + (wait > at ? wait : at));
     }

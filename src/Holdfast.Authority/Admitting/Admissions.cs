@@ -24,7 +24,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     private static readonly TimeSpan _tellsEvery = TimeSpan.FromSeconds(10);
 
     /// <summary>What a backup takes, before it is known better: rates at the beginning follow from it.</summary>
-    private const double BackupSeconds = 60;
+    private const double BackupSeconds = 20;
 
     /// <summary>How long a pod may take to say how it bears its work.</summary>
     private static readonly TimeSpan _podPatience = TimeSpan.FromSeconds(3);
