@@ -102,7 +102,7 @@ await RawLoop.RunAsync(Source(accounts), "UPDATE devices SET rights = 'Read' WHE
 await Task.WhenAll(tokens.Select(async item =>
 {
     using var client = Client(item);
-    await client.OpenSessionAsync(new OpenSession(0), cancellation);
+    await client.LeaveSessionAsync((await client.OpenSessionAsync(new OpenSession(0), cancellation)).Session, cancellation);
     await RawLoop.RunAsync(Source(accounts), "UPDATE objects SET state = 'live', type = 1, length = 5000, tables_offset = 4096, frames = 1, checksum = decode(repeat('00', 32), 'hex'), receipt = decode(repeat('00', 200), 'hex'), indexed = 1 WHERE account_id = $1 AND number = 1", Convert.FromHexString(item.Account));
     await RawLoop.RunAsync(Source(accounts), "UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE account_id = $1 AND state = 'granted' AND receipt IS NULL", Convert.FromHexString(item.Account));
     if ((await client.OpenReadsAsync(new OpenReads([1], false), cancellation)).Count != 1)
@@ -118,7 +118,7 @@ await Task.WhenAll(tokens.Select(async item =>
     using var client = Client(item);
     while (until.Elapsed.TotalSeconds < seconds)
     {
-        await client.OpenSessionAsync(new OpenSession(0), cancellation);
+        await client.LeaveSessionAsync((await client.OpenSessionAsync(new OpenSession(0), cancellation)).Session, cancellation);
 
         // As its commit would: otherwise the next session asks the pod for each of its numbers.
         await RawLoop.RunAsync(ending, "UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE account_id = $1 AND state = 'granted' AND receipt IS NULL", Convert.FromHexString(item.Account));

@@ -115,7 +115,7 @@ internal sealed class HoldfastControl : Controller
     public HoldfastControl(FleetShape shape, Population population, ControlParts? parts = null)
     {
         (_population, _turns, _parts) = (population, new DateTimeOffset?[shape.Clients], parts ?? new ControlParts());
-        _limit = new QueueWaitLimit(_time, start: 100);
+        _limit = new QueueWaitLimit(_time);
         _gate = new Gate(_time);
         _order = BringUp.Of(Population.Start, population.Askers.Select(asker => asker.LastBackup));
         (_backlog, _believed) = (shape.BacklogMean * shape.Clients, shape.Believed);

@@ -10,9 +10,12 @@ namespace Holdfast.Admission;
 /// <param name="time">Monotonic time: a clock that is set changes nothing.</param>
 /// <param name="start">The limit to begin with; the floor if it is less.</param>
 /// <param name="ceiling">What it never exceeds, such as what memory has buffers for.</param>
-public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLimit.Floor, double ceiling = 65_536)
+public sealed class QueueWaitLimit(TimeProvider time, double start = QueueWaitLimit.Start, double ceiling = 65_536)
 {
     public const int Floor = 16;
+
+    /// <summary>Where it begins: the first minutes find what is right from anywhere, and a service that has just started need not refuse the first few.</summary>
+    public const int Start = 100;
 
     private const double Decrease = 0.93;
     private const double SharpDecrease = 0.7;

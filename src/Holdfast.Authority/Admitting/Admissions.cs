@@ -54,7 +54,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         _seal = new TurnSeal(await table.OpenAsync(cancellation));
         lock (_lock)
         {
-            _limit.Look(0, 0, 0);
+            _limit.Look(QueueWaitLimit.Start, 0, 0);
         }
 
         await LookAsync(cancellation);
