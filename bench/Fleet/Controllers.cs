@@ -8,8 +8,13 @@ internal abstract class Controller
     /// <summary>A client calls: nothing if it may begin, else when it comes again, in seconds since the service is back; its own back-off if the answer is less than nothing.</summary>
     public abstract double? Ask(int client, double now, bool forgetsTurn);
 
+    /// <summary>A client has sent everything.</summary>
+    public virtual void End(int client, double now)
+    {
+    }
+
     /// <summary>After each second.</summary>
-    public abstract void Tick(double now, FluidServer server, int ended);
+    public abstract void Tick(double now, FluidServer server);
 
     public virtual double PieceLimit => double.PositiveInfinity;
 
@@ -28,7 +33,7 @@ internal sealed class NoControl : Controller
 {
     public override double? Ask(int client, double now, bool forgetsTurn) => null;
 
-    public override void Tick(double now, FluidServer server, int ended)
+    public override void Tick(double now, FluidServer server)
     {
     }
 }
@@ -42,7 +47,7 @@ internal sealed class FixedStages(int stages, double planned, int clients) : Con
         return opens <= now ? null : opens;
     }
 
-    public override void Tick(double now, FluidServer server, int ended)
+    public override void Tick(double now, FluidServer server)
     {
     }
 }
@@ -63,7 +68,7 @@ internal sealed class FixedCap(int cap) : Controller
         return null;
     }
 
-    public override void Tick(double now, FluidServer server, int ended) => _active = server.Active;
+    public override void Tick(double now, FluidServer server) => _active = server.Active;
 }
 
 /// <summary>Additive increase, multiplicative decrease by response times as the server sees them: the client's line is in them. Restores go first.</summary>
@@ -86,7 +91,7 @@ internal sealed class LatencyAimd : Controller
         return null;
     }
 
-    public override void Tick(double now, FluidServer server, int ended)
+    public override void Tick(double now, FluidServer server)
     {
         _active = server.Active;
         _limit = server.Response > TimeOut ? Math.Max(10, _limit * 0.9) : _active * 2 >= _limit ? _limit + 1 : _limit;
@@ -167,7 +172,9 @@ internal sealed class HoldfastControl : Controller
         return (answer.At - Population.Start).TotalSeconds;
     }
 
-    public override void Tick(double now, FluidServer server, int ended)
+    public override void End(int client, double now) => _population.Askers[client] = _population.Askers[client] with { LastBackup = Population.Start.AddSeconds(now), Alone = TimeSpan.Zero };
+
+    public override void Tick(double now, FluidServer server)
     {
         _time.MoveTo(now + 1);
         _limit.Begin(TimeSpan.FromSeconds(server.Wait), server.InFlight);

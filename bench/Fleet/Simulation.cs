@@ -74,6 +74,7 @@ internal sealed class Simulation
             _server.Run(now, _controller.PieceLimit, _controller.HeavyWeight, refused, ended);
             foreach (var client in ended)
             {
+                _controller.End(client, now);
                 if (double.IsPositiveInfinity(_caughtUp[client]))
                 {
                     _caughtUp[client] = now + 1;
@@ -92,7 +93,7 @@ internal sealed class Simulation
                 waiting += GiveUp(now);
             }
 
-            _controller.Tick(now, _server, ended.Count);
+            _controller.Tick(now, _server);
             if (double.IsPositiveInfinity(caughtUpAt))
             {
                 restores.Add(_server.RestoreTime(_controller.RestoresFirst));
@@ -145,7 +146,7 @@ internal sealed class Simulation
                     _starts.Add(now);
                 }
 
-                        (_weight[client], _refusals[client]) = (_controller.WeightOf(client), 0);
+                (_weight[client], _refusals[client]) = (_controller.WeightOf(client), 0);
                 _server.Begin(client, _population.Line[client], _weight[client], _left[client]);
                 if (double.IsPositiveInfinity(_controller.PieceLimit))
                 {

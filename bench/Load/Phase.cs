@@ -17,6 +17,9 @@ internal sealed class Phase(int countFrom, int length)
     /// <summary>Milliseconds of each restore.</summary>
     public ConcurrentBag<double> Restores { get; } = [];
 
+    /// <summary>Milliseconds until each restore had its permission.</summary>
+    public ConcurrentBag<double> Permissions { get; } = [];
+
     public double BytesPerSecond => (double)_bytes / (length - countFrom);
 
     public long Backups => _backups;
@@ -35,11 +38,12 @@ internal sealed class Phase(int countFrom, int length)
         }
     }
 
-    public void Restored(double milliseconds)
+    public void Restored(TimeSpan time, TimeSpan permission)
     {
         if (Counts)
         {
-            Restores.Add(milliseconds);
+            Restores.Add(time.TotalMilliseconds);
+            Permissions.Add(permission.TotalMilliseconds);
         }
     }
 

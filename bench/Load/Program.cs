@@ -50,11 +50,11 @@ await Task.WhenAll(returning.Take(64).Select(async client =>
     }
 }));
 var refusal = (CpuMilliseconds(authority) - cpuBefore) * 1000.0 / refused;
-Console.WriteLine($"| refusals of computers that come before their turn: {refused / asking.Elapsed.TotalSeconds:n0} a second; processor time of the authority, µs each | {F(refusal)} | | | |");
+Console.WriteLine($"| refusals of computers that come before their turn: {refused / asking.Elapsed.TotalSeconds:n0} a second; processor time of the authority, µs each | {F(refusal)} | | | | | |");
 var memory = Peak(authority) + Peak(pod) + Children(postgres).Append(postgres).Sum(Proportional);
-Console.WriteLine($"| most memory of authority and pod, and PostgreSQL's at the end, MB | {Peak(authority)} + {Peak(pod)} + {memory - Peak(authority) - Peak(pod)} | | | |");
+Console.WriteLine($"| most memory of authority and pod, and PostgreSQL's at the end, MB | {Peak(authority)} + {Peak(pod)} + {memory - Peak(authority) - Peak(pod)} | | | | | |");
 var untyped = idle.Untyped + calm.Untyped + flood.Untyped;
-Console.WriteLine($"| answers that were neither a success nor a typed refusal with a turn | {untyped} | | | |");
+Console.WriteLine($"| answers that were neither a success nor a typed refusal with a turn | {untyped} | | | | | |");
 var goodput = flood.BytesPerSecond / calm.BytesPerSecond;
 Console.WriteLine($"clients {connected} restores-served {idle.Restores.Count + calm.Restores.Count + flood.Restores.Count} restore-p99/idle {F(Percentile(flood.Restores, 0.99) / Percentile(idle.Restores, 0.99))} untyped-errors {untyped} rss-mb {memory} refusal-us {F(refusal)} goodput/calm {F(goodput)}");
 
@@ -73,7 +73,7 @@ async Task<Phase> RunAsync(IReadOnlyList<ReturningClient> backups, int length, b
 }
 
 void Report(string what, Phase phase) => Console.WriteLine(
-    $"| {what} | {phase.Restores.Count} | {F(Percentile(phase.Restores, 0.5))} | {F(Percentile(phase.Restores, 0.99))} | {phase.BytesPerSecond / 1e6:n1} MB/s, {phase.Backups} done, {phase.Refused:n0} refused, {phase.Untyped} untyped |");
+    $"| {what} | {phase.Restores.Count} | {F(Percentile(phase.Restores, 0.5))} | {F(Percentile(phase.Restores, 0.99))} | {F(Percentile(phase.Permissions, 0.5))} | {F(Percentile(phase.Permissions, 0.99))} | {phase.BytesPerSecond / 1e6:n1} MB/s, {phase.Backups} done, {phase.Refused:n0} refused, {phase.Untyped} untyped |");
 
 async Task SetGateAsync(string mode, string? reason)
 {

@@ -37,13 +37,14 @@ internal sealed class RestoreReader(ReturningClient client, UploadContent conten
             {
                 await Task.Delay(_breath, cancellation);
                 var began = Stopwatch.GetTimestamp();
-                if (await client.TryReadAsync(Number, ReadLength, cancellation) is { } failure)
+                var (failure, permission) = await client.TryReadAsync(Number, ReadLength, cancellation);
+                if (failure is not null)
                 {
                     phase.Fail($"restore: {failure}");
                 }
                 else
                 {
-                    phase.Restored(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+                    phase.Restored(Stopwatch.GetElapsedTime(began), permission);
                 }
             }
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -109,23 +110,25 @@ internal sealed class ReturningClient(string url, AccountId account, string toke
         return false;
     }
 
-    /// <summary>Reads from the beginning of an object; why not, if it could not.</summary>
-    public async Task<string?> TryReadAsync(uint number, int length, CancellationToken cancellation)
+    /// <summary>Reads from the beginning of an object; why not, if it could not, and what the permission took of the time.</summary>
+    public async Task<(string? Failure, TimeSpan Permission)> TryReadAsync(uint number, int length, CancellationToken cancellation)
     {
+        var began = Stopwatch.GetTimestamp();
         using var asking = new HttpRequestMessage(HttpMethod.Post, $"/v1/accounts/{account}/reads") { Content = JsonContent.Create(new OpenReads([number], false), MessageJson.Default.OpenReads) };
         asking.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         using var asked = await _http.SendAsync(asking, cancellation);
         if (!asked.IsSuccessStatusCode)
         {
-            return $"reads: {(int)asked.StatusCode}: {await asked.Content.ReadAsStringAsync(cancellation)}";
+            return ($"reads: {(int)asked.StatusCode}: {await asked.Content.ReadAsStringAsync(cancellation)}", default);
         }
 
         var grant = (await asked.Content.ReadFromJsonAsync(MessageJson.Default.ReadsOpened, cancellation))!.Grants.Single();
+        var permission = Stopwatch.GetElapsedTime(began);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{grant.PodUrl}/pod/v1/objects/{new ObjectName(account, ObjectSpace.Numbered, grant.At)}");
         request.Headers.Authorization = new AuthenticationHeaderValue("Grant", grant.Grant);
         request.Headers.Range = new RangeHeaderValue(0, length - 1);
         using var answer = await _http.SendAsync(request, cancellation);
-        return answer.IsSuccessStatusCode && (await answer.Content.ReadAsByteArrayAsync(cancellation)).Length == length ? null : $"object: {(int)answer.StatusCode}";
+        return (answer.IsSuccessStatusCode && (await answer.Content.ReadAsByteArrayAsync(cancellation)).Length == length ? null : $"object: {(int)answer.StatusCode}", permission);
     }
 
     private async Task UploadAsync(UploadContent content, SessionOpened opened, Phase phase, CancellationToken cancellation)

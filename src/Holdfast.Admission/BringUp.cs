@@ -75,6 +75,12 @@ public sealed class BringUp
     /// <param name="expected">How long the whole takes, as far as is known now.</param>
     public double Rank(Asker asker, TimeSpan expected)
     {
+        if (asker.LastBackup > Began)
+        {
+            // It has had its turn: its next backup waits for everybody's first.
+            return 1;
+        }
+
         var cohort = CohortOf(Began, asker.LastBackup);
         var drawn = asker.Id / (double)ulong.MaxValue;
         var rank = (_before[cohort] + (drawn * Cohorts[cohort])) / Math.Max(1, Population);

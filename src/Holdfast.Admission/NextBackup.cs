@@ -4,8 +4,8 @@ namespace Holdfast.Admission;
 /// <remarks>Timers of a day keep the shape of the day before for ever; choosing the emptiest hour swings from day to day. An even draw over half a day forgets within three.</remarks>
 public static class NextBackup
 {
-    private static readonly TimeSpan _soonest = TimeSpan.FromHours(14);
-    private static readonly TimeSpan _spread = TimeSpan.FromHours(12);
+    private static readonly TimeSpan _soonest = TimeSpan.FromHours(10);
+    private static readonly TimeSpan _spread = TimeSpan.FromHours(16);
 
     /// <param name="last">When the last one ended.</param>
     /// <param name="drawn">From 0 to 1.</param>

@@ -1,11 +1,12 @@
 namespace Holdfast.Admission;
 
-/// <summary>Places for work in flight: a share of them is for restores alone. Not thread-safe.</summary>
+/// <summary>Places for work in flight: a share of them is for restores alone, and backups have no more than theirs. Not thread-safe.</summary>
 /// <param name="limit">How many there are now.</param>
-public sealed class Slots(Func<int> limit)
+/// <param name="backups">How many of them backups, and what goes behind them, may take; all but the restores' unless given.</param>
+/// <param name="restoreShare">One in so many is for restores alone; none if it is nothing.</param>
+public sealed class Slots(Func<int> limit, Func<int>? backups = null, int restoreShare = Slots.RestoreShare)
 {
-    /// <summary>One in so many is for restores alone.</summary>
-    private const int RestoreShare = 10;
+    public const int RestoreShare = 10;
 
     private readonly int[] _inFlight = new int[Enum.GetValues<WorkClass>().Length];
 
@@ -20,7 +21,11 @@ public sealed class Slots(Func<int> limit)
         {
             var (now, inFlight) = (Math.Max(1, limit()), InFlight);
             var others = inFlight - _inFlight[(int)WorkClass.Restore];
-            return inFlight >= now ? null : others < now - ((now + RestoreShare - 1) / RestoreShare) ? WorkClass.Background : WorkClass.Restore;
+            var behind = others - _inFlight[(int)WorkClass.Interactive];
+            return inFlight >= now ? null
+                : restoreShare > 0 && others >= now - ((now + restoreShare - 1) / restoreShare) ? WorkClass.Restore
+                : backups is not null && behind >= Math.Max(1, backups()) ? WorkClass.Interactive
+                : WorkClass.Background;
         }
     }
 

@@ -1,3 +1,4 @@
+using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Auditing;
@@ -17,6 +18,7 @@ using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Verifying;
+using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Builder;
@@ -46,6 +48,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly SelfRestore _selfRestore;
     private readonly Closures _closures;
     private readonly Admissions _admissions;
+    private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
     private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
@@ -126,6 +129,11 @@ public sealed class Authority : IAsyncDisposable
     /// <summary>Adds the API, and before it the check of who is calling.</summary>
     public void Map(WebApplication app)
     {
+        app.Use(next => context =>
+        {
+            Work.Current = WorkClasses.Of(context);
+            return Work.Current.Class == WorkClass.Backup ? _backupSteps.RunAsync(() => next(context)) : next(context);
+        });
         app.Use(next => async context =>
         {
             if (!await _admissions.TryRefuseAsync(context))
@@ -193,6 +201,7 @@ public sealed class Authority : IAsyncDisposable
         await _runner.DisposeAsync();
         await _admissions.DisposeAsync();
         _credentials.Dispose();
+        _backupSteps.Dispose();
         foreach (var database in _databases)
         {
             await database.DisposeAsync();

@@ -91,6 +91,7 @@ public sealed class GateTests
         Assert.True(Rank(1, alone: 1) < Rank(1, alone: 0.1));
         Assert.NotEqual(Rank(10, id: 1), Rank(10, id: ulong.MaxValue));
         Assert.Equal((1, BringUp.HeavyWeight), (BringUp.Weight(Of(1), expected), BringUp.Weight(new Asker(1, null, TimeSpan.FromHours(3)), expected)));
+        Assert.Equal(1, order.Rank(new Asker(ulong.MaxValue / 2, began.AddMinutes(1), TimeSpan.FromHours(9)), expected));
 
         // Nonsense is bounded: times to come, and before there were any; backlogs of less than nothing and without end.
         foreach (var asker in new[] { new Asker(ulong.MaxValue, DateTimeOffset.MaxValue, TimeSpan.MaxValue), new Asker(0, DateTimeOffset.MinValue, TimeSpan.MinValue), new Asker(3, began.AddYears(5), TimeSpan.Zero) })

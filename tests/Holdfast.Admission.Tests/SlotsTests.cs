@@ -46,4 +46,26 @@ public sealed class SlotsTests
         Assert.Equal(WorkClass.Background, slots.MayBegin);
         Assert.Throws<InvalidOperationException>(() => slots.End(WorkClass.Restore));
     }
+
+    [Fact]
+    public void Backups_have_no_more_than_theirs_and_others_all_but_the_restores()
+    {
+        var slots = new Slots(() => 20, () => 4);
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal(WorkClass.Background, slots.MayBegin);
+            slots.Begin(i % 2 == 0 ? WorkClass.Backup : WorkClass.Background);
+        }
+
+        for (var i = 4; i < 18; i++)
+        {
+            Assert.Equal(WorkClass.Interactive, slots.MayBegin);
+            slots.Begin(WorkClass.Interactive);
+        }
+
+        Assert.Equal(WorkClass.Restore, slots.MayBegin);
+        slots.Begin(WorkClass.Restore);
+        slots.Begin(WorkClass.Restore);
+        Assert.Null(slots.MayBegin);
+    }
 }

@@ -18,7 +18,7 @@ internal sealed partial class Admissions
     /// <summary>Answers who comes before the moment it was told, before anything else is looked at; false if the request goes on.</summary>
     public async ValueTask<bool> TryRefuseAsync(HttpContext context)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<ApiEndpoint>() is not { Action: ApiAction.BeginBackup } || _seal is not { } seal
+        if (ApiEndpoint.Of(context) is not { Action: ApiAction.BeginBackup } || _seal is not { } seal
             || CallerCheck.ClaimOf(context) is not var (account, computer) || FindTold(context, seal, account, computer) is not { } told)
         {
             return false;

@@ -32,6 +32,9 @@ public sealed class ApiEndpoint
 {
     internal ApiEndpoint(ApiAction action) => Action = action;
 
+    /// <summary>Which endpoint a request goes to; null if it is none of the API's.</summary>
+    internal static ApiEndpoint? Of(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<ApiEndpoint>();
+
     /// <summary>The action's name, as it stands in docs/permissions.md and in the scopes of tokens.</summary>
     public string Name => Permissions.NameOf(Action);
 

@@ -34,7 +34,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
     /// <summary>Refuses a request whose bearer may not call its endpoint; endpoints outside the API have rules of their own.</summary>
     public async Task CheckAsync(HttpContext context)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<ApiEndpoint>() is not { } endpoint)
+        if (ApiEndpoint.Of(context) is not { } endpoint)
         {
             return;
         }

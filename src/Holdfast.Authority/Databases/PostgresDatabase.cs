@@ -1,5 +1,6 @@
 using System.Data;
 using Dapper;
+using Holdfast.Admission;
 using Holdfast.Protocol.Failures;
 using Npgsql;
 
@@ -14,14 +15,21 @@ internal sealed class PostgresDatabase : IDatabase
 {
     private const string Engine = "Postgres";
     private const int ConnectionsMax = 20;
+    private const int WaitingMax = 16_384;
+
+    /// <summary>What one processor can keep busy with backups: with more under way each takes longer, and restores' statements behind them.</summary>
+    private static readonly int BackupConnections = 4 * Environment.ProcessorCount;
+
     private const int StatementsPrepared = 100;
     private const int ReadAttempts = 3;
 
     private readonly NpgsqlDataSource _source;
+    private readonly WorkTurns<string> _turns;
 
-    private PostgresDatabase(NpgsqlDataSource source, DatabaseKind kind)
+    private PostgresDatabase(NpgsqlDataSource source, int connections, DatabaseKind kind)
     {
         (_source, Tables) = (source, SchemaUpgrade.TablesOf(Engine, kind));
+        _turns = new WorkTurns<string>(new Slots(() => connections, () => Math.Min(BackupConnections, connections)), WaitingMax, TimeProvider.System);
     }
 
     public IReadOnlyCollection<string> Tables { get; }
@@ -33,7 +41,7 @@ internal sealed class PostgresDatabase : IDatabase
     public static async Task<PostgresDatabase> OpenAsync(string connectionString, DatabaseKind kind, CancellationToken cancellation)
     {
         var builder = Parse(connectionString);
-        var database = new PostgresDatabase(NpgsqlDataSource.Create(builder), kind);
+        var database = new PostgresDatabase(NpgsqlDataSource.Create(builder), builder.MaxPoolSize, kind);
         try
         {
             await TranslateAsync(() => UpgradeAsync(database._source, builder.SearchPath, kind, cancellation));
@@ -125,11 +133,24 @@ internal sealed class PostgresDatabase : IDatabase
 
     private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, IsolationLevel isolation, CancellationToken cancellation)
     {
-        await using var connection = await _source.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(isolation, cancellation);
-        var result = await action(new DatabaseTransaction(connection, transaction, cancellation));
-        await transaction.CommitAsync(CancellationToken.None);
-        return result;
+        var work = Work.Current;
+        if (!await _turns.TryTakeAsync(work.Class, work.Account, 1, cancellation))
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, "More waits for the service's database than it takes.");
+        }
+
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancellation);
+            await using var transaction = await connection.BeginTransactionAsync(isolation, cancellation);
+            var result = await action(new DatabaseTransaction(connection, transaction, cancellation));
+            await transaction.CommitAsync(CancellationToken.None);
+            return result;
+        }
+        finally
+        {
+            _turns.Return(work.Class);
+        }
     }
 
     /// <remarks>The lock belongs to the transaction: a process that is killed leaves none behind.</remarks>

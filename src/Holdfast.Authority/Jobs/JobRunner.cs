@@ -1,3 +1,4 @@
+using Holdfast.Admission;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Jobs;
@@ -85,6 +86,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
     {
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         var keeping = KeepAsync(lease, lost);
+        Work.Current = new Work(WorkClass.Background, "");
         try
         {
             var again = await _kinds[lease.Job.Kind].RunAsync(lease, lost.Token);

@@ -5,6 +5,7 @@ using Holdfast.Format;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Packs;
 using Holdfast.Pods.Storing;
+using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
@@ -30,11 +31,12 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private const int ListLimitMax = 1000;
     private const string Route = "/pod/v1/objects/{account}/{space}/{number}";
 
+    private readonly GivingWay _uploadSteps = new("upload steps", ThisThread.GiveWay);
     private readonly UploadBuffers _buffers = new(UploadsAtOnceMax, UploadsOfAccountMax, SmallObjectsAtOnceMax, SmallLengthMax, time);
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPut(Route, PutAsync).WithName("PutObject").ExcludeFromDescription();
+        routes.MapPut(Route, context => _uploadSteps.RunAsync(() => PutAsync(context))).WithName("PutObject").ExcludeFromDescription();
         routes.MapGet(Route, GetAsync).WithName("GetObject").ExcludeFromDescription();
         routes.MapGet(Route + "/receipt", StatAsync).WithName("GetReceipt").ExcludeFromDescription();
         routes.MapPost(Route + "/condemn", context => ActAsync(context, GrantMethod.Condemn, store.CondemnAsync)).ExcludeFromDescription();
@@ -46,7 +48,11 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         routes.MapDelete(Route, context => ActAsync(context, GrantMethod.Delete, store.DeleteAsync)).ExcludeFromDescription();
     }
 
-    public void Dispose() => _buffers.Dispose();
+    public void Dispose()
+    {
+        _buffers.Dispose();
+        _uploadSteps.Dispose();
+    }
 
     private async Task PutAsync(HttpContext context)
     {

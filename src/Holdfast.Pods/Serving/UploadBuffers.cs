@@ -19,13 +19,21 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
     /// <summary>Uploads of all that wait for a turn.</summary>
     private const int WaitingMax = 1024;
 
-    private readonly FairTurns _turns = new(count, WaitingMax, time);
-    private readonly FairTurns _smallTurns = new(smallCount, WaitingMax, time);
+    // Whoever restores uploads nothing.
+    private readonly WorkTurns<AccountId> _turns = new(new Slots(() => count, restoreShare: 0), WaitingMax, time);
+    private readonly WorkTurns<AccountId> _smallTurns = new(new Slots(() => smallCount, restoreShare: 0), WaitingMax, time);
     private readonly ConcurrentDictionary<AccountId, AccountTurns> _accounts = new();
     private readonly Stack<byte[]> _free = new();
 
     /// <summary>How large uploads get through.</summary>
-    public PodPressure Pressure => _turns.Pressure;
+    public PodPressure Pressure
+    {
+        get
+        {
+            var (limit, inFlight, wait) = _turns.Pressure;
+            return new PodPressure(limit, inFlight, wait.TotalMilliseconds);
+        }
+    }
 
     /// <summary>Waits for memory.</summary>
     /// <param name="workClass">What it is for.</param>
@@ -58,17 +66,17 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
 
     private async Task<Lease> TakeSmallAsync(AccountTurns own, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
     {
-        await TakeBothAsync(own.Small, () => _smallTurns.TakeAsync(workClass, account, length, cancellation), cancellation);
+        await TakeBothAsync(own.Small, _smallTurns, workClass, account, length, cancellation);
         return new Lease(new byte[length], length, () =>
         {
-            _smallTurns.Return();
+            _smallTurns.Return(workClass);
             own.Small.Release();
         });
     }
 
     private async Task<Lease> TakeLargeAsync(AccountTurns own, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
     {
-        await TakeBothAsync(own.Large, () => _turns.TakeAsync(workClass, account, length, cancellation), cancellation);
+        await TakeBothAsync(own.Large, _turns, workClass, account, length, cancellation);
         var buffer = length > UsualLength ? GC.AllocateUninitializedArray<byte>(length) : TakeFree();
         return new Lease(buffer, length, () =>
         {
@@ -80,18 +88,21 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
                 }
             }
 
-            _turns.Return();
+            _turns.Return(workClass);
             own.Large.Release();
         });
     }
 
     /// <summary>The account's own turn first: who waits for that holds up nobody else.</summary>
-    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, Func<Task> ofAll, CancellationToken cancellation)
+    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, WorkTurns<AccountId> ofAll, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
     {
         await ofAccount.WaitAsync(cancellation);
         try
         {
-            await ofAll();
+            if (!await ofAll.TryTakeAsync(workClass, account, length, cancellation))
+            {
+                throw new HoldfastException(FailureTable.PodBusy, "As many uploads wait as the pod takes.");
+            }
         }
         catch
         {
