@@ -36,6 +36,16 @@ public sealed class TokenBucket
         _tokens = Math.Min(_burst, _tokens + units);
     }
 
+    /// <summary>Whether nothing is owed, and all that may be spared is.</summary>
+    public bool IsFull
+    {
+        get
+        {
+            Fill();
+            return _tokens >= _burst;
+        }
+    }
+
     /// <summary>Another rate from now on, as by day and by night.</summary>
     public void Change(double rate, double burst)
     {

@@ -17,6 +17,7 @@ using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.SelfBackups;
+using Holdfast.Authority.Throttling;
 using Holdfast.Authority.Verifying;
 using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
@@ -56,12 +57,14 @@ public sealed class Authority : IAsyncDisposable
         var pod = new PodClient(http, place, time);
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
-        var sessions = new Sessions(store, pod, log, time);
+        var node = $"{Environment.MachineName}:{Environment.ProcessId}";
+        _admissions = new Admissions(new GateTable(directoryDatabase, node, time), store, pod, time, logging.CreateLogger<Admissions>());
+        var throttles = new Throttles(directoryDatabase, directory, time);
+        var flows = new Flows(throttles, _admissions, time);
+        var sessions = new Sessions(store, pod, log, flows, time);
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
-        var node = $"{Environment.MachineName}:{Environment.ProcessId}";
-        _admissions = new Admissions(new GateTable(directoryDatabase, node, time), store, pod, time, logging.CreateLogger<Admissions>());
         _jobs = new JobTable(directoryDatabase, node, time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
@@ -82,9 +85,9 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);

@@ -9,6 +9,7 @@ using Holdfast.Authority.Measuring;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.SelfBackups;
+using Holdfast.Authority.Throttling;
 using Holdfast.Authority.Verifying;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -19,7 +20,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, Throttles throttles,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -54,6 +55,13 @@ internal sealed class OperatingEndpoints(
         api.Get("/reconciliation", ApiAction.ReadService, "How far accounts are compared with the pod, after a copy of the databases was restored.", reconciliation.StatusAsync);
         api.Get("/gate", ApiAction.ReadService, "What the gate does with computers that want to back up, and how the return of everybody is going.", admissions.StatusAsync);
         api.Put("/gate", ApiAction.ChangeGate, "Opens the gate, closes it, lets computers back in turns, or holds that.", (ChangeGate change, CancellationToken cancellation) => admissions.ChangeAsync(change, cancellation));
+        api.Get("/throttles", ApiAction.ReadService, "Limits on backups and restores that have not ended.", throttles.ListAsync);
+        api.Post("/throttles", ApiAction.ChangeGate, "Limits backups or restores for a while, of one account or of all, perhaps only at certain hours.", (AddThrottle asked, CancellationToken cancellation) => throttles.AddAsync(asked, cancellation));
+        api.Delete("/throttles/{throttle}", ApiAction.ChangeGate, "Takes a limit away.", async (string throttle, CancellationToken cancellation) =>
+        {
+            await throttles.RemoveAsync(throttle, cancellation);
+            return new Done();
+        });
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
         api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);
         api.Get("/audit", ApiAction.ReadAudit, "What people did, in order; each entry's hash covers the one before.", ListAuditAsync);

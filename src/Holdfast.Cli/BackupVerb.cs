@@ -64,7 +64,7 @@ internal static class BackupVerb
         var progress = new BackupProgress();
         var started = TimeProvider.System.GetTimestamp();
         BackupResult result;
-        await using (ProgressLine.Start(output, elapsed => Describe(progress, elapsed), TimeProvider.System))
+        await using (ProgressLine.Start(output, elapsed => Describe(progress, elapsed) + ThrottleNotice.OnLine(session.Service.UploadThrottle, TimeProvider.System), TimeProvider.System))
         {
             result = await new Backup(session.Computer, session.Folders, session.Service, TimeProvider.System, Session.Random).RunAsync(options, progress, cancellation);
         }
@@ -74,6 +74,7 @@ internal static class BackupVerb
         var id = Convert.ToHexStringLower(result.Head.Id);
         output.Say($"Snapshot {id[..8]} saved: {Units.Count(progress.Files)} files, {Units.Bytes(progress.Bytes)}; {Units.Count(progress.FilesUnchanged)} unchanged, "
             + $"{Units.Bytes(progress.BytesRead)} read, {Units.Bytes(progress.BytesNew)} new, {Units.Bytes(progress.BytesStored)} stored, in {Units.Time(elapsed)}.");
+        ThrottleNotice.Tell(output, session.Service.UploadThrottle, TimeProvider.System);
         if (verbose)
         {
             output.Say($"Memory: {Units.Bytes(Backup.BufferBytes(options))} of buffers, {Units.Bytes(GC.GetGCMemoryInfo().TotalCommittedBytes)} managed in all, {Units.Bytes(Environment.WorkingSet)} resident; "
@@ -120,7 +121,7 @@ internal static class BackupVerb
     private static IEnumerable<string> ReadPatterns(string file) =>
         File.ReadLines(file).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#');
 
-    private static long ParseSize(string text)
+    internal static long ParseSize(string text)
     {
         if (text.Length == 0)
         {

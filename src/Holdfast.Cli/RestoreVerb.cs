@@ -27,7 +27,7 @@ internal static class RestoreVerb
             var progress = new RestoreProgress();
             var started = TimeProvider.System.GetTimestamp();
             var options = new RestoreOptions { Target = Path.GetFullPath(parsed.GetRequiredValue(target)), Include = parsed.GetRequiredValue(include) };
-            await using (ProgressLine.Start(output, elapsed => Describe(progress, opened, elapsed), TimeProvider.System))
+            await using (ProgressLine.Start(output, elapsed => Describe(progress, opened, elapsed) + ThrottleNotice.OnLine(session.Service.ReadThrottle, TimeProvider.System), TimeProvider.System))
             {
                 await new Restore(account).RunAsync(opened, options, progress, cancellation);
             }
@@ -36,6 +36,7 @@ internal static class RestoreVerb
             output.Troubles(progress.Troubles);
             output.Say($"Restored {Units.Count(progress.Files)} files, {Units.Count(progress.Directories)} directories and {Units.Count(progress.Others)} others, "
                 + $"{Units.Bytes(progress.Bytes)}, to {options.Target} in {Units.Time(elapsed)}. Every chunk was proved.");
+            ThrottleNotice.Tell(output, session.Service.ReadThrottle, TimeProvider.System);
             output.Message("summary", ("files", progress.Files), ("directories", progress.Directories), ("others", progress.Others), ("bytes", progress.Bytes),
                 ("troubles", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds));
             return progress.Troubles.Count == 0 ? ExitCode.Ok : ExitCode.Partial;

@@ -38,13 +38,7 @@ internal static class WaitingForTurn
 
     private static void Tell(Output output, string why, BackupTurn turn, bool waits, TimeProvider time)
     {
-        output.Say($"{why} Your backup starts at about {Local(turn.ExpectedStart, time)}.{(waits ? "" : $" Run it again at {Local(turn.At, time)}, within half an hour: that keeps its place. Or run it with --wait.")}");
+        output.Say($"{why} Your backup starts at about {LocalTime.Of(turn.ExpectedStart, time)}.{(waits ? "" : $" Run it again at {LocalTime.Of(turn.At, time)}, within half an hour: that keeps its place. Or run it with --wait.")}");
         output.Message("turn", ("reason", turn.Reason), ("at", turn.At), ("expected_start", turn.ExpectedStart), ("message", why));
-    }
-
-    private static string Local(long seconds, TimeProvider time)
-    {
-        var moment = TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds() - 86_400)), time.LocalTimeZone);
-        return moment.ToString(moment - time.GetUtcNow() > TimeSpan.FromHours(12) ? "yyyy-MM-dd HH:mm" : "HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
     }
 }

@@ -47,7 +47,7 @@ public static class FuzzTargets
         new("receipt", () => Receipt().Sign(Samples.Key), bytes => Protocol.Grants.Receipt.Parse(bytes)),
     ];
 
-    private static string Grant() => new Grant { Method = GrantMethod.Put, Name = new ObjectName(Samples.Account, ObjectSpace.Numbered, 5), LengthMax = 10, Expires = DateTimeOffset.UnixEpoch.AddDays(1) }.Sign(Samples.Key);
+    private static string Grant() => new Grant { Method = GrantMethod.Put, Name = new ObjectName(Samples.Account, ObjectSpace.Numbered, 5), LengthMax = 10, Flow = new GrantFlow { AccountRate = 5 << 20, SharedRate = 1, AtOnce = 3, Weight = 16, IsCatchingUp = true }, Expires = DateTimeOffset.UnixEpoch.AddDays(1) }.Sign(Samples.Key);
 
     private static Receipt Receipt() => new() { Type = ObjectType.Pack, Kind = 1, Account = Samples.Account, Name = 5, Length = 10, Checksum = new byte[32], ObjectSignature = new byte[64] };
 

@@ -70,6 +70,9 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Equal(0, (await AdminAsync("grant-key", "rotate")).ExitCode);
         Assert.Contains("ramp", (await AdminAsync("gate", "ramp", "--at-most", "100")).Output, StringComparison.Ordinal);
         Assert.Contains("open", (await AdminAsync("gate", "open")).Output, StringComparison.Ordinal);
+        var throttle = Lines(await AdminAsync("throttle", "add", "backup", "--rate", "100M", "--hours", "22:00-06:00", "--until", TimeProvider.System.GetUtcNow().AddDays(1).ToString("O"), "--reason", "test", "--json")).Single().GetProperty("id").GetString()!;
+        Assert.Contains("22:00 to 06:00 UTC", (await AdminAsync("throttle", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("any more", (await AdminAsync("throttle", "remove", throttle)).Output, StringComparison.Ordinal);
         Assert.Contains("backups under way", (await AdminAsync("gate", "show")).Output, StringComparison.Ordinal);
         Assert.Contains("verification", (await AdminAsync("jobs")).Output, StringComparison.Ordinal);
         Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);

@@ -106,6 +106,16 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         throw new HoldfastException(FailureTable.NotAdmitted, Sentence(answer.Reason, _state)) { Turn = Turn(answer, told.Token) };
     }
 
+    /// <summary>A computer's share of the pods beside others, and whether it has not backed up since a bring-up began: then it goes before those that have.</summary>
+    public (int Weight, bool IsCatchingUp) ShareOf(Device device)
+    {
+        lock (_lock)
+        {
+            return _seal is { } seal && _gate.View is { Mode: GateMode.Ramp, BringUp: { } order, Expected: var expected } && AskerOf(device, seal) is var asker && !(asker.LastBackup > order.Began)
+                ? (BringUp.Weight(asker, expected), true) : (1, false);
+        }
+    }
+
     /// <summary>A backup goes on.</summary>
     public void See(Device device)
     {

@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Throttling;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -14,9 +15,10 @@ namespace Holdfast.Authority.Granting;
 /// <remarks>A frame that somebody still reads was condemned by mistake, or its snapshot's map is incomplete: it is revived, and the operator is told (format rule 15).</remarks>
 /// <param name="store">Where objects' rows are.</param>
 /// <param name="pod">Signs the permissions.</param>
+/// <param name="flows">How fast.</param>
 /// <param name="takeIn">Takes in objects that came since an older copy of the rows, which was restored.</param>
 /// <param name="logger">Hears of what was revived.</param>
-internal sealed partial class Reads(AccountStore store, PodClient pod, Func<AccountPlace, IReadOnlyCollection<uint>, CancellationToken, Task> takeIn, ILogger logger)
+internal sealed partial class Reads(AccountStore store, PodClient pod, Flows flows, Func<AccountPlace, IReadOnlyCollection<uint>, CancellationToken, Task> takeIn, ILogger logger)
 {
     /// <summary>Most objects one request may name.</summary>
     public const int ObjectsAtOnceMax = 1024;
@@ -47,7 +49,8 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Func<Acco
         }
 
         AuthorityMeter.ReadGrants.Add(places.Count);
-        var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly))]);
+        var flow = await flows.OfRestoreAsync(device, cancellation);
+        var opened = new ReadsOpened([.. places.Select(place => Open(device, place.Number, place.Row, request.TablesOnly, flow))], flow.State);
         if (!request.TablesOnly)
         {
             await ReviveAsync(device.Place, [.. places.Where(place => place.Row.IsLastCopy).Select(place => place.Row.Number).Distinct()], cancellation);
@@ -116,7 +119,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Func<Acco
     }
 
     /// <summary>A computer that only adds reads what it wrote itself; of others', the index segments and, if it asks for no more, the tables of packs, which its group's keys open.</summary>
-    private ReadGrant Open(Device device, uint number, Row row, bool tablesOnly)
+    private ReadGrant Open(Device device, uint number, Row row, bool tablesOnly, Flow flow)
     {
         var isPack = row.Type == (int)ObjectType.Pack;
         var mayReadAll = device.Rights == DeviceRights.Read || row.Computer == device.Computer || row.Type == (int)ObjectType.IndexSegment;
@@ -127,7 +130,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Func<Acco
 
         var firstByte = isPack && tablesOnly ? row.TablesOffset : 0;
         return new ReadGrant(number, (uint)row.Number, row.Length, row.TablesOffset, pod.Url,
-            pod.Sign(GrantMethod.Get, new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)row.Number), device.Computer, 0, firstByte, _life));
+            pod.Sign(GrantMethod.Get, new ObjectName(device.Place.Account, ObjectSpace.Numbered, (ulong)row.Number), device.Computer, 0, firstByte, flow.LifeOf(_life), flow.Grant));
     }
 
     /// <remarks>Properties, not a constructor: without a row SQLite does not say what type an expression has, and none would fit.</remarks>

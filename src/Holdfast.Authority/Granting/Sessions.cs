@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Throttling;
 using Holdfast.Format;
 using Holdfast.Format.Accounts;
 using Holdfast.Format.Objects;
@@ -12,7 +13,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Granting;
 
 /// <summary>Backup sessions: rows first, then signed permissions to upload under their numbers, then receipts (rules R1, R2).</summary>
-internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, TimeProvider time)
+internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, Flows flows, TimeProvider time)
 {
     /// <summary>Numbers given at once: one transaction for about a gigabyte.</summary>
     public const int NumbersAtOnce = 64;
@@ -40,10 +41,11 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             return (next.Session, await GiveNumbersAsync(transaction, device, next.Session), next.Collection);
         }, cancellation);
         AuthorityMeter.Sessions.Add(1);
+        var flow = await flows.OfBackupAsync(device, cancellation);
         return await store.ReadAsync(device.Place, async transaction => new SessionOpened(
             session,
             pod.Url,
-            Sign(device, numbers),
+            Sign(device, numbers, flow),
             (await transaction.QueryAsync<(long Number, byte[] Receipt)>(
                 "SELECT number, receipt FROM objects WHERE account_id = @account AND computer = @computer AND indexed = 0 AND type = 1 AND state IN ('granted', 'live') AND receipt IS NOT NULL",
                 new { device.Computer })).Select(row => new StoredObject((uint)row.Number, row.Receipt)).ToList(),
@@ -54,7 +56,8 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
                 """),
             (uint)collection,
             (await transaction.QueryAsync<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since }))
-                .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList()), cancellation);
+                .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList(),
+            flow.State), cancellation);
     }
 
     /// <summary>More numbers for a session, or the same anew, and what was stored since.</summary>
@@ -67,7 +70,8 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             await RecordAsync(transaction, device, verified);
             return asked.Renew is { } renew ? await RenewAsync(transaction, session, renew) : await GiveNumbersAsync(transaction, device, session);
         }, cancellation);
-        return new MoreGrants(Sign(device, numbers));
+        var flow = await flows.OfBackupAsync(device, cancellation);
+        return new MoreGrants(Sign(device, numbers, flow), flow.State);
     }
 
     /// <summary>One that is not this computer's is refused.</summary>
@@ -101,8 +105,8 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             frames = item.Receipt.Frames, checksum = item.Receipt.Checksum.ToArray(), item.Bytes,
         }));
 
-    private List<UploadGrant> Sign(Device device, IReadOnlyList<uint> numbers) => [.. numbers.Select(number => new UploadGrant(number,
-        pod.Sign(GrantMethod.Put, new ObjectName(device.Place.Account, ObjectSpace.Numbered, number), device.Computer, Limits.SegmentLengthMax, 0, UploadLife)))];
+    private List<UploadGrant> Sign(Device device, IReadOnlyList<uint> numbers, Flow flow) => [.. numbers.Select(number => new UploadGrant(number,
+        pod.Sign(GrantMethod.Put, new ObjectName(device.Place.Account, ObjectSpace.Numbered, number), device.Computer, Limits.SegmentLengthMax, 0, flow.LifeOf(UploadLife), flow.Grant)))];
 
     private static HoldfastException None(long session) => new(FailureTable.NotFound, $"There is no session {session} of this computer.");
 

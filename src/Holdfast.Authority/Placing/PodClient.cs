@@ -22,9 +22,9 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
     public string? ServiceHost => place.ServiceHost;
 
     /// <summary>Signs a grant for a client.</summary>
-    public string Sign(GrantMethod method, ObjectName name, uint computer, long lengthMax, long firstByte, TimeSpan life) => new Grant
+    public string Sign(GrantMethod method, ObjectName name, uint computer, long lengthMax, long firstByte, TimeSpan life, GrantFlow flow = default) => new Grant
     {
-        Method = method, Name = name, Computer = computer, LengthMax = lengthMax, FirstByte = firstByte, Expires = time.GetUtcNow() + life,
+        Method = method, Name = name, Computer = computer, LengthMax = lengthMax, FirstByte = firstByte, Expires = time.GetUtcNow() + life, Flow = flow,
     }.Sign(place.GrantKey());
 
     /// <summary>Signs what a computer or a person is to answer after a rebuild.</summary>

@@ -29,6 +29,7 @@ internal static class AdminVerb
         ClosingVerbs.AddTo(command, output);
         OrganisationVerbs.AddTo(command, output);
         GateVerbs.AddTo(command, output);
+        ThrottleVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);
         VerificationVerbs.AddTo(command, output);
         SelfBackupVerbs.AddTo(command, output);

@@ -109,15 +109,29 @@ public sealed class ServiceClient : IDisposable
     public Task ApproveAsync(uint computer, ApproveEnrolment request, CancellationToken cancellation) => ReadingAsync(() =>
         SendOnceAsync(HttpMethod.Post, Path($"enrolments/{computer}/approval"), request, MessageJson.Default.ApproveEnrolment, MessageJson.Default.LogAppended, cancellation), cancellation);
 
+    /// <summary>How the service said last that it limits this computer's uploads; null while it does not.</summary>
+    public ThrottleState? UploadThrottle { get; private set; }
+
+    /// <summary>How it said last that it limits reads.</summary>
+    public ThrottleState? ReadThrottle { get; private set; }
+
     /// <summary>Opens a session; the failure not_admitted, with a turn, if it is not this computer's.</summary>
     /// <param name="request">What the computer knows.</param>
     /// <param name="cancellation">Ends waiting.</param>
     /// <param name="turn">The turn that it was told, if any.</param>
-    public Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation, string? turn = null) =>
-        SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, turn is null ? null : (BackupTurn.Header, turn), cancellation);
+    public async Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation, string? turn = null)
+    {
+        var opened = await SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, turn is null ? null : (BackupTurn.Header, turn), cancellation);
+        UploadThrottle = opened.Throttle;
+        return opened;
+    }
 
-    public Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation) =>
-        SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
+    public async Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation)
+    {
+        var more = await SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
+        UploadThrottle = more.Throttle;
+        return more;
+    }
 
     /// <summary>Says that a session will not be committed.</summary>
     public Task LeaveSessionAsync(long session, CancellationToken cancellation) =>
@@ -146,8 +160,12 @@ public sealed class ServiceClient : IDisposable
     public Task<IReadOnlyList<SegmentSummary>> GetSegmentsAsync(CancellationToken cancellation) =>
         ListAsync(Path("segments"), MessageJson.Default.SegmentList, page => (page.Segments, page.Next), cancellation);
 
-    public async Task<IReadOnlyList<ReadGrant>> OpenReadsAsync(OpenReads request, CancellationToken cancellation) =>
-        (await ReadingAsync(() => SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation), cancellation)).Grants;
+    public async Task<IReadOnlyList<ReadGrant>> OpenReadsAsync(OpenReads request, CancellationToken cancellation)
+    {
+        var opened = await ReadingAsync(() => SendAsync(HttpMethod.Post, Path("reads"), () => JsonContent.Create(request, MessageJson.Default.OpenReads), MessageJson.Default.ReadsOpened, null, cancellation), cancellation);
+        ReadThrottle = opened.Throttle;
+        return opened.Grants;
+    }
 
     /// <summary>Puts one object on a pod; returns the signed receipt once it is durable there.</summary>
     public async Task<byte[]> PutObjectAsync(string podUrl, ObjectName name, string grant, ReadOnlyMemory<byte> content, CancellationToken cancellation)

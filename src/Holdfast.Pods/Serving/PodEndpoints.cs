@@ -32,6 +32,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private const string Route = "/pod/v1/objects/{account}/{space}/{number}";
 
     private readonly GivingWay _uploadSteps = new("upload steps", ThisThread.GiveWay);
+    private readonly Throttles _throttles = new(time);
     private readonly UploadBuffers _buffers = new(UploadsAtOnceMax, UploadsOfAccountMax, SmallObjectsAtOnceMax, SmallLengthMax, time);
 
     public void Map(IEndpointRouteBuilder routes)
@@ -68,6 +69,9 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             limit.MaxRequestBodySize = length;
         }
 
+        using var entered = await _throttles.EnterAsync(grant, context.RequestAborted);
+        await _throttles.PassAsync(grant, length, context.RequestAborted);
+
         // The buffer is given back before the answer: whoever gets that sends the next object at once.
         var receipt = await StoreAsync(context.Request.Body, grant, (int)length, context.RequestAborted);
         context.Response.ContentType = "application/octet-stream";
@@ -76,7 +80,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
     private async Task<Receipt> StoreAsync(Stream body, Grant grant, int length, CancellationToken cancellation)
     {
-        using var buffer = await _buffers.TakeAsync(ClassOf(grant), grant.Name.Account, length, cancellation);
+        using var buffer = await _buffers.TakeAsync(ClassOf(grant), grant.Name.Account, length, cancellation, grant.Flow.Weight);
         await ReceiveAsync(body, buffer.Memory, cancellation);
         if ((buffer.Memory.Span[11] == 2 || grant.Name.Space == ObjectSpace.SelfBackups) && grant.Computer != 0)
         {
@@ -107,6 +111,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
         context.Response.ContentType = "application/octet-stream";
         context.Response.ContentLength = end - offset;
         context.Response.Headers.ContentRange = $"bytes {offset}-{end - 1}/{item.Length}";
+        using var entered = await _throttles.EnterAsync(grant, context.RequestAborted);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadLength);
         try
         {
@@ -114,6 +119,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             {
                 // Up to the next multiple, so that each block of the store is read and verified once.
                 var count = (int)Math.Min(ReadLength - (offset % ReadLength), end - offset);
+                await _throttles.PassAsync(grant, count, context.RequestAborted);
                 await store.ReadAsync(grant.Name, offset, buffer.AsMemory(0, count), context.RequestAborted);
                 await context.Response.Body.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted);
                 offset += count;
@@ -135,7 +141,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     /// <summary>Somebody waits for the heads, statements and keyrings that the service puts: they go before uploads. Its own copies and what it reads again go behind.</summary>
     private static WorkClass ClassOf(Grant grant) => grant switch
     {
-        { Computer: not 0 } => WorkClass.Backup,
+        { Computer: not 0 } => grant.Flow.IsCatchingUp ? WorkClass.CatchingUp : WorkClass.Backup,
         { Method: GrantMethod.Put, Name.Space: not ObjectSpace.SelfBackups } => WorkClass.Interactive,
         _ => WorkClass.Background,
     };

@@ -40,13 +40,16 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
     /// <param name="account">Whose upload it is.</param>
     /// <param name="length">Its bytes.</param>
     /// <param name="cancellation">Ends waiting: the client has gone.</param>
-    public async Task<Lease> TakeAsync(WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
+    /// <param name="weight">Its account's share beside others.</param>
+    public async Task<Lease> TakeAsync(WorkClass workClass, AccountId account, int length, CancellationToken cancellation, int weight = 1)
     {
+        // Turns are given by cost: who has a share of two pays half.
+        var turn = new Wanted(workClass, account, Math.Max(1, length / Math.Max(1, weight)));
         var own = _accounts.GetOrAdd(account, _ => new AccountTurns(ofAccountMax, smallCount / 2));
         try
         {
             return Interlocked.Increment(ref own.Waiting) <= WaitingOfAccountMax
-                ? length <= smallLengthMax ? await TakeSmallAsync(own, workClass, account, length, cancellation) : await TakeLargeAsync(own, workClass, account, length, cancellation)
+                ? length <= smallLengthMax ? await TakeSmallAsync(own, turn, length, cancellation) : await TakeLargeAsync(own, turn, length, cancellation)
                 : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingOfAccountMax} uploads of this account wait already.");
         }
         finally
@@ -64,19 +67,19 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
         }
     }
 
-    private async Task<Lease> TakeSmallAsync(AccountTurns own, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
+    private async Task<Lease> TakeSmallAsync(AccountTurns own, Wanted turn, int length, CancellationToken cancellation)
     {
-        await TakeBothAsync(own.Small, _smallTurns, workClass, account, length, cancellation);
+        await TakeBothAsync(own.Small, _smallTurns, turn, cancellation);
         return new Lease(new byte[length], length, () =>
         {
-            _smallTurns.Return(workClass);
+            _smallTurns.Return(turn.Class);
             own.Small.Release();
         });
     }
 
-    private async Task<Lease> TakeLargeAsync(AccountTurns own, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
+    private async Task<Lease> TakeLargeAsync(AccountTurns own, Wanted turn, int length, CancellationToken cancellation)
     {
-        await TakeBothAsync(own.Large, _turns, workClass, account, length, cancellation);
+        await TakeBothAsync(own.Large, _turns, turn, cancellation);
         var buffer = length > UsualLength ? GC.AllocateUninitializedArray<byte>(length) : TakeFree();
         return new Lease(buffer, length, () =>
         {
@@ -88,18 +91,18 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
                 }
             }
 
-            _turns.Return(workClass);
+            _turns.Return(turn.Class);
             own.Large.Release();
         });
     }
 
     /// <summary>The account's own turn first: who waits for that holds up nobody else.</summary>
-    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, WorkTurns<AccountId> ofAll, WorkClass workClass, AccountId account, int length, CancellationToken cancellation)
+    private static async Task TakeBothAsync(SemaphoreSlim ofAccount, WorkTurns<AccountId> ofAll, Wanted turn, CancellationToken cancellation)
     {
         await ofAccount.WaitAsync(cancellation);
         try
         {
-            if (!await ofAll.TryTakeAsync(workClass, account, length, cancellation))
+            if (!await ofAll.TryTakeAsync(turn.Class, turn.Account, turn.Cost, cancellation))
             {
                 throw new HoldfastException(FailureTable.PodBusy, "As many uploads wait as the pod takes.");
             }
@@ -118,6 +121,8 @@ internal sealed class UploadBuffers(int count, int ofAccountMax, int smallCount,
             return _free.TryPop(out var free) ? free : GC.AllocateUninitializedArray<byte>(UsualLength);
         }
     }
+
+    private sealed record Wanted(WorkClass Class, AccountId Account, int Cost);
 
     /// <summary>One account's turns.</summary>
     private sealed class AccountTurns(int large, int small)

@@ -9,7 +9,7 @@ namespace Holdfast.Protocol.Grants;
 /// Signed by the authority, checked by the pod, never renewed: who runs out asks again, and that is where admission happens.
 /// Not a lease (excludes nobody), not an epoch (orders nothing). 64 bytes and a signature of 64, base64url in
 /// <c>Authorization: Grant …</c>: 0 version u8 · 1 method u8 · 2 space u8 · 3 zero · 4 computer u32 · 8 account 16 · 24 number u64 ·
-/// 32 largest length u64 · 40 first byte u64 · 48 expiry i64 (seconds since 1970) · 56 zeros 8.
+/// 32 largest length u64 · 40 first byte u64 · 48 expiry i64 (seconds since 1970) · 56 how fast and how much at once 8 (<see cref="GrantFlow"/>; zeros for no limit).
 /// </remarks>
 public sealed record Grant
 {
@@ -33,6 +33,9 @@ public sealed record Grant
     /// <summary>Get: reading may begin here; the start of the tables for who may only see those.</summary>
     public long FirstByte { get; init; }
 
+    /// <summary>How fast, and how much at once.</summary>
+    public GrantFlow Flow { get; init; }
+
     public required DateTimeOffset Expires { get; init; }
 
     private static ReadOnlySpan<byte> Label => "holdfast grant v1\0"u8;
@@ -42,7 +45,8 @@ public sealed record Grant
         var writer = new ByteWriter(UnsignedLength + Signatures.Length)
             .Byte(Version).Byte((byte)Method).Byte((byte)Name.Space).Byte(0).UInt32(Computer);
         Name.Account.Write(writer.Reserve(AccountId.Length));
-        writer.UInt64(Name.Number).Int64(LengthMax).Int64(FirstByte).Int64(Expires.ToUnixTimeSeconds()).Zeros(8);
+        writer.UInt64(Name.Number).Int64(LengthMax).Int64(FirstByte).Int64(Expires.ToUnixTimeSeconds());
+        Flow.Write(writer);
         writer.Bytes(Signatures.Sign(authorityKey, Label, writer.Written));
         return System.Buffers.Text.Base64Url.EncodeToString(writer.Written);
     }
@@ -91,6 +95,7 @@ public sealed record Grant
             LengthMax = reader.Int64(),
             FirstByte = reader.Int64(),
             Expires = DateTimeOffset.FromUnixTimeSeconds(reader.Int64()),
+            Flow = GrantFlow.Read(ref reader),
         };
     }
 }

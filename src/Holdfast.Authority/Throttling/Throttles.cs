@@ -1,0 +1,185 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Holdfast.Admission;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Throttling;
+
+/// <summary>Limits that operators set, in the directory; every node knows of a change within seconds. Thread-safe.</summary>
+internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, TimeProvider time)
+{
+    /// <summary>Below it a pack takes minutes, and a backup is not slow but dead.</summary>
+    public const long BytesPerSecondMin = 64 << 10;
+
+    public const int AtOnceMax = 255;
+    private const int ReasonLengthMax = 200;
+    private const int RulesMax = 1000;
+
+    private static readonly TimeSpan _longest = TimeSpan.FromDays(366);
+    private static readonly TimeSpan _knownFor = TimeSpan.FromSeconds(5);
+
+    private volatile Known _known = new([], null);
+
+    /// <summary>What an account's backups or restores are limited to now.</summary>
+    public async ValueTask<ThrottleLimit> LimitAsync(AccountId account, WorkClass workClass, CancellationToken cancellation)
+    {
+        var known = _known;
+        if (known.Since is not { } since || time.GetElapsedTime(since) > _knownFor)
+        {
+            try
+            {
+                known = _known = new Known([.. (await ReadAsync(cancellation)).Select(row => row.Rule())], time.GetTimestamp());
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable && known.Since is not null)
+            {
+                // While the directory is away, what was known goes on to count.
+            }
+        }
+
+        return known.Rules.Count == 0 ? _none : ThrottleLimit.Of(known.Rules, account.ToString(), workClass, time.GetUtcNow());
+    }
+
+    public async Task<ThrottleList> ListAsync(CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var all = new List<Throttle>();
+        foreach (var row in await ReadAsync(cancellation))
+        {
+            all.Add(new Throttle(row.Id, row.Rule() is var rule && rule.Applies(rule.Account ?? "", rule.Class, now), row.Message(row.Account is { } account ? (await accounts.FindAsync(new AccountId(account), cancellation))?.Name ?? new AccountId(account).ToString() : null)));
+        }
+
+        return new ThrottleList(all);
+    }
+
+    public async Task<Throttle> AddAsync(AddThrottle asked, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        var starts = asked.StartsAt ?? now;
+        if (asked.Class is not (Row.Backup or Row.Restore))
+        {
+            throw Invalid($"A limit is of backup or of restore, not of '{asked.Class}'.");
+        }
+
+        if ((asked.BytesPerSecond is null && asked.AtOnce is null) || asked.BytesPerSecond < BytesPerSecondMin || asked.AtOnce is < 1 or > AtOnceMax)
+        {
+            throw Invalid($"A limit names bytes a second, at least {BytesPerSecondMin}, or how many objects at once, 1 to {AtOnceMax}, or both.");
+        }
+
+        if (asked.IsShared && (asked.Account is not null || asked.BytesPerSecond is null || asked.AtOnce is not null))
+        {
+            throw Invalid("What all accounts have together is bytes a second alone, and of no one account.");
+        }
+
+        if (asked.EndsAt <= Math.Max(now, starts) || asked.EndsAt - now > _longest.TotalSeconds || starts < 0 || asked.Reason is { Length: > ReasonLengthMax })
+        {
+            throw Invalid($"A limit ends after it starts and within a year, and has a reason of at most {ReasonLengthMax} characters.");
+        }
+
+        if (asked.From is null != asked.To is null || (asked.Zone is not null && asked.From is null))
+        {
+            throw Invalid("Hours have a beginning and an end, and a time zone only with them.");
+        }
+
+        var account = asked.Account is { } name ? (await accounts.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.")).Account.ToArray() : null;
+        var row = new Row
+        {
+            Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), Account = account, Class = asked.Class, IsShared = asked.IsShared ? 1 : 0, BytesPerSecond = asked.BytesPerSecond, AtOnce = asked.AtOnce,
+            FromTime = asked.From, ToTime = asked.To, Zone = asked.Zone, StartsAt = starts, EndsAt = asked.EndsAt, Reason = asked.Reason,
+        };
+        var rule = row.Rule();
+        await directory.WriteAsync(async transaction =>
+        {
+            if (await transaction.FindAsync<long>("SELECT count(*) FROM throttles WHERE ends_at > @now", new { now }) >= RulesMax)
+            {
+                throw new HoldfastException(FailureTable.Conflict, $"There are {RulesMax} limits: remove some.");
+            }
+
+            return await transaction.ExecuteAsync(
+                """
+                INSERT INTO throttles (id, account_id, class, is_shared, bytes_per_second, at_once, from_time, to_time, zone, starts_at, ends_at, reason)
+                VALUES (@id, @account, @class, @isShared, @bytesPerSecond, @atOnce, @fromTime, @toTime, @zone, @startsAt, @endsAt, @reason)
+                """, row);
+        }, cancellation);
+        _known = new Known([], null);
+        return new Throttle(row.Id, rule.Applies(rule.Account ?? "", rule.Class, time.GetUtcNow()), row.Message(asked.Account));
+    }
+
+    public async Task RemoveAsync(string id, CancellationToken cancellation)
+    {
+        if (await directory.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM throttles WHERE id = @id", new { id }), cancellation) == 0)
+        {
+            throw new HoldfastException(FailureTable.NotFound, $"There is no limit {id}.");
+        }
+
+        _known = new Known([], null);
+    }
+
+    private static readonly ThrottleLimit _none = new(null, null, null, null, null, null);
+
+    private static HoldfastException Invalid(string why) => new(FailureTable.InvalidRequest, why);
+
+    private Task<IReadOnlyList<Row>> ReadAsync(CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<Row>(
+        """
+        SELECT id, account_id AS account, class, is_shared AS IsShared, bytes_per_second AS BytesPerSecond, at_once AS AtOnce, from_time AS FromTime, to_time AS ToTime, zone,
+          starts_at AS StartsAt, ends_at AS EndsAt, reason FROM throttles WHERE ends_at > @now ORDER BY starts_at, id
+        """, new { now = time.GetUtcNow().ToUnixTimeSeconds() }), cancellation);
+
+    /// <param name="Rules">All that have not ended.</param>
+    /// <param name="Since">When they were read; null if they have to be read again.</param>
+    private sealed record Known(IReadOnlyList<ThrottleRule> Rules, long? Since);
+
+    private sealed record Row
+    {
+        public const string Backup = "backup";
+        public const string Restore = "restore";
+
+        public string Id { get; init; } = "";
+
+        public byte[]? Account { get; init; }
+
+        public string Class { get; init; } = "";
+
+        public long IsShared { get; init; }
+
+        public long? BytesPerSecond { get; init; }
+
+        public long? AtOnce { get; init; }
+
+        public string? FromTime { get; init; }
+
+        public string? ToTime { get; init; }
+
+        public string? Zone { get; init; }
+
+        public long StartsAt { get; init; }
+
+        public long EndsAt { get; init; }
+
+        public string? Reason { get; init; }
+
+        public ThrottleRule Rule() => new()
+        {
+            Account = Account is null ? null : new AccountId(Account).ToString(), Class = Class == Restore ? WorkClass.Restore : WorkClass.Backup, IsShared = IsShared != 0, BytesPerSecond = BytesPerSecond, AtOnce = (int?)AtOnce,
+            From = TimeOf(FromTime), To = TimeOf(ToTime), Zone = ZoneOf(Zone), Starts = DateTimeOffset.FromUnixTimeSeconds(StartsAt), Ends = DateTimeOffset.FromUnixTimeSeconds(EndsAt), Reason = Reason,
+        };
+
+        public AddThrottle Message(string? account) => new(Class, EndsAt, account, BytesPerSecond, IsShared != 0, (int?)AtOnce, FromTime, ToTime, Zone, StartsAt, Reason);
+
+        private static TimeOnly TimeOf(string? text) => text is null ? default
+            : TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : throw Invalid($"'{text}' is no time of the day such as 08:00.");
+
+        private static TimeZoneInfo ZoneOf(string? name)
+        {
+            if (name is null)
+            {
+                return TimeZoneInfo.Utc;
+            }
+
+            return TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone) ? zone : throw Invalid($"'{name}' is no time zone that this server knows, such as Europe/Berlin.");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Holdfast.Format;
+using Holdfast.Format.Objects;
+
+namespace Holdfast.Protocol.Grants;
+
+/// <summary>How fast and how much at once a pod lets through what a grant permits. Eight bytes at the end of a grant; all zeros, as older services write, limit nothing.</summary>
+/// <remarks>0 account's rate u24 · 3 rate of all accounts together u24 (both in KiB a second, 0 for no limit) · 6 objects of the account at once u8 (0 for no limit) · 7 bits 0–4 its share beside others (0 is 1), bit 5 its computer has not caught up.</remarks>
+public readonly record struct GrantFlow
+{
+    public const int Length = 8;
+    public const int WeightMax = 31;
+
+    /// <summary>The highest rate that can be written, in bytes a second: more is no limit.</summary>
+    public const long RateMax = (long)KibibytesMax << 10;
+
+    private const int KibibytesMax = 0xFFFFFF;
+    private const int CatchingUpBit = 0x20;
+
+    /// <summary>Bytes a second of the account, in its direction; 0 for no limit.</summary>
+    public long AccountRate { get; init; }
+
+    /// <summary>Bytes a second of all accounts together; 0 for no limit.</summary>
+    public long SharedRate { get; init; }
+
+    /// <summary>Objects of the account in transit at once; 0 for no limit.</summary>
+    public int AtOnce { get; init; }
+
+    /// <summary>The account's share beside others; 0 is 1.</summary>
+    public int Weight { get; init; }
+
+    /// <summary>Its computer has not backed up since an outage: it goes before those that have.</summary>
+    public bool IsCatchingUp { get; init; }
+
+    internal void Write(ByteWriter writer)
+    {
+        WriteRate(writer, AccountRate);
+        WriteRate(writer, SharedRate);
+        writer.Byte((byte)Math.Clamp(AtOnce, 0, byte.MaxValue)).Byte((byte)(Math.Clamp(Weight, 0, WeightMax) | (IsCatchingUp ? CatchingUpBit : 0)));
+    }
+
+    internal static GrantFlow Read(ref SpanReader reader)
+    {
+        var bytes = reader.Bytes(Length);
+        return new GrantFlow
+        {
+            AccountRate = RateAt(bytes), SharedRate = RateAt(bytes[3..]), AtOnce = bytes[6], Weight = bytes[7] & WeightMax, IsCatchingUp = (bytes[7] & CatchingUpBit) != 0,
+        };
+    }
+
+    /// <remarks>Rounded up, so that a small limit is not none.</remarks>
+    private static void WriteRate(ByteWriter writer, long rate)
+    {
+        var kibibytes = rate is <= 0 or > RateMax ? 0 : (int)Math.Min(KibibytesMax, (rate + 1023) >> 10);
+        writer.Byte((byte)kibibytes).Byte((byte)(kibibytes >> 8)).Byte((byte)(kibibytes >> 16));
+    }
+
+    private static long RateAt(ReadOnlySpan<byte> bytes) => (long)(bytes[0] | (bytes[1] << 8) | (bytes[2] << 16)) << 10;
+}
