@@ -55,8 +55,8 @@ var memory = Peak(authority) + Peak(pod) + Children(postgres).Append(postgres).S
 Console.WriteLine($"| most memory of authority and pod, and PostgreSQL's at the end, MB | {Peak(authority)} + {Peak(pod)} + {memory - Peak(authority) - Peak(pod)} | | | | | |");
 var untyped = idle.Untyped + calm.Untyped + flood.Untyped;
 Console.WriteLine($"| answers that were neither a success nor a typed refusal with a turn | {untyped} | | | | | |");
-var goodput = flood.BytesPerSecond / calm.BytesPerSecond;
-Console.WriteLine($"clients {connected} restores-served {idle.Restores.Count + calm.Restores.Count + flood.Restores.Count} restore-p99/idle {F(Percentile(flood.Restores, 0.99) / Percentile(idle.Restores, 0.99))} untyped-errors {untyped} rss-mb {memory} refusal-us {F(refusal)} goodput/calm {F(goodput)}");
+Console.WriteLine($"| what the flood's backups stored a second, against those of the {Steady} computers | {F(flood.BytesPerSecond / calm.BytesPerSecond)} | | | | | |");
+Console.WriteLine($"clients {connected} restores-served {idle.Restores.Count + calm.Restores.Count + flood.Restores.Count} restore-p99/idle {F(Percentile(flood.Restores, 0.99) / Percentile(idle.Restores, 0.99))} untyped-errors {untyped} rss-mb {memory} refusal-us {F(refusal)}");
 
 async Task<Phase> RunAsync(IReadOnlyList<ReturningClient> backups, int length, bool loops, bool restoresToo, double ignoring = 0, int countFrom = 0)
 {

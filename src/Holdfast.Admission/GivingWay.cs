@@ -41,7 +41,27 @@ public sealed class GivingWay : TaskScheduler, IDisposable
     /// <summary>Lets its threads end once nothing waits; nothing may be begun after.</summary>
     public void Dispose() => _steps.CompleteAdding();
 
-    protected override void QueueTask(Task task) => _steps.Add(task);
+    /// <remarks>What is still under way when its threads have ended goes on elsewhere: others wait for what it holds.</remarks>
+    protected override void QueueTask(Task task)
+    {
+        if (_steps.IsAddingCompleted || !TryAdd(task))
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_ => TryExecuteTask(task), null);
+        }
+    }
+
+    private bool TryAdd(Task task)
+    {
+        try
+        {
+            _steps.Add(task);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     /// <remarks>What another thread waits for is not run on that: it has another priority.</remarks>
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;

@@ -23,7 +23,7 @@ public sealed class Slots(Func<int> limit, Func<int>? backups = null, int restor
             var others = inFlight - _inFlight[(int)WorkClass.Restore];
             var behind = others - _inFlight[(int)WorkClass.Interactive];
             return inFlight >= now ? null
-                : restoreShare > 0 && others >= now - ((now + restoreShare - 1) / restoreShare) ? WorkClass.Restore
+                : restoreShare > 0 && others >= Math.Max(1, now - ((now + restoreShare - 1) / restoreShare)) ? WorkClass.Restore
                 : backups is not null && behind >= Math.Max(1, backups()) ? WorkClass.Interactive
                 : WorkClass.Background;
         }

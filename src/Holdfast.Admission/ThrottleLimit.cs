@@ -6,7 +6,7 @@ namespace Holdfast.Admission;
 /// <param name="AtOnce">Objects of the account in transit at once; no limit if null.</param>
 /// <param name="Until">When the last of them stops applying, as far as is set; null if nothing is limited.</param>
 /// <param name="Reason">Why.</param>
-/// <param name="NextChange">When any rule may begin or end to apply: what is permitted now must not be longer.</param>
+/// <param name="NextChange">When any rule for it may begin or end to apply: what is permitted now must not be longer.</param>
 public sealed record ThrottleLimit(long? BytesPerSecond, long? SharedBytesPerSecond, int? AtOnce, DateTimeOffset? Until, string? Reason, DateTimeOffset? NextChange)
 {
     /// <summary>Whether anything is limited.</summary>
@@ -21,6 +21,6 @@ public sealed record ThrottleLimit(long? BytesPerSecond, long? SharedBytesPerSec
             applying.Min(rule => rule.AtOnce),
             applying.Count == 0 ? null : applying.Max(rule => rule.NextChange(now)),
             applying.Select(rule => rule.Reason).FirstOrDefault(reason => reason is not null),
-            rules.Min(rule => rule.NextChange(now)));
+            rules.Where(rule => rule.Class == workClass && (rule.Account is null || rule.Account == account)).Min(rule => rule.NextChange(now)));
     }
 }

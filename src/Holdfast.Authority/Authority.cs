@@ -49,6 +49,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly SelfRestore _selfRestore;
     private readonly Closures _closures;
     private readonly Admissions _admissions;
+    private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
     private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
@@ -134,14 +135,15 @@ public sealed class Authority : IAsyncDisposable
     {
         app.Use(next => context =>
         {
-            Work.Current = WorkClasses.Of(context);
-            return Work.Current.Class == WorkClass.Backup ? _backupSteps.RunAsync(() => next(context)) : next(context);
+            Work.Current = WorkClasses.Before(context);
+            return Work.Current.Class == WorkClass.Backup ? _admissions.CountAsync(() => _backupSteps.RunAsync(() => next(context))) : next(context);
         });
         app.Use(next => async context =>
         {
             if (!await _admissions.TryRefuseAsync(context))
             {
                 await _callers.CheckAsync(context);
+                Work.Current = WorkClasses.Of(context);
                 await next(context);
             }
         });
@@ -161,11 +163,26 @@ public sealed class Authority : IAsyncDisposable
     public Task RecoverAsync(Action<string> report, CancellationToken cancellation) => _objects.PlaceAllAsync(report, cancellation);
 
     /// <summary>Fails if the directory cannot be read, or the databases are half made. A store of accounts that is away keeps only its own accounts waiting.</summary>
-    public async Task CheckReadyAsync(CancellationToken cancellation)
+    public async Task CheckWholeAsync(CancellationToken cancellation)
     {
         if (await _directory.MarkAsync(EmptyDatabases.Mark, cancellation) is not null)
         {
             throw new HoldfastException(FailureTable.Conflict, "The databases are being rebuilt, and that has not ended: run `holdfastd rebuild` (or `restore-self`) again; it begins anew.");
+        }
+    }
+
+    /// <summary>Fails if this node cannot serve now. A node whose database keeps even a person waiting is not ready: others take what would come to it, before it can do nothing any more.</summary>
+    public async Task CheckReadyAsync(CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(_readyWithin);
+        try
+        {
+            await CheckWholeAsync(limit.Token);
+        }
+        catch (OperationCanceledException exception) when (!cancellation.IsCancellationRequested)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The directory takes longer than {_readyWithin.TotalSeconds} seconds to answer: this node has too much to do.", exception);
         }
     }
 

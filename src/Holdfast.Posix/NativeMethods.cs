@@ -12,7 +12,7 @@ internal static unsafe partial class NativeMethods
     internal static partial int openat(int directory, byte* path, int flags, uint mode);
 
     [LibraryImport(C, SetLastError = true)]
-    internal static partial int setpriority(int which, uint who, int nice);
+    internal static partial int nice(int more);
 
     [LibraryImport(C, SetLastError = true)]
     internal static partial int statx(int directory, byte* path, int flags, uint mask, byte* buffer);

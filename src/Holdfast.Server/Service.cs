@@ -29,7 +29,7 @@ internal static class Service
         }
 
         await using var parts = await Parts.OpenAsync(data, roles, listen, publicUrl, cancellation);
-        await (parts.Authority?.CheckReadyAsync(cancellation) ?? Task.CompletedTask);
+        await (parts.Authority?.CheckWholeAsync(cancellation) ?? Task.CompletedTask);
         var isReady = false;
         parts.Web.UseForwardedHeaders();
         parts.Web.UseMiddleware<Problems>(TimeProvider.System);

@@ -18,9 +18,12 @@ public sealed class SlotsTests
             }
 
             Assert.True(slots.InFlight <= limit);
-            Assert.True(others <= limit - ((limit + 9) / 10));
+            Assert.True(others <= Math.Max(1, limit - ((limit + 9) / 10)));
         }
     });
+
+    [Fact]
+    public void One_place_is_for_everybody() => Assert.Equal(WorkClass.Background, new Slots(() => 1).MayBegin);
 
     [Fact]
     public void A_limit_that_sinks_waits_until_enough_has_ended()

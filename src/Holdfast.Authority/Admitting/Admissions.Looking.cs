@@ -118,7 +118,8 @@ internal sealed partial class Admissions
             var pressure = await pod.PressureAsync(limit.Token);
             lock (_lock)
             {
-                _limit.Look(pressure.Limit, pressure.InFlight, _state?.UnderWay ?? 0);
+                // What waits here for a turn at the database, or at the processor, has not come to the pod yet.
+                _limit.Look(pressure.Limit, Math.Max(pressure.InFlight, Volatile.Read(ref _requests)), _state?.UnderWay ?? 0);
             }
         }
 #pragma warning disable CA1031 // A pod that does not answer, or nonsense, bears no more than the least, whatever the reason.

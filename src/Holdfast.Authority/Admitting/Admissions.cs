@@ -44,6 +44,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     private GateRate? _rate;
     private BringUp? _bringUp;
     private long _admitted;
+    private int _requests;
     private long _lastTold = long.MinValue;
     private long _lastLooked = long.MinValue;
     private Task _loop = Task.CompletedTask;
@@ -113,6 +114,20 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         {
             return _seal is { } seal && _gate.View is { Mode: GateMode.Ramp, BringUp: { } order, Expected: var expected } && AskerOf(device, seal) is var asker && !(asker.LastBackup > order.Began)
                 ? (BringUp.Weight(asker, expected), true) : (1, false);
+        }
+    }
+
+    /// <summary>Does a backup's request: how many of them this node is at is part of what the gate goes by.</summary>
+    public async Task CountAsync(Func<Task> request)
+    {
+        Interlocked.Increment(ref _requests);
+        try
+        {
+            await request();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _requests);
         }
     }
 

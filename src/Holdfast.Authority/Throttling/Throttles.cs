@@ -22,25 +22,32 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
     private static readonly TimeSpan _longest = TimeSpan.FromDays(366);
     private static readonly TimeSpan _knownFor = TimeSpan.FromSeconds(5);
 
-    private volatile Known _known = new([], null);
+    // Null until they were read once.
+    private volatile IReadOnlyList<ThrottleRule>? _rules;
+    private long _readAt = long.MinValue / 2;
+    private int _isReading;
 
     /// <summary>What an account's backups or restores are limited to now.</summary>
     public async ValueTask<ThrottleLimit> LimitAsync(AccountId account, WorkClass workClass, CancellationToken cancellation)
     {
-        var known = _known;
-        if (known.Since is not { } since || time.GetElapsedTime(since) > _knownFor)
+        if (time.GetElapsedTime(_readAt) > _knownFor && (Interlocked.Exchange(ref _isReading, 1) == 0 || _rules is null))
         {
             try
             {
-                known = _known = new Known([.. (await ReadAsync(cancellation)).Select(row => row.Rule())], time.GetTimestamp());
+                _rules = [.. (await ReadAsync(cancellation)).Select(row => row.Rule(isStrict: false))];
             }
-            catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable && known.Since is not null)
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable && _rules is not null)
             {
                 // While the directory is away, what was known goes on to count.
             }
+            finally
+            {
+                _readAt = time.GetTimestamp();
+                _isReading = 0;
+            }
         }
 
-        return known.Rules.Count == 0 ? _none : ThrottleLimit.Of(known.Rules, account.ToString(), workClass, time.GetUtcNow());
+        return _rules is { Count: > 0 } rules ? ThrottleLimit.Of(rules, account.ToString(), workClass, time.GetUtcNow()) : _none;
     }
 
     public async Task<ThrottleList> ListAsync(CancellationToken cancellation)
@@ -49,7 +56,7 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
         var all = new List<Throttle>();
         foreach (var row in await ReadAsync(cancellation))
         {
-            all.Add(new Throttle(row.Id, row.Rule() is var rule && rule.Applies(rule.Account ?? "", rule.Class, now), row.Message(row.Account is { } account ? (await accounts.FindAsync(new AccountId(account), cancellation))?.Name ?? new AccountId(account).ToString() : null)));
+            all.Add(new Throttle(row.Id, row.Rule(isStrict: false) is var rule && rule.Applies(rule.Account ?? "", rule.Class, now), row.Message(row.Account is { } account ? (await accounts.FindAsync(new AccountId(account), cancellation))?.Name ?? new AccountId(account).ToString() : null)));
         }
 
         return new ThrottleList(all);
@@ -104,7 +111,7 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
                 VALUES (@id, @account, @class, @isShared, @bytesPerSecond, @atOnce, @fromTime, @toTime, @zone, @startsAt, @endsAt, @reason)
                 """, row);
         }, cancellation);
-        _known = new Known([], null);
+        _readAt = long.MinValue / 2;
         return new Throttle(row.Id, rule.Applies(rule.Account ?? "", rule.Class, time.GetUtcNow()), row.Message(asked.Account));
     }
 
@@ -115,7 +122,7 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
             throw new HoldfastException(FailureTable.NotFound, $"There is no limit {id}.");
         }
 
-        _known = new Known([], null);
+        _readAt = long.MinValue / 2;
     }
 
     private static readonly ThrottleLimit _none = new(null, null, null, null, null, null);
@@ -127,10 +134,6 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
         SELECT id, account_id AS account, class, is_shared AS IsShared, bytes_per_second AS BytesPerSecond, at_once AS AtOnce, from_time AS FromTime, to_time AS ToTime, zone,
           starts_at AS StartsAt, ends_at AS EndsAt, reason FROM throttles WHERE ends_at > @now ORDER BY starts_at, id
         """, new { now = time.GetUtcNow().ToUnixTimeSeconds() }), cancellation);
-
-    /// <param name="Rules">All that have not ended.</param>
-    /// <param name="Since">When they were read; null if they have to be read again.</param>
-    private sealed record Known(IReadOnlyList<ThrottleRule> Rules, long? Since);
 
     private sealed record Row
     {
@@ -161,10 +164,11 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
 
         public string? Reason { get; init; }
 
-        public ThrottleRule Rule() => new()
+        /// <param name="isStrict">Whether a time zone that this server does not know is refused; else its hours count as UTC.</param>
+        public ThrottleRule Rule(bool isStrict = true) => new()
         {
             Account = Account is null ? null : new AccountId(Account).ToString(), Class = Class == Restore ? WorkClass.Restore : WorkClass.Backup, IsShared = IsShared != 0, BytesPerSecond = BytesPerSecond, AtOnce = (int?)AtOnce,
-            From = TimeOf(FromTime), To = TimeOf(ToTime), Zone = ZoneOf(Zone), Starts = DateTimeOffset.FromUnixTimeSeconds(StartsAt), Ends = DateTimeOffset.FromUnixTimeSeconds(EndsAt), Reason = Reason,
+            From = TimeOf(FromTime), To = TimeOf(ToTime), Zone = ZoneOf(Zone, isStrict), Starts = DateTimeOffset.FromUnixTimeSeconds(StartsAt), Ends = DateTimeOffset.FromUnixTimeSeconds(EndsAt), Reason = Reason,
         };
 
         public AddThrottle Message(string? account) => new(Class, EndsAt, account, BytesPerSecond, IsShared != 0, (int?)AtOnce, FromTime, ToTime, Zone, StartsAt, Reason);
@@ -172,14 +176,14 @@ internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, 
         private static TimeOnly TimeOf(string? text) => text is null ? default
             : TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : throw Invalid($"'{text}' is no time of the day such as 08:00.");
 
-        private static TimeZoneInfo ZoneOf(string? name)
+        private static TimeZoneInfo ZoneOf(string? name, bool isStrict)
         {
             if (name is null)
             {
                 return TimeZoneInfo.Utc;
             }
 
-            return TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone) ? zone : throw Invalid($"'{name}' is no time zone that this server knows, such as Europe/Berlin.");
+            return TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone) ? zone : !isStrict ? TimeZoneInfo.Utc : throw Invalid($"'{name}' is no time zone that this server knows, such as Europe/Berlin.");
         }
     }
 }

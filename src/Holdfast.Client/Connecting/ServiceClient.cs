@@ -31,7 +31,7 @@ public sealed class ServiceClient : IDisposable
     private static readonly TimeSpan _pauseMax = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _retryAfterMax = TimeSpan.FromMinutes(1);
 
-    /// <summary>The slowest uplink that a 16 MiB pack still gets through on.</summary>
+    /// <summary>The slowest uplink that a 16 MiB pack still gets through on; and the longest that a limit holds anything up.</summary>
     private static readonly TimeSpan _uploadPatience = TimeSpan.FromHours(1);
 
     private readonly HttpClient _http;
@@ -64,8 +64,9 @@ public sealed class ServiceClient : IDisposable
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
         _account = account?.ToString() ?? "";
         _token = token;
-        _apiRetries = Retries(() => _hasAnswered ? PatientAttemptsMax : AttemptsMax, time);
-        _podRetries = Retries(() => AttemptsMax, time);
+        var budget = new RetryBudget();
+        _apiRetries = Retries(() => _hasAnswered ? PatientAttemptsMax : AttemptsMax, budget, time);
+        _podRetries = Retries(() => AttemptsMax, budget, time);
     }
 
     /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried a few times.</summary>
@@ -190,7 +191,9 @@ public sealed class ServiceClient : IDisposable
         {
             using var request = PodRequest(HttpMethod.Get, podUrl, name, grant);
             request.Headers.Range = new RangeHeaderValue(offset, offset + destination.Length - 1);
-            var answer = await SendPatientlyAsync(request, HttpCompletionOption.ResponseHeadersRead, _patience, token);
+            
+            // A pod that holds reads up, as the operator wants it, is not dead.
+            var answer = await SendPatientlyAsync(request, HttpCompletionOption.ResponseHeadersRead, ReadThrottle is null ? _patience : _uploadPatience, token);
             if (answer.IsSuccessStatusCode)
             {
                 await ReadBodyAsync(answer, name, destination, token);
@@ -237,12 +240,20 @@ public sealed class ServiceClient : IDisposable
         }
     }
 
-    private static ResiliencePipeline<HttpResponseMessage> Retries(Func<int> attempts, TimeProvider time)
+    private static ResiliencePipeline<HttpResponseMessage> Retries(Func<int> attempts, RetryBudget budget, TimeProvider time)
     {
         var isPassing = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing).Build();
         return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
         {
-            ShouldHandle = arguments => ValueTask.FromResult(arguments.AttemptNumber < attempts() - 1 && isPassing(arguments.Outcome)),
+            ShouldHandle = arguments =>
+            {
+                if (arguments.AttemptNumber == 0)
+                {
+                    budget.Request();
+                }
+
+                return ValueTask.FromResult(arguments.AttemptNumber < attempts() - 1 && isPassing(arguments.Outcome) && (WaitToldBy(arguments.Outcome.Result) is not null || budget.TrySpend()));
+            },
             MaxRetryAttempts = PatientAttemptsMax,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
@@ -250,9 +261,13 @@ public sealed class ServiceClient : IDisposable
             MaxDelay = _pauseMax,
 
             // A pod with too much to do says when to come again.
-            DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result is { StatusCode: HttpStatusCode.TooManyRequests, Headers.RetryAfter.Delta: { } wait } && wait < _retryAfterMax ? wait : (TimeSpan?)null),
+            DelayGenerator = arguments => ValueTask.FromResult(WaitToldBy(arguments.Outcome.Result)),
         }).Build();
     }
+
+    /// <summary>When the service wants the request again; null if it does not say.</summary>
+    private static TimeSpan? WaitToldBy(HttpResponseMessage? response) =>
+        response is { StatusCode: HttpStatusCode.TooManyRequests, Headers.RetryAfter.Delta: { } wait } && wait < _retryAfterMax ? wait : null;
 
     /// <summary>A turn says when to come: before that it is refused again.</summary>
     private static bool IsPassing(HttpResponseMessage response) =>

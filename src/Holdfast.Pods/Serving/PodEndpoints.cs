@@ -37,7 +37,7 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPut(Route, context => _uploadSteps.RunAsync(() => PutAsync(context))).WithName("PutObject").ExcludeFromDescription();
+        routes.MapPut(Route, PutAsync).WithName("PutObject").ExcludeFromDescription();
         routes.MapGet(Route, GetAsync).WithName("GetObject").ExcludeFromDescription();
         routes.MapGet(Route + "/receipt", StatAsync).WithName("GetReceipt").ExcludeFromDescription();
         routes.MapPost(Route + "/condemn", context => ActAsync(context, GrantMethod.Condemn, store.CondemnAsync)).ExcludeFromDescription();
@@ -81,6 +81,15 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
     private async Task<Receipt> StoreAsync(Stream body, Grant grant, int length, CancellationToken cancellation)
     {
         using var buffer = await _buffers.TakeAsync(ClassOf(grant), grant.Name.Account, length, cancellation, grant.Flow.Weight);
+        Receipt? receipt = null;
+
+        // How long it waited for its turn is what the gate goes by: nothing may wait elsewhere before that.
+        await _uploadSteps.RunAsync(async () => receipt = await ReceiveAndStoreAsync(body, buffer, grant, cancellation));
+        return receipt!;
+    }
+
+    private async Task<Receipt> ReceiveAndStoreAsync(Stream body, UploadBuffers.Lease buffer, Grant grant, CancellationToken cancellation)
+    {
         await ReceiveAsync(body, buffer.Memory, cancellation);
         if ((buffer.Memory.Span[11] == 2 || grant.Name.Space == ObjectSpace.SelfBackups) && grant.Computer != 0)
         {
@@ -107,11 +116,12 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             throw new HoldfastException(FailureTable.GrantInvalid, $"The grant allows reading from byte {grant.FirstByte}.");
         }
 
+        using var entered = await _throttles.EnterAsync(grant, context.RequestAborted);
+        await _throttles.PassAsync(grant, end - offset, context.RequestAborted);
         context.Response.StatusCode = offset == 0 && end == item.Length ? StatusCodes.Status200OK : StatusCodes.Status206PartialContent;
         context.Response.ContentType = "application/octet-stream";
         context.Response.ContentLength = end - offset;
         context.Response.Headers.ContentRange = $"bytes {offset}-{end - 1}/{item.Length}";
-        using var entered = await _throttles.EnterAsync(grant, context.RequestAborted);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadLength);
         try
         {
@@ -119,7 +129,6 @@ internal sealed class PodEndpoints(IPackStore store, PodKeys keys, TimeProvider 
             {
                 // Up to the next multiple, so that each block of the store is read and verified once.
                 var count = (int)Math.Min(ReadLength - (offset % ReadLength), end - offset);
-                await _throttles.PassAsync(grant, count, context.RequestAborted);
                 await store.ReadAsync(grant.Name, offset, buffer.AsMemory(0, count), context.RequestAborted);
                 await context.Response.Body.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted);
                 offset += count;

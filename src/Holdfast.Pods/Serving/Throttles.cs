@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Holdfast.Admission;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -16,15 +15,21 @@ internal sealed class Throttles(TimeProvider time)
     /// <summary>Longer than that nobody is held: the client gives up by then.</summary>
     private static readonly TimeSpan _longest = TimeSpan.FromMinutes(45);
 
-    /// <summary>Objects of one account that may wait because of its own limit.</summary>
+    /// <summary>Objects that may wait because of one limit.</summary>
     private const int WaitingMax = 64;
+
+    /// <summary>Objects that may wait because of any: each holds a connection.</summary>
+    private const int WaitingOfAllMax = 1024;
 
     /// <summary>Accounts that are remembered before those that owe nothing are forgotten.</summary>
     private const int RememberedMax = 10_000;
 
-    private readonly ConcurrentDictionary<(AccountId? Account, GrantMethod Method), Limited> _limited = new();
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(AccountId? Account, GrantMethod Method), Limited> _limited = [];
+    private int _waiting;
+    private long _sweptAt = time.GetTimestamp();
 
-    /// <summary>Waits until one more object of the account may be in transit; disposed when it is no more.</summary>
+    /// <summary>Waits until one more object of the account may be in transit; disposed when it is no more. Null if that is not limited.</summary>
     public async ValueTask<IDisposable?> EnterAsync(Grant grant, CancellationToken cancellation)
     {
         if (grant.Flow.AtOnce == 0)
@@ -32,39 +37,49 @@ internal sealed class Throttles(TimeProvider time)
             return null;
         }
 
-        var limited = Of(grant.Name.Account, grant.Method);
-        limited.AtOnce = grant.Flow.AtOnce;
-        return await limited.Turns.TryTakeAsync(WorkClass.Backup, 0, 1, cancellation)
-            ? new Entered(limited.Turns) : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingMax} objects of this account wait already, of which {grant.Flow.AtOnce} are let through at once.");
+        Limited limited;
+        lock (_lock)
+        {
+            limited = Of(grant.Name.Account, grant.Method);
+            (limited.AtOnce, limited.Users) = (grant.Flow.AtOnce, limited.Users + 1);
+        }
+
+        try
+        {
+            return await limited.Turns.TryTakeAsync(WorkClass.Backup, 0, 1, cancellation)
+                ? new Entered(this, limited) : throw new HoldfastException(FailureTable.PodBusy, $"{WaitingMax} objects of this account wait already, of which {grant.Flow.AtOnce} are let through at once.");
+        }
+        catch
+        {
+            Leave(limited);
+            throw;
+        }
     }
 
-    /// <summary>Waits until so many bytes may pass.</summary>
+    /// <summary>Waits until so many bytes may pass, as one: what went before is paid for first.</summary>
     public async ValueTask PassAsync(Grant grant, long bytes, CancellationToken cancellation)
     {
-        await PassAsync(grant.Name.Account, grant.Method, grant.Flow.AccountRate, bytes, cancellation);
-        await PassAsync(null, grant.Method, grant.Flow.SharedRate, bytes, cancellation);
-    }
-
-    private async ValueTask PassAsync(AccountId? account, GrantMethod method, long rate, long bytes, CancellationToken cancellation)
-    {
-        if (rate == 0)
+        var flow = grant.Flow;
+        if (flow is { AccountRate: 0, SharedRate: 0 })
         {
             return;
         }
 
-        var limited = Of(account, method);
+        (Limited Limited, long Rate)[] limits;
         TimeSpan wait;
-        lock (limited)
+        lock (_lock)
         {
-            // What went before is paid for first; then this may pass as a whole.
-            var bucket = limited.BucketOf(rate);
-            wait = bucket.Take(0);
-            if (wait > _longest)
+            limits = [.. new[] { (Account: (AccountId?)grant.Name.Account, Rate: flow.AccountRate), (Account: null, Rate: flow.SharedRate) }
+                .Where(limit => limit.Rate > 0).Select(limit => (Of(limit.Account, grant.Method), limit.Rate))];
+
+            // All are looked at before any is charged.
+            wait = limits.Max(limit => limit.Limited.BucketOf(limit.Rate, time).Take(0));
+            if (wait > TimeSpan.Zero && (wait > _longest || _waiting >= WaitingOfAllMax || limits.Any(limit => limit.Limited.Waiting >= WaitingMax)))
             {
-                throw new HoldfastException(FailureTable.PodBusy, $"The limit of {rate >> 10} KiB a second is used up for longer than {_longest.TotalMinutes} minutes.");
+                throw new HoldfastException(FailureTable.PodBusy, "As much waits for this account's limit, or for everybody's, as may.");
             }
 
-            bucket.Take(bytes);
+            Charge(limits, bytes, waiting: wait > TimeSpan.Zero ? 1 : 0);
         }
 
         if (wait <= TimeSpan.Zero)
@@ -72,72 +87,97 @@ internal sealed class Throttles(TimeProvider time)
             return;
         }
 
+        var paid = 0L;
         try
         {
             await Task.Delay(wait, time, cancellation);
+            paid = bytes;
         }
-        catch (OperationCanceledException)
+        finally
         {
-            lock (limited)
+            // Who gave up is given back what did not pass.
+            lock (_lock)
             {
-                limited.BucketOf(rate).Return(bytes);
+                Charge(limits, paid - bytes, waiting: -1);
             }
+        }
+    }
 
-            throw;
+    private void Charge((Limited Limited, long Rate)[] limits, long bytes, int waiting)
+    {
+        _waiting += waiting;
+        foreach (var (limited, rate) in limits)
+        {
+            limited.Waiting += waiting;
+            if (bytes >= 0)
+            {
+                limited.BucketOf(rate, time).Take(bytes);
+            }
+            else
+            {
+                limited.BucketOf(rate, time).Return(-bytes);
+            }
+        }
+    }
+
+    private void Leave(Limited limited)
+    {
+        lock (_lock)
+        {
+            limited.Users--;
         }
     }
 
     private Limited Of(AccountId? account, GrantMethod method)
     {
-        if (_limited.Count > RememberedMax)
+        if (_limited.Count > RememberedMax && time.GetElapsedTime(_sweptAt) > TimeSpan.FromSeconds(1))
         {
-            foreach (var (key, known) in _limited)
+            _sweptAt = time.GetTimestamp();
+            foreach (var (key, known) in _limited.ToList())
             {
                 if (known.IsAtRest)
                 {
-                    _limited.TryRemove(key, out _);
+                    _limited.Remove(key);
                 }
             }
         }
 
-        return _limited.GetOrAdd((account, method), _ => new Limited(time));
+        return _limited.TryGetValue((account, method), out var limited) ? limited : _limited[(account, method)] = new Limited(time);
     }
 
-    private sealed class Entered(WorkTurns<int> turns) : IDisposable
+    private sealed class Entered(Throttles throttles, Limited limited) : IDisposable
     {
-        public void Dispose() => turns.Return(WorkClass.Backup);
+        public void Dispose()
+        {
+            limited.Turns.Return(WorkClass.Backup);
+            throttles.Leave(limited);
+        }
     }
 
+    /// <summary>One account, or all, in one direction. Whatever is changed is changed under the lock of all.</summary>
     private sealed class Limited
     {
-        private readonly TimeProvider _time;
         private TokenBucket? _bucket;
         private long _rate;
 
-        public Limited(TimeProvider time)
-        {
-            _time = time;
-            Turns = new WorkTurns<int>(new Slots(() => AtOnce, restoreShare: 0), WaitingMax, time);
-        }
+        // An account may fill half of the room that is left: there is only one here.
+        public Limited(TimeProvider time) => Turns = new WorkTurns<int>(new Slots(() => AtOnce, restoreShare: 0), 2 * WaitingMax, time);
 
-        public int AtOnce { get; set; } = 1;
+        public volatile int AtOnce = 1;
 
         public WorkTurns<int> Turns { get; }
 
-        public bool IsAtRest
-        {
-            get
-            {
-                lock (this)
-                {
-                    return Turns.InFlight == 0 && _bucket?.IsFull != false;
-                }
-            }
-        }
+        /// <summary>What has a turn, or waits for one.</summary>
+        public int Users { get; set; }
 
-        public TokenBucket BucketOf(long rate)
+        /// <summary>What waits for the rate.</summary>
+        public int Waiting { get; set; }
+
+        public bool IsAtRest => Users == 0 && Waiting == 0 && _bucket?.IsFull != false;
+
+        public TokenBucket BucketOf(long rate, TimeProvider time)
         {
-            var bucket = _bucket ??= new TokenBucket(rate, rate * BurstSeconds, _time);
+            var bucket = _bucket ??= new TokenBucket(rate, rate * BurstSeconds, time);
             if (rate != _rate)
             {
                 _rate = rate;
