@@ -44,7 +44,7 @@ public sealed class GivingWay : TaskScheduler, IDisposable
     /// <remarks>What is still under way when its threads have ended goes on elsewhere: others wait for what it holds.</remarks>
     protected override void QueueTask(Task task)
     {
-        if (_steps.IsAddingCompleted || !TryAdd(task))
+        if (!TryAdd(task))
         {
             ThreadPool.UnsafeQueueUserWorkItem(_ => TryExecuteTask(task), null);
         }

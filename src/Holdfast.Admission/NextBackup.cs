@@ -1,7 +1,7 @@
 namespace Holdfast.Admission;
 
 /// <summary>When a computer backs up next: once a day, drawn evenly, so that a peak does not come back a day later.</summary>
-/// <remarks>Timers of a day keep the shape of the day before for ever; choosing the emptiest hour swings from day to day. An even draw over half a day forgets within three.</remarks>
+/// <remarks>Timers of a day keep the shape of the day before for ever; choosing the emptiest hour swings from day to day. An even draw over two thirds of a day forgets within three.</remarks>
 public static class NextBackup
 {
     private static readonly TimeSpan _soonest = TimeSpan.FromHours(10);

@@ -9,9 +9,6 @@ namespace Holdfast.Admission;
 /// <param name="NextChange">When any rule for it may begin or end to apply: what is permitted now must not be longer.</param>
 public sealed record ThrottleLimit(long? BytesPerSecond, long? SharedBytesPerSecond, int? AtOnce, DateTimeOffset? Until, string? Reason, DateTimeOffset? NextChange)
 {
-    /// <summary>Whether anything is limited.</summary>
-    public bool IsLimited => Until is not null;
-
     public static ThrottleLimit Of(IReadOnlyCollection<ThrottleRule> rules, string account, WorkClass workClass, DateTimeOffset now)
     {
         var applying = rules.Where(rule => rule.Applies(account, workClass, now)).ToList();

@@ -25,18 +25,6 @@ public sealed class WorkTurns<TAccount>(Slots slots, int waitingMax, TimeProvide
         }
     }
 
-    /// <summary>What has a turn or waits for one.</summary>
-    public int InFlight
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return slots.InFlight + _queue.Count;
-            }
-        }
-    }
-
     /// <summary>Waits for a turn, to be given back by <see cref="Return"/>; false if it is refused, since too much waits already or this must make room for what is more urgent.</summary>
     /// <param name="workClass">What it is for.</param>
     /// <param name="account">Whose it is.</param>

@@ -60,7 +60,7 @@ public sealed class Authority : IAsyncDisposable
         var log = new LogTable(store);
         var node = $"{Environment.MachineName}:{Environment.ProcessId}";
         _admissions = new Admissions(new GateTable(directoryDatabase, node, time), store, pod, time, logging.CreateLogger<Admissions>());
-        var throttles = new Throttles(directoryDatabase, directory, time);
+        var throttles = new ThrottleTable(directoryDatabase, directory, time);
         var flows = new Flows(throttles, _admissions, time);
         var sessions = new Sessions(store, pod, log, flows, time);
         _objects = new AccountObjects(store, directory, pod);

@@ -20,7 +20,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, Throttles throttles,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)

@@ -53,7 +53,7 @@ public sealed class ThrottleRuleTests
         ];
         var limit = ThrottleLimit.Of(rules, "a", WorkClass.Backup, _monday.AddHours(1));
         Assert.Equal(new ThrottleLimit(3000, 9000, 4, Rule().Ends, "first", _monday.AddHours(9)), limit);
-        Assert.False(ThrottleLimit.Of(rules, "a", WorkClass.Interactive, _monday.AddHours(1)).IsLimited);
+        Assert.Null(ThrottleLimit.Of(rules, "a", WorkClass.Interactive, _monday.AddHours(1)).Until);
         Assert.Equal(5000, ThrottleLimit.Of(rules, "c", WorkClass.Backup, _monday.AddHours(1)).BytesPerSecond);
     }
 

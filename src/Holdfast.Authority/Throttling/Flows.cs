@@ -20,7 +20,7 @@ internal sealed record Flow(GrantFlow Grant, ThrottleState? State, TimeSpan? Cha
 }
 
 /// <summary>How fast computers may send and read: the operators' limits, and the share of who needs long or has not caught up.</summary>
-internal sealed class Flows(Throttles throttles, Admissions admissions, TimeProvider time)
+internal sealed class Flows(ThrottleTable throttles, Admissions admissions, TimeProvider time)
 {
     public async Task<Flow> OfBackupAsync(Device device, CancellationToken cancellation) => Of(await throttles.LimitAsync(device.Place.Account, WorkClass.Backup, cancellation), admissions.ShareOf(device));
 

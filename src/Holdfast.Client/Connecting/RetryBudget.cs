@@ -1,6 +1,6 @@
 namespace Holdfast.Client.Connecting;
 
-/// <summary>How many requests may be tried again: one in ten of those that are made, and a few to begin with. A service that has too much to do must not get more of it from those who try again (Beyer et al., Site Reliability Engineering, 2016, chapter 21). Thread-safe.</summary>
+/// <summary>How many requests may be tried again: one in ten of those that are made, and some hundreds to begin with. A service that has too much to do must not get more of it from those who try again (Beyer et al., Site Reliability Engineering, 2016, chapter 21). Thread-safe.</summary>
 internal sealed class RetryBudget
 {
     /// <summary>Enough to wait for a service that restarts with every upload at once, and no command saves up more than that.</summary>

@@ -8,15 +8,12 @@ using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 using Polly;
-using Polly.Retry;
 
 namespace Holdfast.Client.Connecting;
 
 /// <summary>The authority's API and the pods, as a computer uses them. What fails for a moment is tried again a few times, with growing pauses; a service that has answered once and is being restarted is waited for, a minute.</summary>
 public sealed class ServiceClient : IDisposable
 {
-    private const int AttemptsMax = 5;
-    private const int PatientAttemptsMax = 10;
     private const int RenewalsMax = 3;
 
     /// <summary>Answers of the API are short; only reads of objects are long, and go into buffers of their own.</summary>
@@ -27,9 +24,6 @@ public sealed class ServiceClient : IDisposable
 
     /// <summary>An answer must begin, and each piece of it arrive, within this time.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
-
-    private static readonly TimeSpan _pauseMax = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan _retryAfterMax = TimeSpan.FromMinutes(1);
 
     /// <summary>The slowest uplink that a 16 MiB pack still gets through on; and the longest that a limit holds anything up.</summary>
     private static readonly TimeSpan _uploadPatience = TimeSpan.FromHours(1);
@@ -65,8 +59,8 @@ public sealed class ServiceClient : IDisposable
         _account = account?.ToString() ?? "";
         _token = token;
         var budget = new RetryBudget();
-        _apiRetries = Retries(() => _hasAnswered ? PatientAttemptsMax : AttemptsMax, budget, time);
-        _podRetries = Retries(() => AttemptsMax, budget, time);
+        _apiRetries = Retries.Build(() => _hasAnswered ? Retries.PatientAttemptsMax : Retries.AttemptsMax, budget, time);
+        _podRetries = Retries.Build(() => Retries.AttemptsMax, budget, time);
     }
 
     /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried a few times.</summary>
@@ -191,7 +185,7 @@ public sealed class ServiceClient : IDisposable
         {
             using var request = PodRequest(HttpMethod.Get, podUrl, name, grant);
             request.Headers.Range = new RangeHeaderValue(offset, offset + destination.Length - 1);
-            
+
             // A pod that holds reads up, as the operator wants it, is not dead.
             var answer = await SendPatientlyAsync(request, HttpCompletionOption.ResponseHeadersRead, ReadThrottle is null ? _patience : _uploadPatience, token);
             if (answer.IsSuccessStatusCode)
@@ -239,39 +233,6 @@ public sealed class ServiceClient : IDisposable
             throw new TimeoutException("The service did not answer in time.", exception);
         }
     }
-
-    private static ResiliencePipeline<HttpResponseMessage> Retries(Func<int> attempts, RetryBudget budget, TimeProvider time)
-    {
-        var isPassing = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing).Build();
-        return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
-        {
-            ShouldHandle = arguments =>
-            {
-                if (arguments.AttemptNumber == 0)
-                {
-                    budget.Request();
-                }
-
-                return ValueTask.FromResult(arguments.AttemptNumber < attempts() - 1 && isPassing(arguments.Outcome) && (WaitToldBy(arguments.Outcome.Result) is not null || budget.TrySpend()));
-            },
-            MaxRetryAttempts = PatientAttemptsMax,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            Delay = TimeSpan.FromMilliseconds(400),
-            MaxDelay = _pauseMax,
-
-            // A pod with too much to do says when to come again.
-            DelayGenerator = arguments => ValueTask.FromResult(WaitToldBy(arguments.Outcome.Result)),
-        }).Build();
-    }
-
-    /// <summary>When the service wants the request again; null if it does not say.</summary>
-    private static TimeSpan? WaitToldBy(HttpResponseMessage? response) =>
-        response is { StatusCode: HttpStatusCode.TooManyRequests, Headers.RetryAfter.Delta: { } wait } && wait < _retryAfterMax ? wait : null;
-
-    /// <summary>A turn says when to come: before that it is refused again.</summary>
-    private static bool IsPassing(HttpResponseMessage response) =>
-        !response.Headers.Contains(BackupTurn.Header) && response.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.TooManyRequests;
 
     private string Path(string rest) => $"/v1/accounts/{_account}/{rest}";
 

@@ -10,7 +10,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Throttling;
 
 /// <summary>Limits that operators set, in the directory; every node knows of a change within seconds. Thread-safe.</summary>
-internal sealed class Throttles(IDatabase directory, AccountDirectory accounts, TimeProvider time)
+internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accounts, TimeProvider time)
 {
     /// <summary>Below it a pack takes minutes, and a backup is not slow but dead.</summary>
     public const long BytesPerSecondMin = 64 << 10;
