@@ -55,7 +55,7 @@ internal sealed class OperatingEndpoints(
         api.Get("/reconciliation", ApiAction.ReadService, "How far accounts are compared with the pod, after a copy of the databases was restored.", reconciliation.StatusAsync);
         api.Get("/gate", ApiAction.ReadService, "What the gate does with computers that want to back up, and how the return of everybody is going.", admissions.StatusAsync);
         api.Put("/gate", ApiAction.ChangeGate, "Opens the gate, closes it, lets computers back in turns, or holds that.", (ChangeGate change, CancellationToken cancellation) => admissions.ChangeAsync(change, cancellation));
-        api.Get("/throttles", ApiAction.ReadService, "Limits on backups and restores that have not ended.", throttles.ListAsync);
+        api.Get("/throttles", ApiAction.ReadService, "Limits on backups and restores that have not ended.", (CancellationToken cancellation) => throttles.ListAsync(cancellation));
         api.Post("/throttles", ApiAction.ChangeGate, "Limits backups or restores for a while, of one account or of all, perhaps only at certain hours.", (AddThrottle asked, CancellationToken cancellation) => throttles.AddAsync(asked, cancellation));
         api.Delete("/throttles/{throttle}", ApiAction.ChangeGate, "Takes a limit away.", async (string throttle, CancellationToken cancellation) =>
         {
