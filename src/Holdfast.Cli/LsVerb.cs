@@ -32,13 +32,11 @@ internal static class LsVerb
     private static void Print(Output output, byte[] path, TreeEntry entry)
     {
         var time = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(entry.ModifiedSeconds, -62135596800, 253402300799));
-        var text = Encoding.UTF8.GetString(path);
+        var (text, exact) = Paths.Show(path);
         output.Print($"{Kind(entry.Type)}{Convert.ToString(entry.Mode, 8).PadLeft(4, '0')} {entry.Owner,6} {entry.Group,6} {entry.Size,12} {time.ToLocalTime():yyyy-MM-dd HH:mm:ss} {text}"
             + (entry.LinkTarget is { } target ? $" -> {Encoding.UTF8.GetString(target)}" : ""));
         if (output.IsJson)
         {
-            // Paths that are not UTF-8 come as path (readable) and path_b64 (exact).
-            var exact = Encoding.UTF8.GetBytes(text).AsSpan().SequenceEqual(path) ? null : Convert.ToBase64String(path);
             output.Message("node", ("path", text), ("path_b64", exact), ("type", entry.Type.ToString().ToLowerInvariant()), ("mode", Convert.ToString(entry.Mode, 8)),
                 ("uid", entry.Owner), ("gid", entry.Group), ("size", entry.Size), ("mtime", time.ToString("O", CultureInfo.InvariantCulture)), ("mtime_nanoseconds", entry.ModifiedNanoseconds));
         }

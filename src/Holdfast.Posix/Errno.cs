@@ -22,6 +22,8 @@ public enum Errno
     WouldBlock = 11,
     RangeTooSmall = 34,
     NotEmpty = 39,
+    NameTooLong = 36,
+    NotImplemented = 38,
     TooManyLinks = 40,
     NoData = 61,
     NotSupported = 95,

@@ -107,6 +107,36 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(C, SetLastError = true)]
     internal static partial int lsetxattr(byte* path, byte* name, byte* value, nuint size, int flags);
 
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial nint getxattr(byte* path, byte* name, byte* buffer, nuint size);
+
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int setxattr(byte* path, byte* name, byte* value, nuint size, int flags);
+
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int removexattr(byte* path, byte* name);
+
+    [LibraryImport(C, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint openat2(nint number, nint directory, byte* path, ulong* how, nint size);
+
+    [LibraryImport(C, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint fchmodat2(nint number, nint directory, byte* path, nuint mode, nint flags);
+
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int syncfs(int descriptor);
+
+    [LibraryImport(C)]
+    internal static partial int close(int descriptor);
+
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int getrlimit(int resource, ulong* limits);
+
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int getpwnam_r(byte* name, byte* record, byte* buffer, nuint size, nint* result);
+
+    [LibraryImport(C, SetLastError = true)]
+    internal static partial int getgrnam_r(byte* name, byte* record, byte* buffer, nuint size, nint* result);
+
     [LibraryImport(C)]
     internal static partial uint geteuid();
 }
