@@ -18,6 +18,7 @@ using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Throttling;
+using Holdfast.Authority.Trees;
 using Holdfast.Authority.Verifying;
 using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
@@ -78,7 +79,9 @@ public sealed class Authority : IAsyncDisposable
         _selfRestore = new SelfRestore(directoryDatabase, homes, directory, store, closures, pod, stored, time);
         _closures = closures;
         var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);
-        _runner = new JobRunner(_jobs, [verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
+        var (permissions, actuals) = (new PermissionChanges(directoryDatabase, _jobs, settings.Trees, time), new Actuals(directoryDatabase));
+        var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -86,7 +89,7 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);

@@ -6,6 +6,7 @@ namespace Holdfast.Authority;
 /// <summary>What an operator decides about the service.</summary>
 /// <param name="Mail">How mail is sent; null for not at all.</param>
 /// <param name="SelfBackup">How the service's own databases are copied.</param>
-/// <param name="Trees">Trees of files on the node, by name, whose growth is kept because windows will have to walk them.</param>
+/// <param name="Trees">Trees of files on the node, by name, whose growth is kept, and whose permissions may be changed, because windows will have to walk them.</param>
+/// <param name="JournalsFolder">Where the node writes down how far it came with such a change.</param>
 /// <param name="ClosingGrace">How long an account that is being closed can be taken back, and restored from.</param>
-public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, TimeSpan ClosingGrace);
+public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace);

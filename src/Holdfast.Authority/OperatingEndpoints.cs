@@ -10,6 +10,7 @@ using Holdfast.Authority.People;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Throttling;
+using Holdfast.Authority.Trees;
 using Holdfast.Authority.Verifying;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -20,7 +21,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles, PermissionChanges changes, Actuals actuals,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -62,6 +63,12 @@ internal sealed class OperatingEndpoints(
             await throttles.RemoveAsync(throttle, cancellation);
             return new Done();
         });
+        api.Get("/permission-changes", ApiAction.ReadService, "How far the latest change of permissions of each tree is.", (CancellationToken cancellation) => changes.ListAsync(cancellation));
+        api.Post("/permission-changes", ApiAction.ChangeTrees, "Changes the permissions of a tree that is registered with a node, as a job of that node.",
+            async (StartPermissionChange asked, CancellationToken cancellation) => TypedResults.Accepted("/v1/permission-changes", await changes.StartAsync(asked, cancellation)));
+        api.Put("/permission-changes/{tree}/threads", ApiAction.ChangeTrees, "Says how many threads a change of permissions may have from now on.",
+            (string tree, ChangeThreads asked, CancellationToken cancellation) => changes.ChangeThreadsAsync(tree, asked, cancellation));
+        api.Get("/actuals", ApiAction.ReadService, "What long work of the service really took, the latest first.", (string? cursor, int? limit, CancellationToken cancellation) => actuals.ListAsync(Paging.Of(cursor, limit), cancellation));
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
         api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);
         api.Get("/audit", ApiAction.ReadAudit, "What people did, in order; each entry's hash covers the one before.", ListAuditAsync);

@@ -1,5 +1,4 @@
 using Holdfast.Permissions.Rules;
-using Holdfast.Permissions.Walking;
 
 namespace Holdfast.Permissions;
 
@@ -31,6 +30,10 @@ public sealed record PermissionSettings
     /// <summary>What symbolic modes without a class leave alone.</summary>
     public uint Mask { get; init; }
 
+    /// <summary>Looks whether it can be understood on this machine.</summary>
+    /// <exception cref="PermissionException">Something of it is not, or nothing is to be changed.</exception>
+    public void Check() => _ = Steps();
+
     /// <summary>The rules of each step; the second is there if the map sends numbers in circles.</summary>
     /// <exception cref="PermissionException">Something of it is not understood, or nothing is to be changed.</exception>
     internal IReadOnlyList<PermissionRules> Steps()
@@ -59,7 +62,4 @@ public sealed record PermissionSettings
 
     /// <summary>True if a tree that was changed must not be changed so again: the map sends numbers on that it sends others to.</summary>
     internal bool IsOnce => OwnerMap is not null && Permissions.Rules.OwnerMap.Parse(OwnerMap).IsChained;
-
-    /// <summary>Who the tree's root is: another directory in its place is another tree.</summary>
-    internal static ulong Identify(TreeRoot root) => root.Status.Inode;
 }

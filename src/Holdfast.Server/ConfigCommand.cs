@@ -61,7 +61,7 @@ internal static class ConfigCommand
           "self_backup_every_hours": 24,
           "self_backups_kept": 14,
 
-          // Trees of files on this machine, by name, whose growth is kept (once a day), because a window may have to walk them.
+          // Trees of files on this machine, by name, whose growth is kept (once a day), and whose permissions admins may change.
           "trees": { "exports": "/srv/exports" },
 
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.

@@ -49,7 +49,7 @@ internal sealed record ServiceConfiguration
     /// <summary>How many of those copies are kept; 14 unless set.</summary>
     public int? SelfBackupsKept { get; init; }
 
-    /// <summary>Trees of files on this node, by name: how many files each has is counted once a day.</summary>
+    /// <summary>Trees of files on this node, by name: how many files each has is counted once a day, and admins may have their permissions changed.</summary>
     public IReadOnlyDictionary<string, string>? Trees { get; init; }
 
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
@@ -85,7 +85,7 @@ internal sealed record ServiceConfiguration
     /// <summary>What the operator decides about the service.</summary>
     public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
         MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version),
-        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), TimeSpan.FromDays(ClosingGraceDays ?? 30));
+        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30));
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
@@ -96,6 +96,8 @@ internal sealed record ServiceConfiguration
 
     public string KeysFolderOf(string root) => Path.GetFullPath(Keys ?? ".", Path.GetFullPath(root));
 
+    private static bool IsTreeName(string name) => name.Length is > 0 and <= 64 && name.All(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '-' or '_');
+
     private string? Check() => (Directory, Stores?.Count ?? 0, NewAccounts) switch
     {
         (null, > 0, _) => "it names stores of accounts and no directory.",
@@ -105,6 +107,7 @@ internal sealed record ServiceConfiguration
         (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
         _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",
         _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
+        _ when (Trees ?? new Dictionary<string, string>()).Keys.FirstOrDefault(name => !IsTreeName(name)) is { } odd => $"'{odd}' is no name of a tree: up to 64 letters, digits, dots, dashes and underscores.",
         _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
         _ when SelfBackupEveryHours is < 1 or > 8760 => "self_backup_every_hours is 1 to 8760.",
         _ when SelfBackupsKept is < 1 or > 10_000 => "self_backups_kept is 1 to 10000.",

@@ -21,7 +21,7 @@ public sealed partial class AdminCoverageTests : Scenario
         _mail.Start();
         _postgres = await ExplainingPostgres.StartAsync(Cancellation);
         var mail = new { host = "127.0.0.1", port = _mail.Port, from = "Holdfast <backup@example.org>", encryption = "none" };
-        await _postgres.ConfigureAsync(Path.Combine(Root, "service"), [KeyValuePair.Create<string, object>("mail", mail)], Cancellation);
+        await _postgres.ConfigureAsync(Path.Combine(Root, "service"), [KeyValuePair.Create<string, object>("mail", mail), KeyValuePair.Create<string, object>("trees", new { exports = Directory.CreateDirectory(Path.Combine(Root, "exports")).FullName })], Cancellation);
         return await Service.StartAsync(Path.Combine(Root, "service"), Cancellation);
     }
 
@@ -73,6 +73,10 @@ public sealed partial class AdminCoverageTests : Scenario
         var throttle = Lines(await AdminAsync("throttle", "add", "backup", "--rate", "100M", "--hours", "22:00-06:00", "--until", TimeProvider.System.GetUtcNow().AddDays(1).ToString("O"), "--reason", "test", "--json")).Single().GetProperty("id").GetString()!;
         Assert.Contains("22:00 to 06:00 UTC", (await AdminAsync("throttle", "list")).Output, StringComparison.Ordinal);
         Assert.Contains("any more", (await AdminAsync("throttle", "remove", throttle)).Output, StringComparison.Ordinal);
+        Assert.Contains("pass 1", (await AdminAsync("permissions", "start", "exports", "--mode", "u=rwX", "--dry-run")).Output, StringComparison.Ordinal);
+        Assert.Contains("at most 3 threads", (await AdminAsync("permissions", "threads", "exports", "3")).Output, StringComparison.Ordinal);
+        Assert.Contains("exports", (await AdminAsync("permissions", "status")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("actuals")).ExitCode);
         Assert.Contains("backups under way", (await AdminAsync("gate", "show")).Output, StringComparison.Ordinal);
         Assert.Contains("verification", (await AdminAsync("jobs")).Output, StringComparison.Ordinal);
         Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);

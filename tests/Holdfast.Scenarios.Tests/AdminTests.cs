@@ -59,6 +59,62 @@ public sealed class AdminTests : Scenario
         Assert.Contains("Entry 2", changed.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A tree that a node has: changed as a job, which a kill does not end, with threads that change meanwhile.</summary>
+    [Fact]
+    public async Task A_nodes_tree_gets_other_permissions_whatever_becomes_of_the_node()
+    {
+        var tree = Path.Combine(Root, "exports");
+        for (var folder = 0; folder < 200; folder++)
+        {
+            var path = Directory.CreateDirectory(Path.Combine(tree, $"more-{folder}")).FullName;
+            for (var file = 0; file < 150; file++)
+            {
+                await File.WriteAllBytesAsync(Path.Combine(path, $"{file}"), [], Cancellation);
+            }
+        }
+
+        // What was made at the start (a link out of the tree is one entry), this, and the root.
+        const long Entries = 10 + 17 + 1 + (200 * 151) + 1;
+        async Task<JsonElement> StatusAsync() => Lines(await AdminAsync("permissions", "status", "--json")).Single();
+        async Task<JsonElement> EndedAsync()
+        {
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+            JsonElement status;
+            while ((status = await StatusAsync()).GetProperty("state").GetString() != "ended")
+            {
+                Assert.NotEqual("failed", status.GetProperty("state").GetString());
+                await timer.WaitForNextTickAsync(Cancellation);
+            }
+
+            return status;
+        }
+
+        Assert.Contains("[not_found]", (await AdminAsync("permissions", "start", "elsewhere", "--mode", "0700")).Error, StringComparison.Ordinal);
+        Assert.Contains("is no mode", (await AdminAsync("permissions", "start", "exports", "--mode", "rwx")).Error, StringComparison.Ordinal);
+        Assert.Contains("from 1 to 20", (await AdminAsync("permissions", "start", "exports", "--mode", "0700", "--threads", "21")).Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("permissions", "start", "exports", "--mode", "u=rwX,g=,o=", "--dry-run")).ExitCode);
+        Assert.InRange((await EndedAsync()).GetProperty("changed").GetInt64(), 200 * 151, Entries - 1);
+
+        Assert.Equal(0, (await AdminAsync("permissions", "start", "exports", "--mode", "u=rwX,g=,o=", "--threads", "2")).ExitCode);
+        using (var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10)))
+        {
+            while (!File.Exists(Path.Combine(Service.Data, "journals", "exports-2.journal")))
+            {
+                await timer.WaitForNextTickAsync(Cancellation);
+            }
+        }
+
+        await Service.KillAsync(Cancellation);
+        await Service.RestartAsync(Cancellation);
+        Assert.Contains("at most 1 threads", (await AdminAsync("permissions", "threads", "exports", "1")).Output, StringComparison.Ordinal);
+        var ended = await EndedAsync();
+        Assert.Equal((Entries, 0), (ended.GetProperty("entries").GetInt64(), ended.GetProperty("failed").GetInt64()));
+        Assert.True(ended.GetProperty("verified").GetBoolean());
+        Assert.DoesNotContain(Directory.EnumerateFiles(Path.Combine(tree, "more-7")), file => File.GetUnixFileMode(file) != (UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        var actual = Lines(await AdminAsync("actuals", "--json")).Single();
+        Assert.Equal(("permissions", "exports", Entries), (actual.GetProperty("kind").GetString(), actual.GetProperty("subject").GetString(), actual.GetProperty("volume").GetInt64()));
+    }
+
     [Fact]
     public async Task Computers_are_renamed_and_retired_and_a_suspended_account_restores_and_backs_up_nothing()
     {

@@ -37,6 +37,7 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("UPDATE closures SET closes_at = 1", "a test's own"),
         ("UPDATE accounts SET closes_at = 1", "a test's own"),
         ("UPDATE closures SET name = name", "a test's own"),
+        ("SELECT tree, number, settings", "one row for each tree whose permissions were changed"),
         ("SELECT node, seen_at AS SeenAt, since, admitted", "one row for each node that is there"),
         ("SELECT max(seen_at) FROM gate_nodes", "one row for each node that was there"),
         ("SELECT count(*) FROM admissions", "backups under way, no more than the service bears"),

@@ -18,6 +18,7 @@ internal enum ApiAction
     ReadService,
     StartVerification,
     ChangeGate,
+    ChangeTrees,
     RotateGrantKey,
     ReadAudit,
     BackUpService,

@@ -54,6 +54,7 @@ internal static class Permissions
         [ApiAction.ReadService] = new(Staff),
         [ApiAction.StartVerification] = new(Operators),
         [ApiAction.ChangeGate] = new(Operators),
+        [ApiAction.ChangeTrees] = new(Admin),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
         [ApiAction.BackUpService] = new(Operators),

@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Trees;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Measuring;

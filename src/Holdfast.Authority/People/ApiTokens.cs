@@ -21,9 +21,9 @@ internal sealed class ApiTokens(IDatabase directory, TimeProvider time)
 
     public async Task<TokenCreated> CreateAsync(Person person, CreateToken request, CancellationToken cancellation)
     {
-        if (request.Scopes.Count == 0 || !request.Scopes.All(Permissions.Scopes.Contains))
+        if (request.Scopes.Count == 0 || !request.Scopes.All(Callers.Permissions.Scopes.Contains))
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"A token is for some of these actions: {string.Join(", ", Permissions.Scopes.Order(StringComparer.Ordinal))}.");
+            throw new HoldfastException(FailureTable.InvalidRequest, $"A token is for some of these actions: {string.Join(", ", Callers.Permissions.Scopes.Order(StringComparer.Ordinal))}.");
         }
 
         if (request.Days is < 1 or > DaysMax)

@@ -131,7 +131,7 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
     private async Task<Invitation> UseAsync(DatabaseTransaction transaction, string code)
     {
         if (await codes.UseAsync(transaction, Purpose, code, InvitationJson.Default.Invitation) is { } invitation
-            && (await RolesOfInviterAsync(transaction, invitation) & Permissions.Of(invitation.Organisation is null ? ApiAction.InviteOperator : ApiAction.ChangeMembers).Roles) != Roles.None)
+            && (await RolesOfInviterAsync(transaction, invitation) & Callers.Permissions.Of(invitation.Organisation is null ? ApiAction.InviteOperator : ApiAction.ChangeMembers).Roles) != Roles.None)
         {
             return invitation;
         }

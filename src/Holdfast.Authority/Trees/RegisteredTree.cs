@@ -1,6 +1,6 @@
 using Holdfast.Posix;
 
-namespace Holdfast.Authority.Measuring;
+namespace Holdfast.Authority.Trees;
 
 /// <summary>A tree of files that the operator registered because windows will have to walk it: how many entries it has. Names are read and nothing else, so that it is cheap.</summary>
 internal static class RegisteredTree

@@ -30,6 +30,7 @@ internal static class AdminVerb
         OrganisationVerbs.AddTo(command, output);
         GateVerbs.AddTo(command, output);
         ThrottleVerbs.AddTo(command, output);
+        PermissionVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);
         VerificationVerbs.AddTo(command, output);
         SelfBackupVerbs.AddTo(command, output);

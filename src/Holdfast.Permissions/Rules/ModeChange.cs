@@ -16,6 +16,9 @@ public sealed class ModeChange
     private readonly List<Clause> _clauses = [];
     private readonly uint _mask;
 
+    /// <summary>What becomes of each mode: of files, then of directories.</summary>
+    private readonly ushort[] _results = new ushort[2 * (All + 1)];
+
     private ModeChange(string text, uint mask)
     {
         Text = text;
@@ -37,26 +40,38 @@ public sealed class ModeChange
             throw new PermissionException(PermissionProblem.Invalid, $"\"{text}\" is no mode: give octal digits (0750) or clauses (u=rwX,g=rX,o=).");
         }
 
-        // A run that was interrupted repeats some entries: that must change nothing.
         for (uint mode = 0; mode <= All; mode++)
         {
-            foreach (var isDirectory in new[] { false, true })
-            {
-                var once = change.Apply(mode, isDirectory);
-                if (change.Apply(once, isDirectory) != once)
-                {
-                    throw new PermissionException(PermissionProblem.Invalid, $"The mode \"{text}\" gives another result when it is applied to its own ({Convert.ToString(mode, 8)} becomes {Convert.ToString(once, 8)}, then {Convert.ToString(change.Apply(once, isDirectory), 8)}): a run could not be resumed. Change one class after the other, in two runs.");
-                }
-            }
+            change._results[mode] = (ushort)change.Compute(mode, isDirectory: false);
+            change._results[All + 1 + mode] = (ushort)change.Compute(mode, isDirectory: true);
         }
 
+        change.CheckSettled();
         return change;
     }
 
     /// <summary>The mode after the change.</summary>
     /// <param name="mode">Permission, set-id and sticky bits.</param>
     /// <param name="isDirectory">True for a directory.</param>
-    public uint Apply(uint mode, bool isDirectory)
+    public uint Apply(uint mode, bool isDirectory) => _results[isDirectory ? All + 1 + mode : mode];
+
+    /// <summary>A run that was interrupted repeats some entries: that must change nothing.</summary>
+    private void CheckSettled()
+    {
+        for (uint mode = 0; mode <= All; mode++)
+        {
+            foreach (var isDirectory in new[] { false, true })
+            {
+                var once = Apply(mode, isDirectory);
+                if (Apply(once, isDirectory) is var twice && twice != once)
+                {
+                    throw new PermissionException(PermissionProblem.Invalid, $"The mode \"{Text}\" gives another result when it is applied to its own ({Convert.ToString(mode, 8)} becomes {Convert.ToString(once, 8)}, then {Convert.ToString(twice, 8)}): a run could not be resumed. Change one class after the other, in two runs.");
+                }
+            }
+        }
+    }
+
+    private uint Compute(uint mode, bool isDirectory)
     {
         foreach (var clause in _clauses)
         {
