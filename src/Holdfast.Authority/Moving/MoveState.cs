@@ -1,0 +1,35 @@
+namespace Holdfast.Authority.Moving;
+
+/// <summary>Where a move of an account stands, in the directory: what it says is so, whatever the stores say (docs/locking.md has the table).</summary>
+internal enum MoveState
+{
+    /// <summary>Nothing is under way.</summary>
+    None,
+
+    /// <summary>Rows go to the target while the source is used. Gives up at no cost.</summary>
+    Copying,
+
+    /// <summary>The source takes no writes any more. Who finds this and did not begin it gives up: it never goes on.</summary>
+    Fencing,
+
+    /// <summary>Given up: the source opens again, at an epoch that nobody else knows, and the target is wiped.</summary>
+    Aborting,
+
+    /// <summary>The target is home: the only point of no return. Whoever finds this completes it.</summary>
+    Decided,
+
+    /// <summary>The target is used, and its rows go back to the source, which could be home again.</summary>
+    Reverse,
+
+    /// <summary>The source's rows are deleted.</summary>
+    Retiring,
+}
+
+/// <summary>A move in the directory.</summary>
+/// <param name="Home">The store that is home.</param>
+/// <param name="Epoch">What writes must name there.</param>
+/// <param name="State">Where it stands.</param>
+/// <param name="Other">The other store: the target until it is decided, the former home after; null if nothing is under way.</param>
+/// <param name="Attempt">Rises with each attempt: what an older one still has under way changes nothing.</param>
+/// <param name="Mover">Who works on it.</param>
+internal sealed record MoveRow(string Home, long Epoch, MoveState State, string? Other, long Attempt, string? Mover);

@@ -1,0 +1,34 @@
+namespace Holdfast.Authority.Moving;
+
+/// <summary>What an account is in one store, by its fence row.</summary>
+internal enum SideState
+{
+    /// <summary>There is nothing of it.</summary>
+    Absent,
+
+    /// <summary>Home: written to, under its epoch.</summary>
+    Open,
+
+    /// <summary>It was home and takes no writes, until it is known who is.</summary>
+    Frozen,
+
+    /// <summary>Rows come in, of one attempt and one mover.</summary>
+    Incoming,
+
+    /// <summary>All rows are there, and none comes any more.</summary>
+    Sealed,
+
+    /// <summary>It was home: another store is.</summary>
+    Left,
+}
+
+/// <summary>The fence row of an account in one store.</summary>
+/// <param name="State">What it is.</param>
+/// <param name="Epoch">Never falls.</param>
+/// <param name="Version">The version of the last write.</param>
+/// <param name="Attempt">While rows come in: of which attempt.</param>
+/// <param name="Mover">While rows come in: whose.</param>
+internal sealed record Side(SideState State, long Epoch, long Version, long Attempt, string? Mover)
+{
+    public static Side Absent { get; } = new(SideState.Absent, 0, 0, 0, null);
+}

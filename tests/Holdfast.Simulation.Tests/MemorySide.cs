@@ -1,0 +1,201 @@
+using System.Security.Cryptography;
+using System.Text;
+using Holdfast.Authority.Moving;
+using Holdfast.Format.Objects;
+
+namespace Holdfast.Simulation.Tests;
+
+/// <summary>The twin of an account store, of one account: what transactions do, a lock that a writer holds until it commits, and reads that see only what was committed.</summary>
+internal sealed class MemorySide(World world, string name)
+{
+    private readonly SortedDictionary<string, (long Version, object?[]? Values)> _rows = new(StringComparer.Ordinal);
+    private readonly World _world = world;
+    private RowPosition _position = RowPosition.Begin;
+    private object? _locked;
+
+    public string Name { get; } = name;
+
+    public Side Side { get; set; } = Side.Absent;
+
+    /// <summary>What can be read here.</summary>
+    public IReadOnlyDictionary<string, (long Version, object?[]? Values)> Rows => _rows;
+
+    public IMoveSide For(Actor actor) => new View(this, actor);
+
+    /// <summary>A write: fence, lock and version at its beginning, rows at its commit.</summary>
+    /// <returns>The version; null if the account is not open here at this epoch.</returns>
+    public async Task<long?> WriteAsync(Actor actor, long epoch, string key, object?[]? values)
+    {
+        await WaitForLockAsync(actor);
+        if (Side.State != SideState.Open || Side.Epoch != epoch)
+        {
+            return null;
+        }
+
+        var own = _locked = new object();
+        try
+        {
+            var version = Side.Version + 1;
+            await _world.Scheduler.StepAsync(actor);
+            Side = Side with { Version = version };
+            if (values is null && _world.Weakness.HasFlag(Weakness.DeletesWithoutTrace))
+            {
+                _rows.Remove(key);
+            }
+            else
+            {
+                _rows[key] = (version, values);
+            }
+
+            _world.Committed(this, epoch, version, key, values);
+            return version;
+        }
+        finally
+        {
+            // A crash undoes it: nothing was changed yet.
+            _locked = ReferenceEquals(_locked, own) ? null : _locked;
+        }
+    }
+
+    private async Task WaitForLockAsync(Actor actor)
+    {
+        do
+        {
+            await _world.Scheduler.StepAsync(actor);
+        }
+        while (_locked is not null);
+    }
+
+    private sealed class View(MemorySide side, Actor actor) : IMoveSide
+    {
+        private World World => side._world;
+
+        public Task<Side> ReadAsync(AccountId account, CancellationToken cancellation) => World.DoAsync(actor, () => side.Side);
+
+        public Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation) => ChangeAsync(here =>
+        {
+            var isOwn = here.State == SideState.Incoming && here.Attempt == attempt;
+            if (here.State is SideState.Open or SideState.Frozen || here.Epoch > epoch || !(isOwn || here.Attempt < attempt))
+            {
+                return null;
+            }
+
+            if (!isOwn)
+            {
+                if (here.State == SideState.Left)
+                {
+                    side._position = new RowPosition(here.Version, null);
+                }
+                else
+                {
+                    side._rows.Clear();
+                    side._position = RowPosition.Begin;
+                }
+            }
+
+            return new Side(SideState.Incoming, epoch, here.Version, attempt, mover);
+        });
+
+        public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => World.DoAsync(actor, () =>
+        {
+            var rows = side._rows.Where(row => row.Value.Version > after.Version || (row.Value.Version == after.Version && after.Key is not null && string.CompareOrdinal(row.Key, after.Key) > 0))
+                .OrderBy(row => row.Value.Version).ThenBy(row => row.Key, StringComparer.Ordinal).Take(most + 1).ToList();
+            var moved = rows.Take(most).Select(row => new MovedRow(row.Key, row.Value.Version, row.Value.Values)).ToList();
+            return new MovedRows(moved, rows.Count > most ? new RowPosition(moved[^1].Version, moved[^1].Key) : new RowPosition(side.Side.Version, null), side.Side.Version);
+        });
+
+        public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => ChangeAsync(here =>
+        {
+            var isOwn = here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover;
+            if (!isOwn && !World.Weakness.HasFlag(Weakness.TakesAnybodysRows))
+            {
+                return null;
+            }
+
+            foreach (var row in rows.Rows)
+            {
+                if (!side._rows.TryGetValue(row.Key, out var there) || there.Version < row.Version)
+                {
+                    side._rows[row.Key] = (row.Version, row.Values);
+                }
+            }
+
+            side._position = rows.Position;
+            return here;
+        });
+
+        public Task<RowPosition> PositionAsync(AccountId account, long attempt, string mover, CancellationToken cancellation) => World.DoAsync(actor, () => side._position);
+
+        public Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+            here => here.State == SideState.Open && here.Epoch == epoch ? here with { State = SideState.Frozen, Epoch = epoch + 1 } : null, waits: !World.Weakness.HasFlag(Weakness.FenceForgetsWriters));
+
+        public Task<bool> SealAsync(AccountId account, long attempt, string mover, long version, CancellationToken cancellation) => ChangeAsync(
+            here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : version } : null);
+
+        public Task<byte[]> DigestAsync(AccountId account, CancellationToken cancellation) => World.DoAsync(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
+            ? []
+            : SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', side._rows.Where(row => row.Value.Values is not null).Select(row => $"{row.Key} {row.Value.Version} {string.Join(',', row.Value.Values!)}")))));
+
+        public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(here =>
+        {
+            var to = World.Weakness.HasFlag(Weakness.ThawsAtTheSameEpoch) ? epoch - 2 : epoch;
+            return here.Epoch < epoch && here.State is SideState.Open or SideState.Frozen ? here with { State = SideState.Open, Epoch = to } : null;
+        });
+
+        public Task DiscardAsync(AccountId account, long epoch, long attempt, CancellationToken cancellation) => ChangeAsync(here =>
+        {
+            if (here.Attempt > attempt || here.State is SideState.Open or SideState.Frozen || (here.Attempt == attempt && here.State == SideState.Absent) || (here.Attempt < attempt && here.State == SideState.Left && here.Epoch > epoch))
+            {
+                return null;
+            }
+
+            side._rows.Clear();
+            side._position = RowPosition.Begin;
+            return Side.Absent with { Epoch = Math.Max(here.Epoch, epoch), Attempt = attempt };
+        });
+
+        public Task OpenAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+            here => here.State == SideState.Sealed && here.Epoch == epoch - 1 ? here with { State = SideState.Open, Epoch = epoch, Mover = null } : null);
+
+        public Task LeaveAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+            here => here.State == SideState.Frozen && here.Epoch == epoch ? here with { State = SideState.Left } : null);
+
+        public Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation) => World.DoAsync(actor, () =>
+        {
+            if ((side.Side.State != SideState.Left || side.Side.Epoch != epoch) && !World.Weakness.HasFlag(Weakness.RetiresUnchecked))
+            {
+                return true;
+            }
+
+            foreach (var key in side._rows.Keys.Take(most).ToList())
+            {
+                side._rows.Remove(key);
+            }
+
+            if (side._rows.Count == 0 && side.Side.State == SideState.Left)
+            {
+                side.Side = side.Side with { State = SideState.Absent };
+            }
+
+            return side._rows.Count == 0;
+        });
+
+        /// <summary>A transaction that begins with the fence row: it waits for who has it locked.</summary>
+        private async Task<bool> ChangeAsync(Func<Side, Side?> change, bool waits = true)
+        {
+            if (waits)
+            {
+                await side.WaitForLockAsync(actor);
+            }
+            else
+            {
+                await World.Scheduler.StepAsync(actor);
+            }
+
+            var changed = change(side.Side);
+            side.Side = changed ?? side.Side;
+            await World.Scheduler.StepAsync(actor);
+            return changed is not null;
+        }
+    }
+}
