@@ -68,6 +68,7 @@ internal sealed class OperatingEndpoints(
             async (StartPermissionChange asked, CancellationToken cancellation) => TypedResults.Accepted("/v1/permission-changes", await changes.StartAsync(asked, cancellation)));
         api.Put("/permission-changes/{tree}/threads", ApiAction.ChangeTrees, "Says how many threads a change of permissions may have from now on.",
             (string tree, ChangeThreads asked, CancellationToken cancellation) => changes.ChangeThreadsAsync(tree, asked, cancellation));
+        api.Delete("/permission-changes/{tree}", ApiAction.ChangeTrees, "Gives a change of permissions up; what was changed stays.", (string tree, CancellationToken cancellation) => changes.StopAsync(tree, cancellation));
         api.Get("/actuals", ApiAction.ReadService, "What long work of the service really took, the latest first.", (string? cursor, int? limit, CancellationToken cancellation) => actuals.ListAsync(Paging.Of(cursor, limit), cancellation));
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
         api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);

@@ -55,7 +55,7 @@ internal static class PermissionsVerb
             var settings = wanted.Read(parsed, parsed.GetRequiredValue(run.Tree));
             return parsed.GetValue(dry)
                 ? PermissionChange.Try(settings, TimeProvider.System)
-                : PermissionChange.Begin(settings, run.JournalPath(parsed), parsed.GetValue(restart), TimeProvider.System);
+                : PermissionChange.Begin(settings, run.JournalPath(parsed), run.JournalPath(parsed) + ".maps", parsed.GetValue(restart), TimeProvider.System);
         }, run.ReadThreads(parsed), parsed.GetValue(dry) ? null : new ThreadsFile(run.JournalPath(parsed)), wrong: null, cancellation));
         return command;
     }
@@ -185,7 +185,11 @@ internal static class PermissionsVerb
             output.Say($"{Units.Count(last.MountPoints)} mount points were left alone; --cross-mounts goes over them too.");
         }
 
-        if (!isDry)
+        if (report.IsHalted)
+        {
+            output.Say("The map sends numbers in circles, and the first of its two steps could not be done for all entries, so the second was not begun: mend what failed, then `holdfast permissions resume`.");
+        }
+        else if (!isDry)
         {
             output.Say(report.IsVerified
                 ? $"Verified by pass {report.Passes}: everything is as it should be{(failures > 0 ? " but for what failed" : "")}.{(report.Missed > 0 ? $" {Units.Count(report.Missed)} entries appeared or changed meanwhile, and were changed by a later pass." : "")}"
@@ -203,7 +207,7 @@ internal static class PermissionsVerb
     private static FailureKind Kind(PermissionProblem problem) => problem switch
     {
         PermissionProblem.Running => FailureTable.AlreadyRunning,
-        PermissionProblem.NoJournal => FailureTable.NotFound,
+        PermissionProblem.NoJournal or PermissionProblem.Ended => FailureTable.NotFound,
         PermissionProblem.Full => FailureTable.LocalDiskFull,
         PermissionProblem.DamagedJournal or PermissionProblem.ReadOnly => FailureTable.LocalState,
         _ => FailureTable.InvalidRequest,

@@ -48,17 +48,32 @@ public sealed class PermissionChange : IDisposable
     /// <summary>Begins a run.</summary>
     /// <param name="settings">What is to be changed, and where.</param>
     /// <param name="journalPath">Where it is written down how far it came.</param>
+    /// <param name="mapsPath">Where it is written down which maps the tree must not be changed by again.</param>
     /// <param name="restart">Forgets a run that was begun and not ended, or one that must not be repeated.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="PermissionException">The tree or the settings cannot be used, or there is another run of the tree.</exception>
-    public static PermissionChange Begin(PermissionSettings settings, string journalPath, bool restart, TimeProvider time)
+    public static PermissionChange Begin(PermissionSettings settings, string journalPath, string mapsPath, bool restart, TimeProvider time)
     {
-        _ = settings.Steps();
-        return Open(settings.Tree, settings.CrossMounts, Journal.Open(journalPath), (root, journal) =>
+        settings = settings.Resolved();
+        settings.Check();
+        return Open(settings.Tree, settings.CrossMounts, () => Journal.Open(journalPath), (root, journal) =>
         {
-            if (!restart)
+            if (ReadBefore(journal, restart) is { IsFinished: false } known)
             {
-                CheckBefore(journal.Read(), settings);
+                if (!restart)
+                {
+                    throw new PermissionException(PermissionProblem.Unfinished, $"A change of {known.Settings.Tree} was begun and has not ended: `holdfast permissions resume {known.Settings.Tree}` goes on with it; --restart forgets it.");
+                }
+
+                if (known.Root == root.Status.Inode)
+                {
+                    GiveBack(root, known.Kept);
+                }
+            }
+
+            if (settings.MapOnce is { } map && !new AppliedMaps(mapsPath).TryAdd(map) && !restart)
+            {
+                throw new PermissionException(PermissionProblem.Unfinished, $"{settings.Tree} was changed by this map already, or began to be, and the map sends numbers on that it sends others to: again, it would send those on too. Is that meant, --restart does it, or take the map out of {mapsPath}.");
             }
 
             var state = new JournalState { Settings = settings, Root = root.Status.Inode, Began = time.GetUtcNow().ToUnixTimeSeconds() };
@@ -79,21 +94,23 @@ public sealed class PermissionChange : IDisposable
         var journal = Journal.Open(journalPath);
         try
         {
-            var state = journal.Read();
-            if (state is null or { IsFinished: true })
+            var state = journal.Read() ?? throw new PermissionException(PermissionProblem.NoJournal, $"There is no run of {tree} to go on with: its journal is empty. Begin one with `holdfast permissions apply`.");
+            if (state.IsFinished)
             {
-                throw new PermissionException(PermissionProblem.NoJournal, $"The last change of {tree} has ended: there is nothing to go on with. `holdfast permissions verify` looks whether all is right.");
+                throw new PermissionException(PermissionProblem.Ended, $"The last change of {tree} has ended: there is nothing to go on with. `holdfast permissions verify` looks whether all is right.");
             }
 
-            return Open(tree, state.Settings.CrossMounts, journal, (root, _) =>
+            return Open(tree, state.Settings.CrossMounts, () => journal, (root, _) =>
             {
                 if (root.Status.Inode != state.Root)
                 {
                     throw new PermissionException(PermissionProblem.ForeignJournal, $"The journal {journalPath} is of another tree: {state.Settings.Tree}, whose root was inode {state.Root}; {tree} is inode {root.Status.Inode}. Give the right tree or --journal, or begin with `holdfast permissions apply --restart`.");
                 }
 
+                // First what a kill took, durably; only then is it forgotten.
+                GiveBack(root, state.Kept);
                 journal.CutOff();
-                return new PermissionChange(root, journal, state, time);
+                return new PermissionChange(root, journal, state with { Kept = [] }, time);
             });
         }
         catch
@@ -101,6 +118,21 @@ public sealed class PermissionChange : IDisposable
             journal.Dispose();
             throw;
         }
+    }
+
+    /// <summary>What a run that has ended did; null if there is no such run.</summary>
+    public static PermissionReport? ReadEnded(string journalPath)
+    {
+        if (!File.Exists(journalPath))
+        {
+            return null;
+        }
+
+        using var journal = Journal.Open(journalPath);
+        return journal.Read() is { IsFinished: true } state
+            ? new PermissionReport(state.Counts.Total, state.Changed + state.Counts.Changed, state.Missed + (state.Pass > 1 ? state.Counts.Changed : 0), state.Counts, [.. journal.Failures(state.PassOffset)],
+                IsVerified(state.Counts), IsHalted: false, state.Pass, 0, TimeSpan.FromMilliseconds(state.Worked))
+            : null;
     }
 
     /// <summary>Looks what a change would do, and changes nothing.</summary>
@@ -118,11 +150,16 @@ public sealed class PermissionChange : IDisposable
     /// <exception cref="PermissionException">It cannot go on: the journal's disk is full, or nothing can be written to the tree. It can be resumed.</exception>
     public PermissionReport Run(ThreadLimit threads, Action<byte[]>? wrong, CancellationToken cancellation)
     {
-        GiveBack(_begun.Kept);
         var began = _time.GetTimestamp();
         TimeSpan Worked() => TimeSpan.FromMilliseconds(_begun.Worked) + _time.GetElapsedTime(began);
 
         var (state, most) = (_begun, 0);
+        if (state.Position.IsEnd && IsFirstOfTwo(state) && !IsDone(state.Counts))
+        {
+            // It was halted here: somebody may have mended what failed.
+            state = state with { Pass = 1, Position = WalkPosition.Begin, Counts = default };
+        }
+
         while (true)
         {
             if (_journal is not null && state.Position.IsBegin)
@@ -141,12 +178,19 @@ public sealed class PermissionChange : IDisposable
             }
 
             // A pass that changed nothing has looked at everything and found it right: the first one too.
-            var isVerified = _journal is not null && counts is { Changed: 0, Vanished: 0 };
+            var isVerified = _journal is not null && IsVerified(counts);
             var isLastPass = _journal is null || isVerified || state.Pass == PassesMost;
-            if (isLastPass && (_journal is null || state.Step == _steps.Count - 1))
+
+            // What the first step could not send away the second would take for what has arrived.
+            var isHalted = isLastPass && _journal is not null && IsFirstOfTwo(state) && !IsDone(counts);
+            if (isLastPass && (_journal is null || isHalted || state.Step == _steps.Count - 1))
             {
-                _journal?.Finished();
-                return new PermissionReport(counts.Total, state.Changed, state.Missed, counts, _journal?.Failures(state.PassOffset) ?? pass.DryFailures, isVerified, state.Pass, most, Worked());
+                if (!isHalted)
+                {
+                    _journal?.Finished();
+                }
+
+                return new PermissionReport(counts.Total, state.Changed, state.Missed, counts, _journal?.Failures(state.PassOffset) ?? pass.DryFailures, isVerified && !isHalted, isHalted, state.Pass, most, Worked());
             }
 
             state = state with { Step = isLastPass ? state.Step + 1 : state.Step, Pass = isLastPass ? 1 : state.Pass + 1, Position = WalkPosition.Begin, Counts = default };
@@ -165,56 +209,76 @@ public sealed class PermissionChange : IDisposable
         Shown?.Invoke(_progress);
     }
 
-    private static void CheckBefore(JournalState? known, PermissionSettings settings)
-    {
-        if (known is { IsFinished: false })
-        {
-            throw new PermissionException(PermissionProblem.Unfinished, $"A change of {known.Settings.Tree} was begun and has not ended: `holdfast permissions resume {known.Settings.Tree}` goes on with it; --restart forgets it.");
-        }
+    private static bool IsVerified(EntryCounts counts) => counts is { Changed: 0, Vanished: 0 };
 
-        if (known is not null && known.Settings == settings && settings.IsOnce)
+    private static bool IsDone(EntryCounts counts) => counts is { Changed: 0, Vanished: 0, Failed: 0 };
+
+    private bool IsFirstOfTwo(JournalState state) => _steps.Count == 2 && state.Step == 0;
+
+    /// <summary>What the journal says; nothing if it is damaged and to be forgotten anyway.</summary>
+    private static JournalState? ReadBefore(Journal journal, bool restart)
+    {
+        try
         {
-            throw new PermissionException(PermissionProblem.Unfinished, $"{settings.Tree} was changed by this map already, and the map sends numbers on that it sends others to: again, it would send those on too. --restart does it all the same.");
+            return journal.Read();
+        }
+        catch (PermissionException exception) when (restart && exception.Problem == PermissionProblem.DamagedJournal)
+        {
+            return null;
         }
     }
 
-    private static PermissionChange Open(string tree, bool crossMounts, Journal journal, Func<TreeRoot, Journal, PermissionChange> open)
+    /// <summary>The tree first: where it is not there no journal is made.</summary>
+    private static PermissionChange Open(string tree, bool crossMounts, Func<Journal> openJournal, Func<TreeRoot, Journal, PermissionChange> open)
     {
-        TreeRoot? root = null;
+        var root = TreeRoot.Open(tree, crossMounts);
+        Journal? journal = null;
         try
         {
-            root = TreeRoot.Open(tree, crossMounts);
+            journal = openJournal();
             return open(root, journal);
         }
         catch
         {
-            root?.Dispose();
-            journal.Dispose();
+            root.Dispose();
+            journal?.Dispose();
             throw;
         }
     }
 
-    /// <summary>Between a change of owner and giving back what that takes away, the run may have been killed.</summary>
-    private void GiveBack(IReadOnlyList<KeptPrivilege> kept)
+    /// <summary>Between a change of owner and giving back what that takes away, the run may have been killed. What is gone since needs nothing.</summary>
+    private static void GiveBack(TreeRoot root, IReadOnlyList<KeptPrivilege> kept)
     {
+        PosixException? failed = null;
         foreach (var privilege in kept)
         {
-            if (_root.OpenDirectory(privilege.Directory, out var directory) != Errno.None)
+            if (root.OpenDirectory(privilege.Directory, out var directory) != Errno.None)
             {
                 continue;
             }
 
             if (EntryCalls.Hold(directory, [.. privilege.Name, 0], out var held) == Errno.None)
             {
-                if (EntryCalls.Status(held, out var status) == Errno.None && status.Inode == privilege.Inode)
+                if (EntryCalls.Status(held, out var status) == Errno.None && status.Inode == privilege.Inode && EntryChanger.GiveBack(held, privilege.Mode, privilege.Capability) is var error && error != Errno.None)
                 {
-                    Check(EntryChanger.GiveBack(held, privilege.Mode, privilege.Capability), TreeRoot.Describe(privilege.Name));
+                    failed ??= new PosixException("give set-id bits or capabilities back to", TreeRoot.Describe(EntryFailure.Join(privilege.Directory, privilege.Name)), error);
                 }
 
                 EntryCalls.Close(held);
             }
 
             EntryCalls.Close(directory);
+        }
+
+        if (failed is not null)
+        {
+            // The journal still says what: mended, it is tried again.
+            throw failed;
+        }
+
+        if (kept.Count > 0 && EntryCalls.SyncFileSystem(root.Descriptor) is var unsynced && unsynced != Errno.None)
+        {
+            throw new PosixException("sync", root.Path, unsynced);
         }
     }
 

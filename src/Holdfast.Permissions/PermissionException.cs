@@ -12,6 +12,9 @@ public enum PermissionProblem
     /// <summary>There is no run of this tree to go on with.</summary>
     NoJournal,
 
+    /// <summary>The last run of this tree has ended: there is nothing to go on with.</summary>
+    Ended,
+
     /// <summary>A run of this tree was begun and has not ended.</summary>
     Unfinished,
 

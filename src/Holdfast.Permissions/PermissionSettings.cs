@@ -60,6 +60,9 @@ public sealed record PermissionSettings
             : [new PermissionRules(rules, maps.SingleOrDefault())];
     }
 
-    /// <summary>True if a tree that was changed must not be changed so again: the map sends numbers on that it sends others to.</summary>
-    internal bool IsOnce => OwnerMap is not null && Permissions.Rules.OwnerMap.Parse(OwnerMap).IsChained;
+    /// <summary>The map, in numbers, if a tree that was changed must not be changed so again, since the map sends numbers on that it sends others to; else null.</summary>
+    internal string? MapOnce => OwnerMap is not null && Permissions.Rules.OwnerMap.Parse(OwnerMap) is { IsChained: true } map ? map.ToString() : null;
+
+    /// <summary>The same with numbers instead of names in the map: a run that is gone on with later means whom it meant.</summary>
+    internal PermissionSettings Resolved() => OwnerMap is null ? this : this with { OwnerMap = Permissions.Rules.OwnerMap.Parse(OwnerMap).ToString() };
 }

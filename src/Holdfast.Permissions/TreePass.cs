@@ -63,6 +63,7 @@ internal sealed class TreePass : IWalkNotes, IDisposable
             }
 
             _workers.Finish(cancellation);
+            _journal?.SyncKept(_root.Descriptor);
             counts = before + _workers.Counts + noted;
             _journal?.Batch(going.End, counts, (long)worked().TotalMilliseconds);
             show(Progress(counts, going.Share, _time.GetElapsedTime(began)));
@@ -90,7 +91,7 @@ internal sealed class TreePass : IWalkNotes, IDisposable
             return false;
         }
 
-        var outcome = _changer.Change(directory, parent, [.. name, 0], out _);
+        var outcome = _changer.Change(directory, parent, [.. name, 0], isDirectory: true, out _);
         EntryCalls.Close(directory);
         if (outcome == EntryOutcome.Changed)
         {

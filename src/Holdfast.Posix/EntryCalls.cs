@@ -13,6 +13,9 @@ public static unsafe class EntryCalls
     private const int EmptyPath = 0x1000;
     private const int PathOnly = 0x200000;
     private const uint StatusMask = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x100 | 0x1000;
+    /// <summary>Kernels before 5.8 do not say which mount: there a file system counts as one.</summary>
+    private const uint MountKnown = 0x1000;
+
     private const ulong NoMountCrossed = 0x01;
     private const ulong NoSymbolicLinks = 0x04;
     private const ulong Beneath = 0x08;
@@ -41,7 +44,7 @@ public static unsafe class EntryCalls
         // struct statx (statx(2)): offsets are the same on every architecture.
         status = new EntryStatus(
             Mode: *(ushort*)(s + 28), Inode: *(ulong*)(s + 32), Device: ((ulong)*(uint*)(s + 136) << 32) | *(uint*)(s + 140),
-            Links: *(uint*)(s + 16), Owner: *(uint*)(s + 20), Group: *(uint*)(s + 24), Mount: *(ulong*)(s + 144));
+            Links: *(uint*)(s + 16), Owner: *(uint*)(s + 20), Group: *(uint*)(s + 24), Mount: (*(uint*)s & MountKnown) != 0 ? *(ulong*)(s + 144) : ((ulong)*(uint*)(s + 136) << 32) | *(uint*)(s + 140));
         return Errno.None;
     }
 

@@ -122,6 +122,41 @@ public sealed class ChangeTests : IDisposable
         Assert.Equal(1000u, Of("a").Item1);
     }
 
+    /// <summary>Somebody's program that runs as its owner must not run as another one, whatever a mode says of the bits that were there.</summary>
+    [Fact]
+    public async Task A_new_owner_is_not_given_set_id_bits_unless_they_are_named()
+    {
+        await Shell.ShAsync($"cd '{_tree.Root}'; for f in a b c d; do cp /bin/true $f; chown 1000:1000 $f; chmod 4755 $f; done; mkdir shared; chmod 2755 shared", Cancellation);
+        Assert.True(_tree.Apply(_tree.Settings("go-w") with { Owner = "0", Rules = "b mode=u+s\nc acl=u::rwx,u:7:rx,g::rx,o::-\nd owner=1000" }).IsVerified);
+        Assert.Equal((0u, 0x1EDu), (_tree.Status("a").Owner, _tree.Status("a").Permissions));
+        Assert.Equal((0u, 0x9EDu), (_tree.Status("b").Owner, _tree.Status("b").Permissions));
+        Assert.Equal((0u, 0x1E8u), (_tree.Status("c").Owner, _tree.Status("c").Permissions));
+        Assert.Equal((1000u, 0x9EDu), (_tree.Status("d").Owner, _tree.Status("d").Permissions));
+        Assert.Equal(0x5EDu, _tree.Status("shared").Permissions);
+    }
+
+    /// <summary>What the first step could not send away is not taken for what has arrived: the second waits until it is mended.</summary>
+    [Fact]
+    public async Task A_map_in_circles_stops_where_something_failed()
+    {
+        await Shell.ShAsync($"cd '{_tree.Root}'; touch a b; chown 1000 a; chown 1001 b; chattr +i a", Cancellation);
+        var settings = _tree.Settings() with { Mode = null, OwnerMap = "user 1000 1001\nuser 1001 1002" };
+        try
+        {
+            var report = _tree.Apply(settings);
+            Assert.Equal((true, false, 1), (report.IsHalted, report.IsVerified, report.Failures.Count()));
+            Assert.Equal(1000u, _tree.Status("a").Owner);
+        }
+        finally
+        {
+            await Shell.ShAsync($"chattr -i '{_tree.Root}/a'", Cancellation);
+        }
+
+        using var change = PermissionChange.Resume(_tree.Root, _tree.Journal, TimeProvider.System);
+        Assert.True(change.Run(new ThreadLimit(), null, Cancellation).IsVerified);
+        Assert.Equal((1001u, 1002u), (_tree.Status("a").Owner, _tree.Status("b").Owner));
+    }
+
     [Fact]
     public async Task A_path_of_more_than_four_thousand_bytes_is_gone_down()
     {

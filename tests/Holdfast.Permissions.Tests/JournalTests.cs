@@ -88,7 +88,7 @@ public sealed class JournalTests : IDisposable
     {
         var entries = _tree.Fill(60, 50, depth: 3);
         using var stop = new CancellationTokenSource();
-        using (var change = PermissionChange.Begin(_tree.Settings(), _tree.Journal, restart: false, TimeProvider.System))
+        using (var change = PermissionChange.Begin(_tree.Settings(), _tree.Journal, _tree.Journal + ".maps", restart: false, TimeProvider.System))
         {
             change.BatchCapacity = 64;
             change.Shown = progress =>
@@ -163,7 +163,7 @@ public sealed class JournalTests : IDisposable
     {
         _tree.Fill(30, 30);
         using var stop = new CancellationTokenSource();
-        using (var change = PermissionChange.Begin(_tree.Settings(), _tree.Journal, restart: false, TimeProvider.System))
+        using (var change = PermissionChange.Begin(_tree.Settings(), _tree.Journal, _tree.Journal + ".maps", restart: false, TimeProvider.System))
         {
             change.BatchCapacity = 64;
             change.Shown = progress => { if (progress.Counts.Total > 300) { stop.Cancel(); } };
@@ -190,8 +190,21 @@ public sealed class JournalTests : IDisposable
         Assert.Equal(PermissionProblem.ForeignJournal, Assert.Throws<PermissionException>(() => PermissionChange.Resume(_tree.Root, _tree.Journal, TimeProvider.System)).Problem);
         Assert.Equal(PermissionProblem.Unfinished, Assert.Throws<PermissionException>(() => _tree.Apply(_tree.Settings())).Problem);
         Assert.True(_tree.Apply(_tree.Settings(), restart: true).IsVerified);
-        Assert.Equal(PermissionProblem.NoJournal, Assert.Throws<PermissionException>(() => PermissionChange.Resume(_tree.Root, _tree.Journal, TimeProvider.System)).Problem);
+        Assert.Equal(PermissionProblem.Ended, Assert.Throws<PermissionException>(() => PermissionChange.Resume(_tree.Root, _tree.Journal, TimeProvider.System)).Problem);
         Assert.Equal(PermissionProblem.NoJournal, Assert.Throws<PermissionException>(() => PermissionChange.Resume(_tree.Root, _tree.Journal + "-none", TimeProvider.System)).Problem);
+    }
+
+    [Fact]
+    public void Where_there_is_no_tree_no_journal_is_left_and_an_empty_one_is_none()
+    {
+        Assert.Equal(PermissionProblem.NoTree, Assert.Throws<PermissionException>(() => PermissionChange.Begin(_tree.Settings() with { Tree = _tree.Root + "-none" }, _tree.Journal, _tree.Journal + ".maps", restart: false, TimeProvider.System)).Problem);
+        Assert.False(File.Exists(_tree.Journal));
+        File.WriteAllBytes(_tree.Journal, []);
+        Assert.Equal(PermissionProblem.NoJournal, Assert.Throws<PermissionException>(() => PermissionChange.Resume(_tree.Root, _tree.Journal, TimeProvider.System)).Problem);
+        Assert.Null(PermissionChange.ReadEnded(_tree.Journal));
+        var report = _tree.Apply(_tree.Settings());
+        var ended = PermissionChange.ReadEnded(_tree.Journal)!;
+        Assert.Equal((report.Entries, report.Changed, report.IsVerified, report.Passes), (ended.Entries, ended.Changed, ended.IsVerified, ended.Passes));
     }
 
     /// <summary>Killed between a change of owner and giving back what it takes: the journal knows.</summary>
@@ -224,7 +237,7 @@ public sealed class JournalTests : IDisposable
         try
         {
             // Every entry fails, and each failure is a record: the disk is full soon.
-            using (var change = PermissionChange.Begin(_tree.Settings(), path, restart: false, TimeProvider.System))
+            using (var change = PermissionChange.Begin(_tree.Settings(), path, path + ".maps", restart: false, TimeProvider.System))
             {
                 Assert.Equal(PermissionProblem.Full, Assert.Throws<PermissionException>(() => change.Run(new ThreadLimit(), null, Cancellation)).Problem);
             }
@@ -293,7 +306,7 @@ public sealed class JournalTests : IDisposable
 
         // A change of it in the middle of a batch.
         var limit = new ThreadLimit();
-        using var change = PermissionChange.Begin(_tree.Settings("0711"), _tree.Journal, restart: false, TimeProvider.System);
+        using var change = PermissionChange.Begin(_tree.Settings("0711"), _tree.Journal, _tree.Journal + ".maps", restart: false, TimeProvider.System);
         change.BatchCapacity = 4096;
         var after = new List<int>();
         change.Shown = progress =>

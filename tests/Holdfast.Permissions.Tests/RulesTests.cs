@@ -78,11 +78,11 @@ public sealed class RulesTests
             "/a b/*"       group=9
             """, 0), null);
         var status = new EntryStatus((uint)FileKind.File | 0x1A4, 1, 1, 1, 1, 1, 1);
-        Assert.Equal(new Wanted(0x1A0, 7, 1, null, false), rules.Decide("x"u8, "y"u8, status));
-        Assert.Equal(new Wanted(0x1E8, 7, 1, null, false), rules.Decide("x"u8, "y.sh"u8, status));
-        Assert.Equal(new Wanted(0x1E8, 7, 9, null, false), rules.Decide("a b"u8, "y.sh"u8, status));
-        Assert.Equal(new Wanted(0x1A0, 7, 1, null, false), rules.Decide("x"u8, "y.sh"u8, status with { Mode = (uint)FileKind.Fifo | 0x1A4 }));
-        Assert.Equal(new Wanted(null, 7, 1, null, false), rules.Decide("x"u8, "link"u8, status with { Mode = (uint)FileKind.SymbolicLink | 0x1FF }));
+        Assert.Equal(new Wanted(0x1A0, 7, 1, 0x1A4, null, false), rules.Decide("x"u8, "y"u8, status));
+        Assert.Equal(new Wanted(0x1E8, 7, 1, 0x1A4, null, false), rules.Decide("x"u8, "y.sh"u8, status));
+        Assert.Equal(new Wanted(0x1E8, 7, 9, 0x1A4, null, false), rules.Decide("a b"u8, "y.sh"u8, status));
+        Assert.Equal(new Wanted(0x1A0, 7, 1, 0x1A4, null, false), rules.Decide("x"u8, "y.sh"u8, status with { Mode = (uint)FileKind.Fifo | 0x1A4 }));
+        Assert.Equal(new Wanted(null, 7, 1, 0x1FF, null, false), rules.Decide("x"u8, "link"u8, status with { Mode = (uint)FileKind.SymbolicLink | 0x1FF }));
     }
 
     [Theory]

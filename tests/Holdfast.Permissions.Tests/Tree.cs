@@ -52,7 +52,7 @@ internal sealed class Tree : IDisposable
 
     public PermissionReport Apply(PermissionSettings settings, ThreadLimit? threads = null, bool restart = false)
     {
-        using var change = PermissionChange.Begin(settings, Journal, restart, TimeProvider.System);
+        using var change = PermissionChange.Begin(settings, Journal, Journal + ".maps", restart, TimeProvider.System);
         var report = change.Run(threads ?? new ThreadLimit(), null, TestContext.Current.CancellationToken);
         return report with { Failures = [.. report.Failures] };
     }

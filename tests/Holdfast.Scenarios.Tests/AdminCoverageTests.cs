@@ -75,6 +75,7 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("any more", (await AdminAsync("throttle", "remove", throttle)).Output, StringComparison.Ordinal);
         Assert.Contains("pass 1", (await AdminAsync("permissions", "start", "exports", "--mode", "u=rwX", "--dry-run")).Output, StringComparison.Ordinal);
         Assert.Contains("at most 3 threads", (await AdminAsync("permissions", "threads", "exports", "3")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("permissions", "stop", "exports")).ExitCode);
         Assert.Contains("exports", (await AdminAsync("permissions", "status")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("actuals")).ExitCode);
         Assert.Contains("backups under way", (await AdminAsync("gate", "show")).Output, StringComparison.Ordinal);

@@ -17,6 +17,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _running = [];
+    private readonly List<Task> _long = [];
     private Task _loop = Task.CompletedTask;
 
     public JobRunner(JobTable table, IEnumerable<IJobKind> kinds, TimeProvider time, ILogger logger)
@@ -33,7 +34,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loop;
-        await Task.WhenAll(_running);
+        await Task.WhenAll([.. _running, .. _long]);
     }
 
     public async ValueTask DisposeAsync()
@@ -48,12 +49,8 @@ internal sealed partial class JobRunner : IAsyncDisposable
         {
             try
             {
-                _running.RemoveAll(task => task.IsCompleted);
-                while (_running.Count < AtOnceMax && await _table.ClaimAsync(_kinds.Keys, _stop.Token) is { } lease)
-                {
-                    _running.Add(Task.Run(() => RunAsync(lease)));
-                }
-
+                await TakeAsync(_running, AtOnceMax, isLong: false);
+                await TakeAsync(_long, 1, isLong: true);
                 await Task.Delay(_looksEvery, _time, _stop.Token);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -67,6 +64,16 @@ internal sealed partial class JobRunner : IAsyncDisposable
                 LogNotLooked(exception);
                 await PauseAsync();
             }
+        }
+    }
+
+    private async Task TakeAsync(List<Task> running, int most, bool isLong)
+    {
+        running.RemoveAll(task => task.IsCompleted);
+        List<string> kinds = [.. _kinds.Values.Where(kind => kind.IsLong == isLong).Select(kind => kind.Name)];
+        while (kinds.Count > 0 && running.Count < most && await _table.ClaimAsync(kinds, _stop.Token) is { } lease)
+        {
+            running.Add(Task.Run(() => RunAsync(lease)));
         }
     }
 

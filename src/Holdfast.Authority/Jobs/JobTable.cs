@@ -100,6 +100,10 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
         return ended;
     }, cancellation) == 1;
 
+    /// <summary>Ends a job of a kind, whoever works on it: its lease is past.</summary>
+    public Task GiveUpAsync(string kind, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync(
+        "UPDATE jobs SET state = 'done', lease_until = 0, token = token + 1, ended_at = @now, failure = 'It was given up.' WHERE kind = @kind AND state IN ('waiting', 'running')", new { kind, Now }), cancellation);
+
     /// <summary>Jobs, the latest first.</summary>
     public Task<Page<Job>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
         await transaction.QueryAsync<Job>($"SELECT {Columns} FROM jobs WHERE job_id < @before ORDER BY job_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }), job => job.Id), cancellation);

@@ -40,7 +40,7 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
             await transaction.ExecuteAsync(
                 """
                 INSERT INTO permission_changes (tree, number, settings, is_dry, threads, asked_at) VALUES (@tree, 1, @settings, @isDry, @threads, @now)
-                ON CONFLICT (tree) DO UPDATE SET number = permission_changes.number + 1, settings = excluded.settings, is_dry = excluded.is_dry, threads = excluded.threads, asked_at = excluded.asked_at
+                ON CONFLICT (tree) DO UPDATE SET number = permission_changes.number + 1, settings = excluded.settings, is_dry = excluded.is_dry, threads = excluded.threads, asked_at = excluded.asked_at, node = NULL
                 """, new { asked.Tree, settings = JsonSerializer.Serialize(settings, TreesJson.Default.PermissionSettings), isDry = asked.IsDry ? 1L : 0L, threads = (long)threads, now });
             await JobTable.EnqueueAsync(transaction, JobNameOf(asked.Tree), "", time);
             return 0;
@@ -59,6 +59,18 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
 
         return await StatusAsync((await FindAsync(tree, cancellation))!, cancellation);
     }
+
+    /// <summary>Gives a change up: the node that works on it stops within seconds. What was changed stays.</summary>
+    public async Task<PermissionChangeStatus> StopAsync(string tree, CancellationToken cancellation)
+    {
+        var change = await FindAsync(tree, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no change of a tree {tree}.");
+        await jobs.GiveUpAsync(JobNameOf(tree), cancellation);
+        return await StatusAsync(change, cancellation);
+    }
+
+    /// <summary>Says that this machine works on a change, unless another one has begun it, which alone has the tree as it is by now, and the journal.</summary>
+    public async Task<bool> TakeAsync(AskedChange change, CancellationToken cancellation) => await directory.WriteAsync(transaction => transaction.ExecuteAsync(
+        "UPDATE permission_changes SET node = @machine WHERE tree = @tree AND number = @number AND (node IS NULL OR node = @machine)", new { machine = Environment.MachineName, change.Tree, change.Number }), cancellation) == 1;
 
     /// <summary>The latest change of each tree.</summary>
     public async Task<PermissionChangeList> ListAsync(CancellationToken cancellation)

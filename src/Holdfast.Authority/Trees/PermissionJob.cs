@@ -23,7 +23,12 @@ internal sealed class PermissionJob(string tree, string path, string folder, Per
 
     private static readonly TimeSpan _showsEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often another node's tree is looked at: whether it is its still.</summary>
+    private static readonly TimeSpan _othersTree = TimeSpan.FromSeconds(10);
+
     public string Name => PermissionChanges.JobNameOf(tree);
+
+    public bool IsLong => true;
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
@@ -32,9 +37,21 @@ internal sealed class PermissionJob(string tree, string path, string folder, Per
             return null;
         }
 
+        if (!await changes.TakeAsync(asked, cancellation))
+        {
+            return time.GetUtcNow() + _othersTree;
+        }
+
         var journal = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{tree}-{asked.Number}.journal"));
-        var settings = JsonSerializer.Deserialize(asked.Settings, TreesJson.Default.PermissionSettings)! with { Tree = path };
         var limit = new ThreadLimit((int)asked.Threads);
+        if (asked.IsDry == 0 && PermissionChanges.Translated(() => PermissionChange.ReadEnded(journal)) is { } before)
+        {
+            // The node was killed behind the end, before it could say so.
+            await EndAsync(lease, asked, before, limit, journal, cancellation);
+            return null;
+        }
+
+        var settings = JsonSerializer.Deserialize(asked.Settings, TreesJson.Default.PermissionSettings)! with { Tree = path };
         using var change = PermissionChanges.Translated(() => Open(settings, asked, journal));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var running = Task.Factory.StartNew(() =>
@@ -49,11 +66,17 @@ internal sealed class PermissionJob(string tree, string path, string folder, Per
             while (await Task.WhenAny(running, Task.Delay(_showsEvery, time, stop.Token)) != running)
             {
                 stop.Token.ThrowIfCancellationRequested();
-                limit.Value = (int)((await changes.FindAsync(tree, stop.Token))?.Threads ?? limit.Value);
-                await lease.ShowAsync(Write(StatusOf(asked, change.Progress, limit, journal)), stop.Token);
+                await ShowAsync(lease, asked, change, limit, journal, stop.Token);
             }
 
             report = await running;
+            if (asked.IsDry == 0 && !report.IsHalted)
+            {
+                var ended = time.GetUtcNow().ToUnixTimeSeconds();
+                await actuals.KeepAsync(lease.Job.Id, new Actual("permissions", tree, ended, report.Entries, report.Changed, (long)report.Worked.TotalMilliseconds, report.ThreadsMost, change.Medium.FileSystem), cancellation);
+            }
+
+            await EndAsync(lease, asked, report, limit, journal, cancellation);
         }
         finally
         {
@@ -61,37 +84,36 @@ internal sealed class PermissionJob(string tree, string path, string folder, Per
             await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        var ended = time.GetUtcNow().ToUnixTimeSeconds();
-        if (asked.IsDry == 0)
-        {
-            await actuals.KeepAsync(lease.Job.Id, new Actual("permissions", tree, ended, report.Entries, report.Changed, (long)report.Worked.TotalMilliseconds, report.ThreadsMost, change.Medium.FileSystem), cancellation);
-        }
-
-        var shown = report.Failures.Take(FailuresShown).Select(failure => new PermissionFailure(failure.Readable, failure.Path, (int)failure.Error, failure.Reason)).ToList();
-        await lease.SaveAsync(Write(StatusOf(asked, change.Progress, limit, journal) with
-        {
-            Entries = report.Entries, Changed = report.Changed, Failed = report.Last.Failed, Pass = report.Passes, Share = 1, SecondsLeft = null, Threads = report.ThreadsMost, IsVerified = report.IsVerified, Failures = shown,
-        }), cancellation);
-        return null;
+        return report.IsHalted ? throw new HoldfastException(FailureTable.Conflict, $"The map sends numbers in circles, and its first step could not be done for {report.Last.Failed} entries: mend what failed; it is tried again.") : null;
     }
 
-    /// <summary>Begins, or goes on where a node that was killed had come to. One that was killed behind the end only looks again.</summary>
+    /// <summary>Says how far it is, and hears how many threads it may have. A directory that is away for a moment is no reason to stop: the lease decides that.</summary>
+    private async Task ShowAsync(JobLease lease, AskedChange asked, PermissionChange change, ThreadLimit limit, string journal, CancellationToken cancellation)
+    {
+        try
+        {
+            limit.Value = (int)((await changes.FindAsync(tree, cancellation))?.Threads ?? limit.Value);
+            await lease.SaveAsync(Write(StatusOf(asked, change.Progress, limit, journal)), cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable)
+        {
+            // The next look is in a second.
+        }
+    }
+
+    private async Task EndAsync(JobLease lease, AskedChange asked, PermissionReport report, ThreadLimit limit, string journal, CancellationToken cancellation)
+    {
+        var shown = report.Failures.Take(FailuresShown).Select(failure => new PermissionFailure(failure.Readable, failure.Path, (int)failure.Error, failure.Reason)).ToList();
+        var last = new PermissionProgress(1, 1, report.Passes, 1, report.ThreadsMost, report.Last, null);
+        await lease.SaveAsync(Write(StatusOf(asked, last, limit, journal) with { Entries = report.Entries, Changed = report.Changed, IsVerified = report.IsVerified, Failures = shown }), cancellation);
+    }
+
+    /// <summary>Begins, or goes on where a node that was killed had come to.</summary>
     private PermissionChange Open(PermissionSettings settings, AskedChange asked, string journal)
     {
         if (asked.IsDry != 0)
         {
             return PermissionChange.Try(settings, time);
-        }
-
-        if (!File.Exists(journal))
-        {
-            Directory.CreateDirectory(folder);
-            foreach (var older in Directory.GetFiles(folder, $"{tree}-*.journal"))
-            {
-                File.Delete(older);
-            }
-
-            return PermissionChange.Begin(settings, journal, restart: false, time);
         }
 
         try
@@ -100,7 +122,15 @@ internal sealed class PermissionJob(string tree, string path, string folder, Per
         }
         catch (PermissionException exception) when (exception.Problem == PermissionProblem.NoJournal)
         {
-            return PermissionChange.Try(settings, time);
+            foreach (var older in Directory.Exists(folder) ? Directory.GetFiles(folder, $"{tree}-*.journal") : [])
+            {
+                if (older != journal && long.TryParse(Path.GetFileNameWithoutExtension(older).AsSpan(tree.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                {
+                    File.Delete(older);
+                }
+            }
+
+            return PermissionChange.Begin(settings, journal, Path.Combine(folder, $"{tree}.maps"), restart: false, time);
         }
     }
 

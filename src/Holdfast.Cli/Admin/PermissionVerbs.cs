@@ -4,7 +4,7 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Cli.Admin;
 
-/// <summary><c>holdfast admin permissions start|threads|status</c>: changes of permissions of trees that nodes have.</summary>
+/// <summary><c>holdfast admin permissions start|threads|stop|status</c>: changes of permissions of trees that nodes have.</summary>
 internal static class PermissionVerbs
 {
     public static void AddTo(Command admin, Output output)
@@ -35,6 +35,8 @@ internal static class PermissionVerbs
             }),
             AdminCall.Ask("threads", "Says how many threads a change may have from now on.", [tree, threads], async (parsed, service, cancellation) =>
                 Show(output, await service.SendOnceAsync(HttpMethod.Put, $"/v1/permission-changes/{AdminCall.Part(parsed, tree)}/threads", new ChangeThreads(parsed.GetRequiredValue(threads)), MessageJson.Default.ChangeThreads, MessageJson.Default.PermissionChangeStatus, cancellation))),
+            AdminCall.Ask("stop", "Gives a change up; what was changed stays.", [tree], async (parsed, service, cancellation) =>
+                Show(output, await service.SendOnceAsync(HttpMethod.Delete, "/v1/permission-changes/" + AdminCall.Part(parsed, tree), new Done(), MessageJson.Default.Done, MessageJson.Default.PermissionChangeStatus, cancellation))),
             AdminCall.Ask("status", "How far the latest change of each tree is.", [], async (_, service, cancellation) =>
             {
                 foreach (var change in (await service.GetAtAsync("/v1/permission-changes", MessageJson.Default.PermissionChangeList, cancellation)).Changes)

@@ -112,6 +112,7 @@ internal sealed class BatchWorkers : IDisposable
         }
 
         _own.Cache.Dispose();
+        _shared.End();
     }
 
     private void Stop()
@@ -205,8 +206,18 @@ internal sealed class BatchWorkers : IDisposable
         {
             var index = _threads.Count + 1;
             var thread = new Thread(() => Work(index), StackLength) { IsBackground = true, Name = $"permissions {index}" };
+            try
+            {
+                thread.Start();
+            }
+            catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+            {
+                // The machine gives no more: those there are go on.
+                _tuning.Retreat();
+                return;
+            }
+
             _threads.Add(thread);
-            thread.Start();
         }
     }
 
@@ -248,7 +259,7 @@ internal sealed class BatchWorkers : IDisposable
         for (var place = first; place < first + count; place++)
         {
             var entry = isLeaving ? batch.LeftDirectory(place) : batch.File(place);
-            switch (Change(batch, entry, changer, cache, out var error))
+            switch (Change(batch, entry, isLeaving, changer, cache, out var error))
             {
                 case EntryOutcome.Right: right++; break;
                 case EntryOutcome.Changed: changed++; break;
@@ -264,7 +275,7 @@ internal sealed class BatchWorkers : IDisposable
         return new EntryCounts(right, changed, vanished, mounts, failed);
     }
 
-    private EntryOutcome Change(EntryBatch batch, BatchEntry entry, EntryChanger changer, DirectoryCache cache, out Errno error)
+    private EntryOutcome Change(EntryBatch batch, BatchEntry entry, bool isLeaving, EntryChanger changer, DirectoryCache cache, out Errno error)
     {
         for (var tries = 0; ; tries++)
         {
@@ -275,7 +286,7 @@ internal sealed class BatchWorkers : IDisposable
                 return EntryOutcome.Vanished;
             }
 
-            var outcome = error == Errno.None ? changer.Change(directory, batch.DirectoryPath(entry.Directory), entry.Name, out error) : EntryOutcome.Failed;
+            var outcome = error == Errno.None ? changer.Change(directory, batch.DirectoryPath(entry.Directory), entry.Name, isLeaving, out error) : EntryOutcome.Failed;
             if (error == Errno.ReadOnlyFileSystem)
             {
                 throw new PermissionException(PermissionProblem.ReadOnly, $"Nothing can be changed in {_root.Path}: its file system is read-only. Mount it for writing, then `holdfast permissions resume`.");

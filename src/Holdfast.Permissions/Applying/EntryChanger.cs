@@ -28,8 +28,9 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
     /// <param name="directory">The open directory.</param>
     /// <param name="path">The directory's path from the root.</param>
     /// <param name="name">With a zero byte; only that for the directory itself.</param>
+    /// <param name="isDirectory">Whether it was a directory when it was listed: one in a file's place was not walked, and is another pass's.</param>
     /// <param name="error">Why, if it failed.</param>
-    public EntryOutcome Change(int directory, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, out Errno error)
+    public EntryOutcome Change(int directory, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, bool isDirectory, out Errno error)
     {
         if (_isDry || rules.NeedsAccessLists || _changes < ChangesInARow)
         {
@@ -39,9 +40,9 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
                 return NotThere(ref error);
             }
 
-            if (IsElsewhere(seen))
+            if (IsElsewhere(seen) || IsSwapped(seen, isDirectory))
             {
-                return EntryOutcome.MountPoint;
+                return IsElsewhere(seen) ? EntryOutcome.MountPoint : EntryOutcome.Vanished;
             }
 
             var wanted = rules.Decide(path, name[..^1], seen);
@@ -65,7 +66,7 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
 
         try
         {
-            var outcome = ChangeHeld(held, path, name, out error);
+            var outcome = ChangeHeld(held, path, name, isDirectory, out error);
             _changes = outcome == EntryOutcome.Changed ? _changes + 1 : 0;
             return outcome;
         }
@@ -112,9 +113,11 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
         return EntryOutcome.Changed;
     }
 
+    private static bool IsSwapped(in EntryStatus status, bool isDirectory) => status.Kind == FileKind.Directory != isDirectory;
+
     private bool IsElsewhere(in EntryStatus status) => !root.CrossMounts && status.Mount != root.Status.Mount;
 
-    private EntryOutcome ChangeHeld(int held, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, out Errno error)
+    private EntryOutcome ChangeHeld(int held, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, bool isDirectory, out Errno error)
     {
         error = EntryCalls.Status(held, out var status);
         if (error != Errno.None)
@@ -122,16 +125,16 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
             return EntryOutcome.Failed;
         }
 
-        if (IsElsewhere(status))
+        if (IsElsewhere(status) || IsSwapped(status, isDirectory))
         {
-            return EntryOutcome.MountPoint;
+            return IsElsewhere(status) ? EntryOutcome.MountPoint : EntryOutcome.Vanished;
         }
 
         var wanted = rules.Decide(path, name[..^1], status);
         var listed = default(ListedAccess);
         if (wanted.AccessList is { } list)
         {
-            error = ListedAccess.Read(held, list, status, wanted.Mode, out listed);
+            error = ListedAccess.Read(held, list, status, wanted.Mode ?? wanted.Left, out listed);
             if (error != Errno.None)
             {
                 return EntryOutcome.Failed;
@@ -158,6 +161,7 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
         {
             byte[]? capability = null;
             var hasSetIds = status.Kind == FileKind.File && (status.Permissions & SetIds) != 0;
+            var mustKeep = wanted.Mode is { } kept && (kept & SetIds) != 0;
             if (wanted.KeepsPrivileges && status.Kind == FileKind.File)
             {
                 error = EntryCalls.ReadAttribute(held, Capability, out capability);
@@ -166,9 +170,9 @@ internal sealed class EntryChanger(TreeRoot root, PermissionRules rules, IPrivil
                     return error;
                 }
 
-                if (capability is not null || hasSetIds)
+                if (capability is not null || mustKeep)
                 {
-                    keeper!.Keep(path, name[..^1], status.Inode, status.Permissions, capability);
+                    keeper!.Keep(path, name[..^1], status.Inode, wanted.Mode ?? status.Permissions, capability);
                 }
             }
 

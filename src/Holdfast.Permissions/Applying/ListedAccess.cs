@@ -26,7 +26,7 @@ internal readonly struct ListedAccess
     /// <param name="status">What it is now.</param>
     /// <param name="mode">What a rule says of the mode: of its set-id and sticky bits, that is.</param>
     /// <param name="listed">What it has beside what it should have.</param>
-    public static Errno Read(int held, AccessList list, in EntryStatus status, uint? mode, out ListedAccess listed)
+    public static Errno Read(int held, AccessList list, in EntryStatus status, uint mode, out ListedAccess listed)
     {
         listed = default;
         var isDirectory = status.Kind == FileKind.Directory;
@@ -44,7 +44,7 @@ internal readonly struct ListedAccess
             error = EntryCalls.ReadAttribute(held, AccessList.InheritedName, out inherited);
         }
 
-        var special = (mode ?? status.Permissions) & 0xE00;
+        var special = mode & 0xE00;
         listed = new ListedAccess(
             special | (list.Mode(status.Permissions, isDirectory, access) & 0x1FF), wanted, !access.AsSpan().SequenceEqual(wanted),
             wantsInherited ? list.Inherited() : null, wantsInherited && !inherited.AsSpan().SequenceEqual(list.Inherited()));

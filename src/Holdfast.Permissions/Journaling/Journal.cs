@@ -18,6 +18,7 @@ internal sealed class Journal : IPrivilegeKeeper, IDisposable
     private readonly Lock _sync = new();
     private readonly MemoryStream _buffer = new();
     private long _end;
+    private volatile bool _hasKept;
 
     private Journal(SafeFileHandle file, string path)
     {
@@ -105,8 +106,22 @@ internal sealed class Journal : IPrivilegeKeeper, IDisposable
     }
 
     /// <summary>Durable before it returns: what comes next takes away what this says.</summary>
-    public void Keep(ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name, ulong inode, uint mode, byte[]? capability) =>
+    public void Keep(ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name, ulong inode, uint mode, byte[]? capability)
+    {
         Now(JournalRecord.Kept(new KeptPrivilege(directory.ToArray(), name.ToArray(), inode, mode, capability)), isDurable: true);
+        _hasKept = true;
+    }
+
+    /// <summary>Before a batch is said to be done: what was taken and given back is durable, so that nothing of it need be remembered.</summary>
+    public void SyncKept(int tree)
+    {
+        if (_hasKept && EntryCalls.SyncFileSystem(tree) is var error && error != Errno.None)
+        {
+            throw new PosixException("sync", Path, error);
+        }
+
+        _hasKept = false;
+    }
 
     /// <summary>What the pass that begins at an offset could not do.</summary>
     public IEnumerable<EntryFailure> Failures(long passOffset)
@@ -151,7 +166,7 @@ internal sealed class Journal : IPrivilegeKeeper, IDisposable
     }
 
     private PermissionException Damaged(long offset, string why, Exception? inner) => new(PermissionProblem.DamagedJournal,
-        FormattableString.Invariant($"The journal {Path} is damaged at byte {offset}: {why}. How far the run came cannot be told: begin again with --restart, which writes only what is not yet right."), inner);
+        FormattableString.Invariant($"The journal {Path} is damaged at byte {offset}: {why}. How far the run came cannot be told: begin again with --restart, which writes only what is not yet right (a map that sends numbers in circles would send on what has arrived: look first)."), inner);
 
     private void Now(byte[] record, bool isDurable) => Guarded(() =>
     {

@@ -118,7 +118,7 @@ internal static class JournalRecord
                 (Kind.PassBegan, _) => ReadPass(state, reader, offset),
                 (Kind.Batch, _) => ReadBatch(state, reader),
                 (Kind.Failure, _) => state,
-                (Kind.Kept, _) => state with { Kept = [.. state.Kept, ReadKept(reader)] },
+                (Kind.Kept, _) => ReadKept(state, reader),
                 (Kind.Finished, _) => state with { IsFinished = true, Kept = [] },
                 _ => throw new InvalidDataException($"a record of kind {(byte)kind} is not known; a newer version may have written it"),
             };
@@ -165,11 +165,13 @@ internal static class JournalRecord
         return state with { Position = new WalkPosition(path, isListing, hasChild ? child : null, listed, isEnd), Counts = counts, Worked = reader.ReadInt64(), Kept = [] };
     }
 
-    private static KeptPrivilege ReadKept(BinaryReader reader)
+    /// <summary>Into the list that there is: a tree may have millions.</summary>
+    private static JournalState ReadKept(JournalState state, BinaryReader reader)
     {
         var (directory, name, inode, mode) = (ReadBytes(reader), ReadBytes(reader), reader.ReadUInt64(), reader.ReadUInt32());
         var (has, capability) = (reader.ReadBoolean(), ReadBytes(reader));
-        return new KeptPrivilege(directory, name, inode, mode, has ? capability : null);
+        state.Kept.Add(new KeptPrivilege(directory, name, inode, mode, has ? capability : null));
+        return state;
     }
 
     private static void WriteBytes(BinaryWriter writer, byte[] bytes)

@@ -40,7 +40,7 @@ internal sealed record JournalState
     public bool IsFinished { get; init; }
 
     /// <summary>What may have to be given back, since the run was killed.</summary>
-    public IReadOnlyList<KeptPrivilege> Kept { get; init; } = [];
+    public List<KeptPrivilege> Kept { get; init; } = [];
 }
 
 /// <summary>What a change of owner takes away, written down before.</summary>

@@ -64,6 +64,10 @@ public sealed class OwnerMap
         return new OwnerMap(users, groups);
     }
 
+    /// <summary>The map in numbers: names may mean others later.</summary>
+    public override string ToString() =>
+        string.Concat(_users.OrderBy(pair => pair.Key).Select(pair => FormattableString.Invariant($"user {pair.Key} {pair.Value}\n"))) + string.Concat(_groups.OrderBy(pair => pair.Key).Select(pair => FormattableString.Invariant($"group {pair.Key} {pair.Value}\n")));
+
     /// <summary>The map as steps that may each be repeated: one, or two if it is chained.</summary>
     public IReadOnlyList<OwnerMap> Steps()
     {

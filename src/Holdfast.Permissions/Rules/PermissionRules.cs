@@ -5,6 +5,8 @@ namespace Holdfast.Permissions.Rules;
 /// <summary>Decides for every entry what it should be: for each of mode, owner, group and access list, the last rule that concerns the entry and names it.</summary>
 internal sealed class PermissionRules
 {
+    private const uint SetIds = 0xC00;
+
     private readonly PermissionRule[] _rules;
     private readonly OwnerMap? _map;
 
@@ -41,11 +43,11 @@ internal sealed class PermissionRules
 
         // New numbers for the same owners; a rule that names somebody goes before.
         var keeps = _map is not null && owner is null && group is null;
-        return new Wanted(
-            mode?.Apply(status.Permissions, kind == FileKind.Directory) ?? (keeps && kind != FileKind.SymbolicLink ? status.Permissions : null),
-            owner ?? _map?.MapUser(status.Owner) ?? status.Owner,
-            group ?? _map?.MapGroup(status.Group) ?? status.Group,
-            list,
-            keeps && mode is null);
+        var (newOwner, newGroup) = (owner ?? _map?.MapUser(status.Owner) ?? status.Owner, group ?? _map?.MapGroup(status.Group) ?? status.Group);
+
+        // A mode says what becomes of the bits that are left: never does a program that ran as one owner run as another by it.
+        var isGivenAway = !keeps && kind != FileKind.Directory && (newOwner != status.Owner || newGroup != status.Group);
+        var left = isGivenAway ? status.Permissions & ~SetIds : status.Permissions;
+        return new Wanted(mode?.Apply(left, kind == FileKind.Directory) ?? (keeps && kind != FileKind.SymbolicLink ? left : null), newOwner, newGroup, left, list, keeps);
     }
 }

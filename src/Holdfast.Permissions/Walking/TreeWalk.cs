@@ -336,7 +336,9 @@ internal sealed class TreeWalk : IDisposable
         }
 
         var below = _levels.Peek().Below;
-        while (EntryCalls.ReadNames(_listing, _records, out var length) == Errno.None && length > 0)
+        int length;
+        Errno error;
+        while ((error = EntryCalls.ReadNames(_listing, _records, out length)) == Errno.None && length > 0)
         {
             var records = new DirectoryRecords(_records.AsSpan(0, length));
             while (records.MoveNext())
@@ -346,6 +348,11 @@ internal sealed class TreeWalk : IDisposable
                     below.Add(records.Name[..^1]);
                 }
             }
+        }
+
+        if (error is not (Errno.None or Errno.NoEntry))
+        {
+            _notes.NotListed(PathBytes, error);
         }
 
         EndListing();

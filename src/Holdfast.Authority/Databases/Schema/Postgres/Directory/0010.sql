@@ -5,7 +5,8 @@ CREATE TABLE permission_changes (
     settings    TEXT COLLATE "C" NOT NULL,
     is_dry      BIGINT NOT NULL,
     threads     BIGINT NOT NULL,
-    asked_at    BIGINT NOT NULL
+    asked_at    BIGINT NOT NULL,
+    node        TEXT COLLATE "C"               -- which began it: the tree and the journal are there
 );
 
 -- What long work really took: what the next is estimated by.

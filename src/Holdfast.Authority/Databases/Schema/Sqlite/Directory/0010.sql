@@ -5,7 +5,8 @@ CREATE TABLE permission_changes (
     settings    TEXT NOT NULL,
     is_dry      INTEGER NOT NULL,
     threads     INTEGER NOT NULL,
-    asked_at    INTEGER NOT NULL
+    asked_at    INTEGER NOT NULL,
+    node        TEXT               -- which began it: the tree and the journal are there
 ) WITHOUT ROWID;
 
 -- What long work really took: what the next is estimated by.
