@@ -22,16 +22,18 @@ public sealed class PermissionChange : IDisposable
     private readonly IReadOnlyList<PermissionRules> _steps;
     private readonly TimeProvider _time;
 
-    private volatile PermissionProgress _progress;
+    private volatile TreePass? _pass;
 
     private PermissionChange(TreeRoot root, Journal? journal, JournalState begun, TimeProvider time)
     {
         (_root, _journal, _begun, _time) = (root, journal, begun, time);
         _steps = begun.Settings.Steps();
-        _progress = new PermissionProgress(begun.Step + 1, _steps.Count, begun.Pass, 0, 0, begun.Counts, null);
     }
 
-    public PermissionProgress Progress => _progress;
+    /// <summary>Where it is, at this moment.</summary>
+    public PermissionProgress Progress => _pass is { } pass
+        ? pass.Progress with { Steps = _steps.Count }
+        : new PermissionProgress(_begun.Step + 1, _steps.Count, _begun.Pass, 0, 0, _begun.Counts, null);
 
     /// <summary>What the tree lies on.</summary>
     public Medium Medium => Medium.Of(_root);
@@ -168,7 +170,8 @@ public sealed class PermissionChange : IDisposable
             }
 
             using var pass = new TreePass(_root, _steps[state.Step], _journal, state, threads, wrong, _time);
-            var counts = pass.Run(BatchCapacity, Show, Worked, cancellation);
+            _pass = pass;
+            var counts = pass.Run(BatchCapacity, () => Shown?.Invoke(Progress), Worked, cancellation);
             most = Math.Max(most, pass.ThreadsMost);
             state = state with { Changed = state.Changed + counts.Changed, Missed = state.Missed + (state.Pass > 1 ? counts.Changed : 0) };
             if (_journal is not null && counts.Changed > 0)
@@ -201,12 +204,6 @@ public sealed class PermissionChange : IDisposable
     {
         _journal?.Dispose();
         _root.Dispose();
-    }
-
-    private void Show(PermissionProgress progress)
-    {
-        _progress = progress with { Steps = _steps.Count };
-        Shown?.Invoke(_progress);
     }
 
     private static bool IsVerified(EntryCounts counts) => counts is { Changed: 0, Vanished: 0 };

@@ -17,16 +17,38 @@ internal sealed class TreePass : IWalkNotes, IDisposable
     private readonly EntryChanger _changer;
     private readonly TreeWalk _walk;
     private readonly List<EntryFailure> _dryFailures = [];
+    private readonly EntryCounts _before;
+    private readonly long _began;
     private EntryCounts _noted;
     private long _serial;
+    private volatile Going _going = new(0, 0, 0, default, default);
 
     public TreePass(TreeRoot root, PermissionRules rules, Journal? journal, JournalState from, ThreadLimit threads, Action<byte[]>? wrong, TimeProvider time)
     {
         (_root, _journal, _from, _time) = (root, journal, from, time);
+        _began = time.GetTimestamp();
+
+        // What a directory that was half read gave is come by again, and is right by now.
+        _before = from.Counts with { Right = from.Counts.Right - from.Position.Listed };
         EntryChanger Changer() => new(root, rules, journal, wrong);
         _changer = Changer();
         _workers = new BatchWorkers(root, Changer, Failed, threads, new ThreadTuning(Environment.ProcessorCount), time);
         _walk = new TreeWalk(root, from.Position, this);
+    }
+
+    /// <summary>A batch under way: how much of the tree is done before and with it, how many entries it has, and what had come of entries when it was begun.</summary>
+    private sealed record Going(double From, double To, long Entries, EntryCounts Counts, EntryCounts Noted);
+
+    /// <summary>Where the pass is, at this moment; any thread may ask.</summary>
+    public PermissionProgress Progress
+    {
+        get
+        {
+            var (going, counts) = (_going, _workers.Counts);
+            var share = going.From + ((going.To - going.From) * Math.Clamp((counts.Total - going.Counts.Total) / Math.Max(1.0, going.Entries), 0, 1));
+            TimeSpan? left = share > 0.01 ? _time.GetElapsedTime(_began) * ((1 - share) / share) : null;
+            return new PermissionProgress(_from.Step + 1, 0, _from.Pass, share, _workers.Threads, _before + counts + going.Noted, left);
+        }
     }
 
     public int ThreadsMost => _workers.MostBusy;
@@ -36,26 +58,22 @@ internal sealed class TreePass : IWalkNotes, IDisposable
 
     /// <summary>Runs to the end of the tree.</summary>
     /// <param name="batchCapacity">How many entries are gone over together.</param>
-    /// <param name="show">Told after each batch where it is.</param>
+    /// <param name="shown">Called after each batch.</param>
     /// <param name="worked">How long the whole run took so far.</param>
     /// <param name="cancellation">Stops between two batches; the run can be resumed.</param>
     /// <returns>What came of the entries of this pass, those before a kill included.</returns>
-    public EntryCounts Run(int batchCapacity, Action<PermissionProgress> show, Func<TimeSpan> worked, CancellationToken cancellation)
+    public EntryCounts Run(int batchCapacity, Action shown, Func<TimeSpan> worked, CancellationToken cancellation)
     {
-        var began = _time.GetTimestamp();
         var (filling, going) = (new EntryBatch(batchCapacity), new EntryBatch(batchCapacity));
         filling.Clear(++_serial);
         var more = _walk.Fill(filling, cancellation);
-
-        // What a directory that was half read gave is come by again, and is right by now.
-        var before = _from.Counts with { Right = _from.Counts.Right - _from.Position.Listed };
-        EntryCounts counts;
         while (true)
         {
             (filling, going) = (going, filling);
             going.Seal();
-            _workers.Begin(going);
             var (wasMore, noted) = (more, _noted);
+            _going = new Going(_going.To, going.Share, going.Files + going.Left, _workers.Counts, noted);
+            _workers.Begin(going);
             if (more)
             {
                 filling.Clear(++_serial);
@@ -64,9 +82,9 @@ internal sealed class TreePass : IWalkNotes, IDisposable
 
             _workers.Finish(cancellation);
             _journal?.SyncKept(_root.Descriptor);
-            counts = before + _workers.Counts + noted;
+            var counts = _before + _workers.Counts + noted;
             _journal?.Batch(going.End, counts, (long)worked().TotalMilliseconds);
-            show(Progress(counts, going.Share, _time.GetElapsedTime(began)));
+            shown();
             if (!wasMore)
             {
                 return counts;
@@ -120,11 +138,5 @@ internal sealed class TreePass : IWalkNotes, IDisposable
         {
             _dryFailures.Add(new EntryFailure(EntryFailure.Join(directory, name), error));
         }
-    }
-
-    private PermissionProgress Progress(EntryCounts counts, double share, TimeSpan elapsed)
-    {
-        TimeSpan? left = share > 0.01 ? elapsed * ((1 - share) / share) : null;
-        return new PermissionProgress(_from.Step + 1, 0, _from.Pass, share, _workers.Threads, counts, left);
     }
 }

@@ -30,6 +30,15 @@ internal enum Weakness
     /// <summary>The target numbers its writes from the beginning.</summary>
     NumbersAnew = 64,
 
+    /// <summary>Numbers that were given out are not taken along.</summary>
+    CountersAnew = 256,
+
+    /// <summary>Of an account that was retired nothing is remembered.</summary>
+    RetireForgets = 512,
+
+    /// <summary>Of rows of one version only those of the first piece are read.</summary>
+    ReadsVersionsInPart = 1024,
+
     /// <summary>The digests are not compared: what they would have kept from harm is seen.</summary>
     NoDigest = 128,
 }
@@ -51,7 +60,8 @@ internal sealed class MemoryLedger(World world, MoveRow row)
 
         public Task<bool> ChangeAsync(AccountId account, MoveRow from, MoveRow to, CancellationToken cancellation) => World.DoAsync(actor, () =>
         {
-            var same = ledger.Row == from || (World.Weakness.HasFlag(Weakness.DecidesUnchecked) && to.State == MoveState.Decided && ledger.Row.Home == from.Home);
+            var same = ledger.Row == from || ledger.Row == to || (World.Weakness.HasFlag(Weakness.DecidesUnchecked) && to.State == MoveState.Decided && ledger.Row.Home == from.Home);
+            World.Decisions += same && ledger.Row != to && to.State == MoveState.Decided ? 1 : 0;
             ledger.Row = same ? to : ledger.Row;
             return same;
         });

@@ -22,39 +22,45 @@ internal sealed class MemorySide(World world, string name)
 
     public IMoveSide For(Actor actor) => new View(this, actor);
 
-    /// <summary>A write: fence, lock and version at its beginning, rows at its commit.</summary>
-    /// <returns>The version; null if the account is not open here at this epoch.</returns>
-    public async Task<long?> WriteAsync(Actor actor, long epoch, string key, object?[]? values)
+    /// <summary>A write: fence, lock and version at its beginning, rows at its commit. It draws a number too, as packs and sessions do.</summary>
+    /// <returns>False if the account is not open here at this epoch.</returns>
+    public async Task<bool> WriteAsync(Actor actor, long epoch, IReadOnlyDictionary<string, object?[]?> rows)
     {
         await WaitForLockAsync(actor);
         if (Side.State != SideState.Open || Side.Epoch != epoch)
         {
-            return null;
+            return false;
         }
 
         var own = _locked = new object();
         try
         {
-            var version = Side.Version + 1;
+            var changed = Side with { Version = Side.Version + 1, Number = Side.Number + 1 };
             await _world.Scheduler.StepAsync(actor);
-            Side = Side with { Version = version };
-            if (values is null && _world.Weakness.HasFlag(Weakness.DeletesWithoutTrace))
+            Side = _world.Weakness.HasFlag(Weakness.FenceForgetsWriters) ? Side with { Version = changed.Version, Number = changed.Number } : changed;
+            foreach (var (key, values) in rows)
             {
-                _rows.Remove(key);
-            }
-            else
-            {
-                _rows[key] = (version, values);
+                if (values is null && _world.Weakness.HasFlag(Weakness.DeletesWithoutTrace))
+                {
+                    _rows.Remove(key);
+                }
+                else
+                {
+                    _rows[key] = (changed.Version, values);
+                }
             }
 
-            _world.Committed(this, epoch, version, key, values);
-            return version;
+            _world.Committed(this, epoch, changed, rows);
         }
         finally
         {
             // A crash undoes it: nothing was changed yet.
             _locked = ReferenceEquals(_locked, own) ? null : _locked;
         }
+
+        // It is done; whether the client hears of it is another matter.
+        await _world.Scheduler.StepAsync(actor);
+        return true;
     }
 
     private async Task WaitForLockAsync(Actor actor)
@@ -93,7 +99,7 @@ internal sealed class MemorySide(World world, string name)
                 }
             }
 
-            return new Side(SideState.Incoming, epoch, here.Version, attempt, mover);
+            return new Side(SideState.Incoming, epoch, here.Version, here.Number, attempt, mover);
         });
 
         public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => World.DoAsync(actor, () =>
@@ -101,7 +107,7 @@ internal sealed class MemorySide(World world, string name)
             var rows = side._rows.Where(row => row.Value.Version > after.Version || (row.Value.Version == after.Version && after.Key is not null && string.CompareOrdinal(row.Key, after.Key) > 0))
                 .OrderBy(row => row.Value.Version).ThenBy(row => row.Key, StringComparer.Ordinal).Take(most + 1).ToList();
             var moved = rows.Take(most).Select(row => new MovedRow(row.Key, row.Value.Version, row.Value.Values)).ToList();
-            return new MovedRows(moved, rows.Count > most ? new RowPosition(moved[^1].Version, moved[^1].Key) : new RowPosition(side.Side.Version, null), side.Side.Version);
+            return new MovedRows(moved, rows.Count > most ? new RowPosition(moved[^1].Version, World.Weakness.HasFlag(Weakness.ReadsVersionsInPart) ? null : moved[^1].Key) : new RowPosition(side.Side.Version, null), side.Side.Version, side.Side.Number);
         });
 
         public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => ChangeAsync(here =>
@@ -129,12 +135,13 @@ internal sealed class MemorySide(World world, string name)
         public Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
             here => here.State == SideState.Open && here.Epoch == epoch ? here with { State = SideState.Frozen, Epoch = epoch + 1 } : null, waits: !World.Weakness.HasFlag(Weakness.FenceForgetsWriters));
 
-        public Task<bool> SealAsync(AccountId account, long attempt, string mover, long version, CancellationToken cancellation) => ChangeAsync(
-            here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : version } : null);
+        public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => ChangeAsync(
+            here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover 
+                ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : last.Version, Number = World.Weakness.HasFlag(Weakness.CountersAnew) ? 0 : Math.Max(here.Number, last.Number) } : null);
 
         public Task<byte[]> DigestAsync(AccountId account, CancellationToken cancellation) => World.DoAsync(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
             ? []
-            : SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', side._rows.Where(row => row.Value.Values is not null).Select(row => $"{row.Key} {row.Value.Version} {string.Join(',', row.Value.Values!)}")))));
+            : SHA256.HashData(Encoding.UTF8.GetBytes($"{side.Side.Version} {side.Side.Number}\n" + string.Join('\n', side._rows.Where(row => row.Value.Values is not null).Select(row => $"{row.Key} {row.Value.Version} {string.Join(',', row.Value.Values!)}")))));
 
         public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(here =>
         {
@@ -151,7 +158,7 @@ internal sealed class MemorySide(World world, string name)
 
             side._rows.Clear();
             side._position = RowPosition.Begin;
-            return Side.Absent with { Epoch = Math.Max(here.Epoch, epoch), Attempt = attempt };
+            return Side.Absent with { Epoch = Math.Max(here.Epoch, epoch), Attempt = attempt, Number = here.Number };
         });
 
         public Task OpenAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
@@ -174,7 +181,7 @@ internal sealed class MemorySide(World world, string name)
 
             if (side._rows.Count == 0 && side.Side.State == SideState.Left)
             {
-                side.Side = side.Side with { State = SideState.Absent };
+                side.Side = World.Weakness.HasFlag(Weakness.RetireForgets) ? Side.Absent : side.Side with { State = SideState.Absent };
             }
 
             return side._rows.Count == 0;
@@ -193,6 +200,7 @@ internal sealed class MemorySide(World world, string name)
             }
 
             var changed = change(side.Side);
+            World.Changed(side, changed ?? side.Side);
             side.Side = changed ?? side.Side;
             await World.Scheduler.StepAsync(actor);
             return changed is not null;

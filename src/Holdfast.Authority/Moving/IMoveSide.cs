@@ -28,10 +28,10 @@ internal interface IMoveSide
     /// <returns>False if it is not open at this epoch: a late fence changes nothing.</returns>
     Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation);
 
-    /// <summary>Takes no rows any more; what is there is all.</summary>
-    Task<bool> SealAsync(AccountId account, long attempt, string mover, long version, CancellationToken cancellation);
+    /// <summary>Takes no rows any more; what is there is all, and numbers go on where the source's ended.</summary>
+    Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation);
 
-    /// <summary>A digest of all rows by table and key, a deleted one being like one that never was; read by itself, not by what copied.</summary>
+    /// <summary>A digest of all rows by table, key and version, a deleted one being like one that never was, and of the last version and number; read by itself, not by what copied.</summary>
     Task<byte[]> DigestAsync(AccountId account, CancellationToken cancellation);
 
     /// <summary>Opens the source again at an epoch, whether it was fenced or not, unless it is there already.</summary>
@@ -46,7 +46,7 @@ internal interface IMoveSide
     /// <summary>Makes of the frozen source the one that was left.</summary>
     Task LeaveAsync(AccountId account, long epoch, CancellationToken cancellation);
 
-    /// <summary>Deletes some rows of a source that was left at this epoch; the place too once there are none.</summary>
+    /// <summary>Deletes some rows of a source that was left at this epoch; once there are none it is absent. Its fence row stays, with epoch and attempt: older movers are refused by it.</summary>
     /// <returns>True if nothing is left of it.</returns>
     Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation);
 }
@@ -67,7 +67,8 @@ internal sealed record MovedRow(string Key, long Version, object?[]? Values);
 /// <param name="Rows">In the order of versions, then keys.</param>
 /// <param name="Position">How far they go.</param>
 /// <param name="Version">The version of the account's last write at that moment: if the position is there, this was all.</param>
-internal sealed record MovedRows(IReadOnlyList<MovedRow> Rows, RowPosition Position, long Version)
+/// <param name="Number">The last number given out at that moment.</param>
+internal sealed record MovedRows(IReadOnlyList<MovedRow> Rows, RowPosition Position, long Version, long Number)
 {
     public bool IsAll => Position.Version >= Version && Position.Key is null;
 }

@@ -11,7 +11,7 @@ internal enum MoveOutcome
     /// <summary>The source is home as before, and nothing is left of the attempt.</summary>
     GivenUp,
 
-    /// <summary>Somebody else works on it.</summary>
+    /// <summary>Somebody else works on it, or another move has not ended: this one was not begun.</summary>
     Elsewhere,
 }
 
@@ -23,53 +23,54 @@ internal enum MoveOutcome
 /// <param name="sides">The stores, by name.</param>
 /// <param name="name">This mover's name, which no other has, nor had it before.</param>
 /// <param name="settings">How much at once.</param>
-internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings)
+/// <param name="time">The clock, which bounds how long writers wait.</param>
+internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time)
 {
-    /// <summary>Moves an account, or goes on with its move.</summary>
+    /// <summary>Moves an account, or goes on with its move to that target.</summary>
     public async Task<MoveOutcome> MoveAsync(AccountId account, string target, CancellationToken cancellation)
     {
         var row = await ledger.ReadAsync(account, cancellation);
-        if (row.State == MoveState.None)
+        switch (row.State)
         {
-            if (row.Home == target)
-            {
+            case MoveState.None when row.Home == target:
+            case MoveState.Reverse when row.Home == target:
                 return MoveOutcome.Moved;
-            }
-
-            // Recorded before anything is made: who comes after a kill knows what there may be.
-            var begun = row with { State = MoveState.Copying, Other = target, Attempt = row.Attempt + 1, Mover = name };
-            if (!await ledger.ChangeAsync(account, row, begun, cancellation))
-            {
-                return MoveOutcome.Elsewhere;
-            }
-
-            row = begun;
+            case MoveState.None:
+                // Recorded before anything is made: who comes after a kill knows what there may be.
+                return await CopyAsync(account, row, row with { State = MoveState.Copying, Other = target, Attempt = row.Attempt + 1, Mover = name }, cancellation);
+            case MoveState.Copying when row.Other == target:
+                return await CopyAsync(account, row, row with { Mover = name }, cancellation);
+            default:
+                await RecoverAsync(account, cancellation);
+                row = await ledger.ReadAsync(account, cancellation);
+                return row.Home == target && row.State is MoveState.None or MoveState.Reverse ? MoveOutcome.Moved : MoveOutcome.Elsewhere;
         }
-        else if (row.State == MoveState.Copying && row.Mover != name)
-        {
-            var taken = row with { Mover = name };
-            if (!await ledger.ChangeAsync(account, row, taken, cancellation))
-            {
-                return MoveOutcome.Elsewhere;
-            }
-
-            row = taken;
-        }
-
-        return row.State == MoveState.Copying ? await CopyAsync(account, row, cancellation) : await RecoverAsync(account, cancellation);
     }
 
-    /// <summary>Ends what somebody began and did not end: gives up what is not decided, completes what is. Any node may, at any time.</summary>
+    /// <summary>Goes the way back while there is one: the former home has all rows up to when it was left, so only what was written since is copied. Given up, there is no way back any more.</summary>
+    public async Task<MoveOutcome> ReverseAsync(AccountId account, CancellationToken cancellation)
+    {
+        var row = await ledger.ReadAsync(account, cancellation);
+        return row.State == MoveState.Reverse
+            ? await CopyAsync(account, row, row with { State = MoveState.Copying, Attempt = row.Attempt + 1, Mover = name }, cancellation)
+            : MoveOutcome.Elsewhere;
+    }
+
+    /// <summary>Gives a move up that is not decided; one that is is completed.</summary>
+    public async Task<MoveOutcome> AbortAsync(AccountId account, CancellationToken cancellation)
+    {
+        var row = await ledger.ReadAsync(account, cancellation);
+        return row.State is MoveState.Copying or MoveState.Fencing ? await GiveUpAsync(account, row, cancellation) : await RecoverAsync(account, cancellation);
+    }
+
+    /// <summary>Ends what keeps writers waiting, or was begun and not ended: gives up what is fencing, completes what is decided. Any node may, at any time; a copy that goes on is left alone.</summary>
     public async Task<MoveOutcome> RecoverAsync(AccountId account, CancellationToken cancellation)
     {
         var row = await ledger.ReadAsync(account, cancellation);
-        if (row.State is MoveState.Copying or MoveState.Fencing)
-        {
-            return await GiveUpAsync(account, row, cancellation);
-        }
-
         switch (row.State)
         {
+            case MoveState.Fencing:
+                return await GiveUpAsync(account, row, cancellation);
             case MoveState.Aborting:
                 await UndoAsync(account, row, cancellation);
                 return MoveOutcome.GivenUp;
@@ -80,66 +81,56 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 await EndRetiringAsync(account, row, cancellation);
                 return MoveOutcome.Moved;
             default:
-                return row.State == MoveState.Reverse ? MoveOutcome.Moved : MoveOutcome.Elsewhere;
+                return MoveOutcome.Elsewhere;
         }
-    }
-
-    /// <summary>Goes the way back while there is one: the former home has all rows up to when it was left, so only what was written since is copied.</summary>
-    public async Task<MoveOutcome> ReverseAsync(AccountId account, CancellationToken cancellation)
-    {
-        var row = await ledger.ReadAsync(account, cancellation);
-        var begun = row with { State = MoveState.Copying, Attempt = row.Attempt + 1, Mover = name };
-        return row.State == MoveState.Reverse && await ledger.ChangeAsync(account, row, begun, cancellation) ? await CopyAsync(account, begun, cancellation) : MoveOutcome.Elsewhere;
     }
 
     /// <summary>Ends the time in which there is a way back: deletes what the former home has.</summary>
     public async Task RetireAsync(AccountId account, CancellationToken cancellation)
     {
         var row = await ledger.ReadAsync(account, cancellation);
-        if (row.State == MoveState.Reverse)
+        var retiring = row with { State = MoveState.Retiring, Mover = name };
+        if (row.State == MoveState.Reverse && await ledger.ChangeAsync(account, row, retiring, cancellation))
         {
-            var retiring = row with { State = MoveState.Retiring, Mover = name };
-            if (!await ledger.ChangeAsync(account, row, retiring, cancellation))
-            {
-                return;
-            }
-
-            row = retiring;
-        }
-
-        if (row.State == MoveState.Retiring)
-        {
-            await EndRetiringAsync(account, row, cancellation);
+            await EndRetiringAsync(account, retiring, cancellation);
         }
     }
 
-    private async Task<MoveOutcome> CopyAsync(AccountId account, MoveRow row, CancellationToken cancellation)
+    /// <summary>Begins or takes over, then copies: what is written meanwhile comes with the next pieces.</summary>
+    private async Task<MoveOutcome> CopyAsync(AccountId account, MoveRow from, MoveRow row, CancellationToken cancellation)
     {
-        var (source, target) = (sides[row.Home], sides[row.Other!]);
-        if (!await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
+        if (!await ledger.ChangeAsync(account, from, row, cancellation))
         {
-            return await GiveUpAsync(account, row, cancellation);
+            return MoveOutcome.Elsewhere;
         }
 
-        // The source is read until little is left: what is written meanwhile comes with the next pieces.
+        var (source, target) = (sides[row.Home], sides[row.Other!]);
+        var isPrepared = false;
         for (var rounds = 0; rounds < settings.RoundsMost; rounds++)
         {
+            if (!isPrepared && !await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
+            {
+                return await GiveUpAsync(account, row, cancellation);
+            }
+
             var rows = await ForwardAsync(account, row, source, target, cancellation);
-            if (rows is null)
+            isPrepared = rows is not null;
+            if (rows is null && await ledger.ReadAsync(account, cancellation) != row)
             {
                 return MoveOutcome.Elsewhere;
             }
 
-            if (rows.IsAll || rows.Version - rows.Position.Version <= settings.LagMost)
+            // Rows, not versions: one write may have many.
+            if (rows is { IsAll: true } && rows.Rows.Count <= settings.LagMost)
             {
-                return await FenceAsync(account, row, cancellation);
+                return await FenceAsync(account, row, source, target, cancellation);
             }
         }
 
         return await GiveUpAsync(account, row, cancellation);
     }
 
-    /// <summary>Takes one piece over; null if the place is somebody else's.</summary>
+    /// <summary>Takes one piece over; null if the place is somebody else's: of a mover that was faster, or of one that comes late.</summary>
     private async Task<MovedRows?> ForwardAsync(AccountId account, MoveRow row, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
         var position = await target.PositionAsync(account, row.Attempt, name, cancellation);
@@ -147,8 +138,8 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         return await target.ApplyAsync(account, row.Attempt, name, rows, cancellation) ? rows : null;
     }
 
-    /// <summary>From here on writers wait: every step is short, and whatever goes wrong gives up.</summary>
-    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, CancellationToken cancellation)
+    /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
+    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
         var fencing = row with { State = MoveState.Fencing };
         if (!await ledger.ChangeAsync(account, row, fencing, cancellation))
@@ -156,10 +147,39 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             return MoveOutcome.Elsewhere;
         }
 
-        var (source, target) = (sides[row.Home], sides[row.Other!]);
+        var decided = fencing with { State = MoveState.Decided, Home = row.Other!, Other = row.Home, Epoch = row.Epoch + 1 };
+        try
+        {
+            // Not the caller's token: whoever asked for the move may be gone, writers are not.
+            using var freeze = new CancellationTokenSource(settings.FreezeMost, time);
+            if (!await IsEqualAsync(account, row, source, target, freeze.Token))
+            {
+                return await GiveUpAsync(account, fencing, CancellationToken.None);
+            }
+
+            if (!await ledger.ChangeAsync(account, fencing, decided, freeze.Token))
+            {
+                // Somebody whose writer waited too long gave up: exactly one of both succeeded.
+                return MoveOutcome.Elsewhere;
+            }
+        }
+        catch
+        {
+            // The decision may have been made, and its answer lost: the row says which.
+            await RecoverAsync(account, CancellationToken.None);
+            throw;
+        }
+
+        await RouteAsync(account, decided, CancellationToken.None);
+        return MoveOutcome.Moved;
+    }
+
+    /// <summary>Fences the source, takes the rest over, seals, and compares.</summary>
+    private async Task<bool> IsEqualAsync(AccountId account, MoveRow row, IMoveSide source, IMoveSide target, CancellationToken cancellation)
+    {
         if (!await source.FenceAsync(account, row.Epoch, cancellation))
         {
-            return await GiveUpAsync(account, fencing, cancellation);
+            return false;
         }
 
         MovedRows? rows;
@@ -168,26 +188,13 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             rows = await ForwardAsync(account, row, source, target, cancellation);
         }
         while (rows is { IsAll: false });
-        if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows.Version, cancellation))
+        if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows, cancellation))
         {
-            return await GiveUpAsync(account, fencing, cancellation);
+            return false;
         }
 
         var (there, here) = (await target.DigestAsync(account, cancellation), await source.DigestAsync(account, cancellation));
-        if (!there.AsSpan().SequenceEqual(here))
-        {
-            return await GiveUpAsync(account, fencing, cancellation);
-        }
-
-        var decided = fencing with { State = MoveState.Decided, Home = row.Other!, Other = row.Home, Epoch = row.Epoch + 1 };
-        if (!await ledger.ChangeAsync(account, fencing, decided, cancellation))
-        {
-            // Somebody whose writer waited too long gave up: exactly one of both succeeded.
-            return MoveOutcome.Elsewhere;
-        }
-
-        await RouteAsync(account, decided, cancellation);
-        return MoveOutcome.Moved;
+        return there.AsSpan().SequenceEqual(here);
     }
 
     private async Task<MoveOutcome> GiveUpAsync(AccountId account, MoveRow row, CancellationToken cancellation)
@@ -227,9 +234,3 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         await ledger.ChangeAsync(account, row, row with { State = MoveState.None, Other = null, Mover = null }, cancellation);
     }
 }
-
-/// <summary>How a mover goes on.</summary>
-/// <param name="RowsAtOnce">Rows that are read and written together.</param>
-/// <param name="LagMost">Writes that may be left when the source is fenced: they are drained while writers wait.</param>
-/// <param name="RoundsMost">Pieces until it is given up: an account that is written to faster than it can be copied.</param>
-internal sealed record MoverSettings(int RowsAtOnce = 2000, long LagMost = 100, int RoundsMost = 1_000_000);
