@@ -8,6 +8,7 @@ public static unsafe class PosixFile
     private const int SeekData = 3;
     private const int SeekHole = 4;
     private const int LockExclusiveNonBlocking = 2 | 4;
+    private const int LockRelease = 8;
     private const int KeepSize = 1;
     private const int PunchHole = 2;
     private const int Normal = 0;
@@ -151,6 +152,9 @@ public static unsafe class PosixFile
 
     /// <summary>Takes the file's exclusive lock, or returns false if another process holds it. The kernel drops it with the process.</summary>
     public static bool TryLock(SafeFileHandle file) => NativeMethods.flock(file, LockExclusiveNonBlocking) == 0;
+
+    /// <summary>Gives a lock back at once: merely closed, it lives on in a child that this process is about to start, for as long as that has not begun its program.</summary>
+    public static void Unlock(SafeFileHandle file) => _ = NativeMethods.flock(file, LockRelease);
 
     /// <summary>Opens (or makes, for its owner alone) the file that keeps others out, and locks it; null if another process holds it. It is free when the handle is disposed of, or the process is gone.</summary>
     public static SafeFileHandle? TryLock(string path)

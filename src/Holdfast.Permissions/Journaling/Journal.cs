@@ -130,7 +130,14 @@ internal sealed class Journal : IPrivilegeKeeper, IDisposable
         return Records(passOffset).Select(record => JournalRecord.ReadFailure(record.Record)).OfType<EntryFailure>();
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        if (!_file.IsClosed)
+        {
+            PosixFile.Unlock(_file);
+            _file.Dispose();
+        }
+    }
 
     /// <summary>The whole records from an offset on.</summary>
     private IEnumerable<(long Offset, byte[] Record)> Records(long offset)
