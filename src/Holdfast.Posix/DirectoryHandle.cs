@@ -152,14 +152,16 @@ public sealed unsafe class DirectoryHandle : IDisposable
     /// <summary>All names but "." and "..", unsorted, with the type the directory knows.</summary>
     public void List(Action<ReadOnlySpan<byte>, byte> visit)
     {
-        // x86-64 and arm64 have different numbers for getdents64; glibc's readdir would allocate for each call.
-        nint number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 61 : 217;
         var buffer = ArrayPool<byte>.Shared.Rent(32 << 10);
         try
         {
-            while (ReadNames(number, buffer) is > 0 and var length)
+            while (ReadNames(buffer) is > 0 and var length)
             {
-                Visit(buffer.AsSpan(0, length), visit);
+                var records = new DirectoryRecords(buffer.AsSpan(0, length));
+                while (records.MoveNext())
+                {
+                    visit(records.Name[..^1], records.Type);
+                }
             }
         }
         finally
@@ -168,29 +170,10 @@ public sealed unsafe class DirectoryHandle : IDisposable
         }
     }
 
-    private int ReadNames(nint number, byte[] buffer)
+    private int ReadNames(byte[] buffer)
     {
-        fixed (byte* bytes = buffer)
-        {
-            var length = NativeMethods.getdents64(number, Descriptor, bytes, (nuint)buffer.Length);
-            return length >= 0 ? (int)length : throw new PosixException("read directory", _path, LastError());
-        }
-    }
-
-    private static void Visit(ReadOnlySpan<byte> records, Action<ReadOnlySpan<byte>, byte> visit)
-    {
-        while (!records.IsEmpty)
-        {
-            var length = BitConverter.ToUInt16(records[16..]);
-            var name = records[19..length];
-            name = name[..name.IndexOf((byte)0)];
-            if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
-            {
-                visit(name, records[18]);
-            }
-
-            records = records[length..];
-        }
+        var error = EntryCalls.ReadNames(Descriptor, buffer, out var length);
+        return error == Errno.None ? length : throw new PosixException("read directory", _path, error);
     }
 
     /// <summary>Makes names in this directory durable.</summary>

@@ -2,7 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
-using Holdfast.Authority.Trees;
+using Holdfast.Permissions;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Measuring;
@@ -64,9 +64,9 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
         {
             try
             {
-                values.Add(("tree_files", name, await Task.Run(() => RegisteredTree.Count(path, cancellation), cancellation)));
+                values.Add(("tree_files", name, await Task.Run(() => TreeSize.Count(path, cancellation), cancellation)));
             }
-            catch (Posix.PosixException exception)
+            catch (PermissionException exception)
             {
                 LogNoTree(exception, name);
             }
