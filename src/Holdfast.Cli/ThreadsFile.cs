@@ -38,19 +38,26 @@ internal sealed class ThreadsFile(string journalPath)
         public async ValueTask DisposeAsync()
         {
             await _stop.CancelAsync();
-            await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _watching;
             _stop.Dispose();
         }
 
         private static async Task WatchAsync(ThreadsFile file, ThreadLimit limit, CancellationToken cancellation)
         {
             using var timer = new PeriodicTimer(_interval, TimeProvider.System);
-            while (await timer.WaitForNextTickAsync(cancellation))
+            try
             {
-                if (File.Exists(file._path) && int.TryParse(await File.ReadAllTextAsync(file._path, cancellation), CultureInfo.InvariantCulture, out var threads) && threads is >= 1 and <= ThreadLimit.Most)
+                while (await timer.WaitForNextTickAsync(cancellation))
                 {
-                    limit.Value = threads;
+                    if (File.Exists(file._path) && int.TryParse(await File.ReadAllTextAsync(file._path, cancellation), CultureInfo.InvariantCulture, out var threads) && threads is >= 1 and <= ThreadLimit.Most)
+                    {
+                        limit.Value = threads;
+                    }
                 }
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                // The run has ended.
             }
         }
     }

@@ -28,7 +28,6 @@ internal sealed partial class JobRunner : IAsyncDisposable
     /// <summary>Begins to look for work.</summary>
     public void Start() => _loop = Task.Run(LoopAsync);
 
-
     /// <summary>Stops: what runs saves nothing more and is given back, for another node to go on with.</summary>
     public async Task StopAsync()
     {

@@ -79,7 +79,7 @@ public static class FailureTable
 
     public static FailureKind LocalState { get; } = new("local_state", 500, Failed, Retry.Never, "This computer's own files cannot be read or written: check their permissions.");
 
-    public static FailureKind AlreadyRunning { get; } = new("already_running", 409, Busy, Retry.Later, "Another backup of this computer is running: wait for it.");
+    public static FailureKind AlreadyRunning { get; } = new("already_running", 409, Busy, Retry.Later, "The same work is under way in another process here: wait for it.");
 
     public static FailureKind AlreadyEnrolled { get; } = new("already_enrolled", 409, Usage, Retry.Never, "This computer is enrolled already; use another HOLDFAST_CONFIG_DIR for a second enrolment.");
 
