@@ -78,7 +78,7 @@ public sealed class PermissionChange : IDisposable
                 throw new PermissionException(PermissionProblem.Unfinished, $"{settings.Tree} was changed by this map already, or began to be, and the map sends numbers on that it sends others to: again, it would send those on too. Is that meant, --restart does it, or take the map out of {mapsPath}.");
             }
 
-            var state = new JournalState { Settings = settings, Root = root.Status.Inode, Began = time.GetUtcNow().ToUnixTimeSeconds() };
+            var state = new JournalState { Settings = settings, Root = root.Status.Inode };
             journal.Begin(state);
             return new PermissionChange(root, journal, state, time);
         });
@@ -142,7 +142,7 @@ public sealed class PermissionChange : IDisposable
     {
         _ = settings.Steps();
         var root = TreeRoot.Open(settings.Tree, settings.CrossMounts);
-        return new PermissionChange(root, null, new JournalState { Settings = settings, Root = root.Status.Inode, Began = 0 }, time);
+        return new PermissionChange(root, null, new JournalState { Settings = settings, Root = root.Status.Inode }, time);
     }
 
     /// <summary>Runs to the end, on this thread and others.</summary>

@@ -31,7 +31,7 @@ public sealed class FuzzTests
         var path = Path.Combine(folder, "journal");
         using (var journal = Journal.Open(path))
         {
-            var state = new JournalState { Settings = new PermissionSettings { Tree = "/x", Mode = "0644" }, Root = 5, Began = 7 };
+            var state = new JournalState { Settings = new PermissionSettings { Tree = "/x", Mode = "0644" }, Root = 5 };
             journal.Begin(state);
             journal.PassBegan(state);
             journal.Failure("a"u8, "b"u8, Posix.Errno.NoSpace);

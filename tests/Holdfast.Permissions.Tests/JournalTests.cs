@@ -215,7 +215,7 @@ public sealed class JournalTests : IDisposable
         var settings = _tree.Settings() with { Mode = null, OwnerMap = "user 1000 2000" };
         using (var journal = Journal.Open(_tree.Journal))
         {
-            var state = new JournalState { Settings = settings, Root = _tree.Status(".").Inode, Began = 1 };
+            var state = new JournalState { Settings = settings, Root = _tree.Status(".").Inode };
             journal.Begin(state);
             journal.PassBegan(state);
             journal.Keep([], "s"u8, _tree.Status("s").Inode, 0x9ED, null);
@@ -291,11 +291,15 @@ public sealed class JournalTests : IDisposable
             """, Cancellation);
         var running = Shell.Start(Shell.Holdfast, ["permissions", "apply", _tree.Root, "--mode", "0700", "--json"], _tree.State);
         var journal = await FindJournalAsync();
+
+        // Held while others ask, so that it is surely under way.
+        await Shell.ShAsync($"kill -STOP {running.Id}", Cancellation);
         var second = await Shell.RunAsync(Shell.Holdfast, ["permissions", "apply", _tree.Root, "--mode", "0755"], _tree.State, Cancellation);
         Assert.True(second.ExitCode == 11, second.All);
         var ended = await Shell.RunAsync(Shell.Holdfast, ["permissions", "resume", _tree.Root, "--threads", "1", "--json"], _tree.State, Cancellation);
-        var finished = running.HasExited;
-        Assert.True(ended.ExitCode == 0 || finished, ended.All);
+        Assert.True(ended.ExitCode == 0, ended.All);
+        Assert.Contains("\"threads\":1", ended.Output, StringComparison.Ordinal);
+        await Shell.ShAsync($"kill -CONT {running.Id}", Cancellation);
         var first = await Shell.EndAsync(running, Cancellation);
         Assert.True(first.ExitCode == 0, first.All);
         Assert.True(File.Exists(journal + ".threads"));

@@ -76,8 +76,6 @@ internal sealed class MemorySide(World world, string name)
     {
         private World World => side._world;
 
-        public Task<Side> ReadAsync(AccountId account, CancellationToken cancellation) => World.DoAsync(actor, () => side.Side);
-
         public Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation) => ChangeAsync(here =>
         {
             var isOwn = here.State == SideState.Incoming && here.Attempt == attempt;

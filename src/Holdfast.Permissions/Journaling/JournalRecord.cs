@@ -55,7 +55,6 @@ internal static class JournalRecord
     public static byte[] Begin(JournalState state) => Encode(Kind.Begin, writer =>
     {
         writer.Write(state.Root);
-        writer.Write(state.Began);
         WriteBytes(writer, JsonSerializer.SerializeToUtf8Bytes(state.Settings));
     });
 
@@ -144,9 +143,9 @@ internal static class JournalRecord
 
     private static JournalState ReadBegin(BinaryReader reader)
     {
-        var (root, began) = (reader.ReadUInt64(), reader.ReadInt64());
+        var root = reader.ReadUInt64();
         var settings = JsonSerializer.Deserialize<PermissionSettings>(ReadBytes(reader)) ?? throw new InvalidDataException("it does not say what is to be changed");
-        return new JournalState { Settings = settings, Root = root, Began = began };
+        return new JournalState { Settings = settings, Root = root };
     }
 
     private static JournalState ReadPass(JournalState state, BinaryReader reader, long offset)

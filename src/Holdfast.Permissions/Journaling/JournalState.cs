@@ -10,9 +10,6 @@ internal sealed record JournalState
     /// <summary>The inode of the tree's root.</summary>
     public required ulong Root { get; init; }
 
-    /// <summary>When the run began; seconds since 1970.</summary>
-    public required long Began { get; init; }
-
     /// <summary>Which step, from 0.</summary>
     public int Step { get; init; }
 
