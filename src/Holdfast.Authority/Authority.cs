@@ -12,6 +12,7 @@ using Holdfast.Authority.Granting;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
+using Holdfast.Authority.Moving;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
@@ -53,13 +54,13 @@ public sealed class Authority : IAsyncDisposable
     private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
-    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
-        var node = $"{Environment.MachineName}:{Environment.ProcessId}";
+        var node = NodeName;
         _admissions = new Admissions(new GateTable(directoryDatabase, node, time), store, pod, time, logging.CreateLogger<Admissions>());
         var throttles = new ThrottleTable(directoryDatabase, directory, time);
         var flows = new Flows(throttles, _admissions, time);
@@ -80,8 +81,10 @@ public sealed class Authority : IAsyncDisposable
         _closures = closures;
         var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);
         var (permissions, actuals) = (new PermissionChanges(directoryDatabase, _jobs, settings.Trees, time), new Actuals(directoryDatabase));
+        var (moveTable, storeCheck) = (new MoveTable(directoryDatabase, time), new StoreCheck(homes));
+        var moves = new Moves(directoryDatabase, moveTable, storeCheck, _jobs, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, usages, pod, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -89,13 +92,15 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, moves, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
+
+    private static string NodeName => $"{Environment.MachineName}:{Environment.ProcessId}";
 
     /// <summary>Opens the databases, upgrading them if need be.</summary>
     public static async Task<Authority> OpenAsync(DatabaseSources sources, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation)
@@ -118,9 +123,10 @@ public sealed class Authority : IAsyncDisposable
                 homes[name] = await OpenDatabaseAsync(source, DatabaseKind.Accounts);
             }
 
-            var store = new AccountStore(homes, directory.FindAsync);
+            var movers = new Movers(directoryDatabase, homes, NodeName, time);
+            var store = new AccountStore(homes, time, directory.FindAsync, movers.RecoverAsync);
             await store.CheckNamesAsync(cancellation);
-            return new Authority(opened, directoryDatabase, homes, directory, store, place, http, bootstrapHash, settings, time, logging);
+            return new Authority(opened, directoryDatabase, homes, directory, store, movers, place, http, bootstrapHash, settings, time, logging);
         }
         catch
         {

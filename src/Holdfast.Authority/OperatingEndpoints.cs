@@ -6,6 +6,7 @@ using Holdfast.Authority.Closing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
+using Holdfast.Authority.Moving;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.SelfBackups;
@@ -21,7 +22,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles, PermissionChanges changes, Actuals actuals,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles, PermissionChanges changes, Actuals actuals, Moves moves,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -69,6 +70,14 @@ internal sealed class OperatingEndpoints(
         api.Put("/permission-changes/{tree}/threads", ApiAction.ChangeTrees, "Says how many threads a change of permissions may have from now on.",
             (string tree, ChangeThreads asked, CancellationToken cancellation) => changes.ChangeThreadsAsync(tree, asked, cancellation));
         api.Delete("/permission-changes/{tree}", ApiAction.ChangeTrees, "Gives a change of permissions up; what was changed stays.", (string tree, CancellationToken cancellation) => changes.StopAsync(tree, cancellation));
+        api.Get("/moves", ApiAction.ReadService, "Moves of accounts between stores, the latest first.", (CancellationToken cancellation) => moves.ListAsync(cancellation));
+        api.Get("/moves/{move}", ApiAction.ReadService, "How far a move is; `latest` is the latest.", (string move, CancellationToken cancellation) => moves.StatusAsync(move, cancellation));
+        api.Post("/moves", ApiAction.MoveAccounts, "Plans a move of accounts to another store: all is looked at before anything is copied.", (PlanMove asked, CancellationToken cancellation) => moves.PlanAsync(asked, cancellation));
+        api.Post("/moves/{move}/start", ApiAction.MoveAccounts, "Starts a plan, unless it is stale.", (string move, CancellationToken cancellation) => moves.StartAsync(move, cancellation));
+        api.Post("/moves/{move}/pause", ApiAction.MoveAccounts, "Begins no other account.", (string move, CancellationToken cancellation) => moves.PauseAsync(move, cancellation));
+        api.Post("/moves/{move}/resume", ApiAction.MoveAccounts, "Goes on with a move that is paused.", (string move, CancellationToken cancellation) => moves.ResumeAsync(move, cancellation));
+        api.Post("/moves/{move}/abort", ApiAction.MoveAccounts, "Moves no other account; those that have moved stay, and may go back.", (string move, CancellationToken cancellation) => moves.AbortAsync(move, cancellation));
+        api.Post("/moves/{move}/reverse", ApiAction.MoveAccounts, "Moves all accounts back that have moved, while there is a way.", (string move, CancellationToken cancellation) => moves.ReverseAsync(move, cancellation));
         api.Get("/actuals", ApiAction.ReadService, "What long work of the service really took, the latest first.", (string? cursor, int? limit, CancellationToken cancellation) => actuals.ListAsync(Paging.Of(cursor, limit), cancellation));
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);
         api.Get("/growth", ApiAction.ReadService, "How much there was of what, a value a day.", ListGrowthAsync);

@@ -27,7 +27,7 @@ public abstract partial class DatabaseContract : IAsyncLifetime
         DirectoryDatabase = await NewAsync(DatabaseKind.Directory);
         Directory = new AccountDirectory(DirectoryDatabase, "one", TimeProvider.System);
         Homes = new Dictionary<string, IDatabase> { ["one"] = await NewAsync(DatabaseKind.Accounts), ["two"] = await NewAsync(DatabaseKind.Accounts) };
-        Store = new AccountStore(Homes);
+        Store = new AccountStore(Homes, TimeProvider.System);
     }
 
     public virtual async ValueTask DisposeAsync()
@@ -99,7 +99,7 @@ public abstract partial class DatabaseContract : IAsyncLifetime
         await Store.WriteAsync(place, transaction => transaction.ExecuteAsync("UPDATE fence SET state = 'left' WHERE account_id = @account"), Cancellation);
         await Store.AdmitAsync(moved, Cancellation);
         var known = place;
-        var store = new AccountStore(Homes, (_, _) => Task.FromResult<AccountPlace?>(known));
+        var store = new AccountStore(Homes, TimeProvider.System, (_, _) => Task.FromResult<AccountPlace?>(known));
         Assert.Equal(FailureTable.Fenced, (await Assert.ThrowsAsync<HoldfastException>(() => store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "early"), Cancellation))).Kind);
         known = moved;
         await store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "moved"), Cancellation);

@@ -22,7 +22,7 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("SELECT metric, subject, day", "the day's sample thins out the history"),
         ("DELETE FROM samples", "the day's sample thins out the history"),
         ("SELECT CAST(coalesce(sum(length), 0)", "a verification says how much it will read"),
-        ("SELECT account_id FROM snapshots WHERE on_pod = 0 UNION", "at start: an index of only what a crash kept from its pod"),
+        ("SELECT account_id FROM (SELECT account_id FROM snapshots WHERE on_pod = 0 UNION", "at start: an index of only what a crash kept from its pod"),
         ("SELECT account_id FROM closures", "at start: an index of only the closures that have not ended"),
         ("SELECT kind, count(*) AS Accounts", "an operator asks about the proofs of all accounts"),
         ("SELECT kind, number, oldest", "one row"),

@@ -1,3 +1,4 @@
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Holdfast.Authority.Moving;
@@ -35,9 +36,9 @@ internal sealed class MemorySide(World world, string name)
         var own = _locked = new object();
         try
         {
-            var changed = Side with { Version = Side.Version + 1, Number = Side.Number + 1 };
+            var changed = Side with { Version = Side.Version + 1, Numbers = Side.Numbers with { Number = Side.Numbers.Number + 1 } };
             await _world.Scheduler.StepAsync(actor);
-            Side = _world.Weakness.HasFlag(Weakness.FenceForgetsWriters) ? Side with { Version = changed.Version, Number = changed.Number } : changed;
+            Side = _world.Weakness.HasFlag(Weakness.FenceForgetsWriters) ? Side with { Version = changed.Version, Numbers = changed.Numbers } : changed;
             foreach (var (key, values) in rows)
             {
                 if (values is null && _world.Weakness.HasFlag(Weakness.DeletesWithoutTrace))
@@ -97,16 +98,23 @@ internal sealed class MemorySide(World world, string name)
                 }
             }
 
-            return new Side(SideState.Incoming, epoch, here.Version, here.Number, attempt, mover);
+            return new Side(SideState.Incoming, epoch, here.Version, here.Numbers, attempt, mover);
         });
 
+        /// <remarks>As stores do: up to the version of the first piece in the order of keys, then what came since.</remarks>
         public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => World.DoAsync(actor, () =>
         {
-            var rows = side._rows.Where(row => row.Value.Version > after.Version || (row.Value.Version == after.Version && after.Key is not null && string.CompareOrdinal(row.Key, after.Key) > 0))
-                .OrderBy(row => row.Value.Version).ThenBy(row => row.Key, StringComparer.Ordinal).Take(most + 1).ToList();
-            var moved = rows.Take(most).Select(row => new MovedRow(row.Key, row.Value.Version, row.Value.Values)).ToList();
-            return new MovedRows(moved, rows.Count > most ? new RowPosition(moved[^1].Version, World.Weakness.HasFlag(Weakness.ReadsVersionsInPart) ? null : moved[^1].Key) : new RowPosition(side.Side.Version, null), side.Side.Version, side.Side.Number);
+            var (until, key) = after.Key?.Split('/') is [var version, var last] ? (long.Parse(version, CultureInfo.InvariantCulture), last) : (side.Side.Version, "");
+            var rows = side._rows.Where(row => row.Value.Version > after.Version && row.Value.Version <= until && string.CompareOrdinal(row.Key, key) > 0).Take(most + 1).ToList();
+            var moved = new MovedTable("rows", ["key", "version", "values"], [.. rows.Take(most).Select(row => new object?[] { row.Key, row.Value.Version, row.Value.Values })]);
+            var isPart = rows.Count > most && !World.Weakness.HasFlag(Weakness.ReadsVersionsInPart);
+            return new MovedRows([moved], isPart ? new RowPosition(after.Version, string.Create(CultureInfo.InvariantCulture, $"{until}/{rows[most - 1].Key}")) : new RowPosition(until, null), side.Side.Version, side.Side.Numbers);
         });
+
+        public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, int most, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
+            ? []
+            : [.. side._rows.Where(row => string.CompareOrdinal(row.Key, after) > 0 && (until is null || string.CompareOrdinal(row.Key, until) <= 0)).Take(most)
+                .Select(row => new RowMark(row.Key, row.Value.Version, row.Value.Values is null, Encoding.UTF8.GetBytes(string.Join(',', row.Value.Values ?? []))))]);
 
         public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => ChangeAsync(here =>
         {
@@ -116,11 +124,12 @@ internal sealed class MemorySide(World world, string name)
                 return null;
             }
 
-            foreach (var row in rows.Rows)
+            foreach (var row in rows.Tables.SelectMany(table => table.Rows))
             {
-                if (!side._rows.TryGetValue(row.Key, out var there) || there.Version < row.Version)
+                var (key, version) = ((string)row[0]!, (long)row[1]!);
+                if (!side._rows.TryGetValue(key, out var there) || there.Version < version)
                 {
-                    side._rows[row.Key] = (row.Version, row.Values);
+                    side._rows[key] = (version, (object?[]?)row[2]);
                 }
             }
 
@@ -135,11 +144,11 @@ internal sealed class MemorySide(World world, string name)
 
         public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => ChangeAsync(
             here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover 
-                ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : last.Version, Number = World.Weakness.HasFlag(Weakness.CountersAnew) ? 0 : Math.Max(here.Number, last.Number) } : null);
+                ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : last.Version, Numbers = World.Weakness.HasFlag(Weakness.CountersAnew) ? new GivenNumbers(0, 0, 0, 0) : here.Numbers.And(last.Numbers) } : null);
 
-        public Task<byte[]> DigestAsync(AccountId account, CancellationToken cancellation) => World.DoAsync(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
+        public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => World.DoAsync(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
             ? []
-            : SHA256.HashData(Encoding.UTF8.GetBytes($"{side.Side.Version} {side.Side.Number}\n" + string.Join('\n', side._rows.Where(row => row.Value.Values is not null).Select(row => $"{row.Key} {row.Value.Version} {string.Join(',', row.Value.Values!)}")))));
+            : SHA256.HashData(Encoding.UTF8.GetBytes($"{side.Side.Version} {side.Side.Numbers}\n" + string.Join('\n', side._rows.Where(row => row.Value.Version > above).Select(row => $"{row.Key} {row.Value.Version} {string.Join(',', row.Value.Values ?? ["deleted"])}")))));
 
         public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(here =>
         {
@@ -156,7 +165,7 @@ internal sealed class MemorySide(World world, string name)
 
             side._rows.Clear();
             side._position = RowPosition.Begin;
-            return Side.Absent with { Epoch = Math.Max(here.Epoch, epoch), Attempt = attempt, Number = here.Number };
+            return Side.Absent with { Epoch = Math.Max(here.Epoch, epoch), Attempt = attempt, Numbers = here.Numbers };
         });
 
         public Task OpenAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(

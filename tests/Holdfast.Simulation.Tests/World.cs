@@ -1,4 +1,5 @@
 using System.Globalization;
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
 
@@ -12,7 +13,7 @@ internal sealed class World
     private const int WaitsMost = 40;
 
     private static readonly AccountId _account = new(new byte[16]);
-    private static readonly MoverSettings _settings = new(RowsAtOnce: 2, LagMost: 2, RoundsMost: 80, FreezeMost: Timeout.InfiniteTimeSpan);
+    private static readonly MoverSettings _settings = new(RowsAtOnce: 3, LagMost: 3, RoundsMost: 80, FreezeMost: Timeout.InfiniteTimeSpan, PieceMost: Timeout.InfiniteTimeSpan);
 
     private readonly List<(string Key, long Version, object?[]? Values)> _committed = [];
     private readonly Dictionary<string, MemorySide> _sides;
@@ -26,7 +27,7 @@ internal sealed class World
     {
         (Scheduler, Weakness) = (new Scheduler(seed), weakness);
         _sides = new[] { "a", "b", "c" }.ToDictionary(name => name, name => new MemorySide(this, name));
-        _sides["a"].Side = new Side(SideState.Open, 1, 0, 0, 0, null);
+        _sides["a"].Side = Side.Absent with { State = SideState.Open, Epoch = 1 };
         _ledger = new MemoryLedger(this, new MoveRow("a", 1, MoveState.None, null, 0, null));
     }
 
@@ -59,12 +60,12 @@ internal sealed class World
     /// <summary>A write that a store committed: from now on it must be there for ever.</summary>
     public void Committed(MemorySide side, long epoch, Side now, IReadOnlyDictionary<string, object?[]?> rows)
     {
-        if (now.Version <= _lastVersion || now.Number <= _lastNumber)
+        if (now.Version <= _lastVersion || now.Numbers.Number <= _lastNumber)
         {
-            Violations.Add($"version {now.Version} and number {now.Number} were given out in {side.Name} (epoch {epoch}) after {_lastVersion} and {_lastNumber}");
+            Violations.Add($"version {now.Version} and number {now.Numbers.Number} were given out in {side.Name} (epoch {epoch}) after {_lastVersion} and {_lastNumber}");
         }
 
-        (_lastVersion, _lastNumber, Writes) = (now.Version, now.Number, Writes + 1);
+        (_lastVersion, _lastNumber, Writes) = (now.Version, now.Numbers.Number, Writes + 1);
         _committed.AddRange(rows.Select(row => (row.Key, now.Version, row.Value)));
     }
 
@@ -251,7 +252,7 @@ internal sealed class World
         switch (Scheduler.Random.Next(8))
         {
             case 0 or 1:
-                Returns += await mover.ReverseAsync(_account, default) == MoveOutcome.Moved ? 1 : 0;
+                Returns += await mover.ReverseAsync(_account, new MoveWatch(), default) == MoveOutcome.Moved ? 1 : 0;
                 break;
             case 2:
                 await mover.RetireAsync(_account, default);
@@ -260,7 +261,7 @@ internal sealed class World
                 await (Scheduler.Random.Next(2) == 0 ? mover.RecoverAsync(_account, default) : mover.AbortAsync(_account, default));
                 break;
             default:
-                await mover.MoveAsync(_account, "abc"[Scheduler.Random.Next(3)].ToString(), default);
+                await mover.MoveAsync(_account, "abc"[Scheduler.Random.Next(3)].ToString(), new MoveWatch(), default);
                 break;
         }
     }

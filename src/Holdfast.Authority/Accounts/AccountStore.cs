@@ -4,20 +4,23 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.Accounts;
 
-/// <summary>The stores of accounts, by name: the directory says which is whose home. Every write begins with the fence statement, so a write under an old epoch can never commit.</summary>
+/// <summary>The stores of accounts, by name: the directory says which is whose home. Every write begins with the fence statement, so a write under an old epoch can never commit; every read looks at the fence too.</summary>
 /// <param name="homes">The stores.</param>
-/// <param name="findAsync">Where an account lives now, as the directory says: a write that found its account elsewhere is tried there once; null for never.</param>
-internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes, Func<AccountId, CancellationToken, Task<AccountPlace?>>? findAsync = null)
+/// <param name="time">The clock, for waiting while a move is being decided.</param>
+/// <param name="findAsync">Where an account lives now, as the directory says: who finds it elsewhere asks again. Null for never.</param>
+/// <param name="recoverAsync">Ends a move that keeps writers waiting for too long.</param>
+internal sealed class AccountStore(
+    IReadOnlyDictionary<string, IDatabase> homes, TimeProvider time, Func<AccountId, CancellationToken, Task<AccountPlace?>>? findAsync = null, Func<AccountId, CancellationToken, Task>? recoverAsync = null)
 {
     /// <summary>Rows of a closed account that are deleted in one transaction: others wait for it.</summary>
     private const int PurgedAtOnce = 2000;
 
-    /// <summary>What each table's key has behind the account.</summary>
-    private static readonly Dictionary<string, string> _keys = new()
-    {
-        ["devices"] = "computer", ["log"] = "sequence", ["keyrings"] = "keyring_version", ["sessions"] = "session", ["objects"] = "number", ["snapshots"] = "head_id", ["snapshot_pages"] = "head_id",
-        ["forwards"] = "origin_number", ["collected"] = "collection_number", ["proofs"] = "number", ["account_usage"] = "day",
-    };
+    private static readonly TimeSpan _asksEvery = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>A move that is being decided keeps writers waiting for no longer: then any node ends it.</summary>
+    private static readonly TimeSpan _recoversAfter = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan _waitMost = TimeSpan.FromSeconds(15);
 
     /// <summary>Takes an account in: its fence row.</summary>
     public Task AdmitAsync(AccountPlace place, CancellationToken cancellation) => HomeOf(place).WriteAsync(transaction => transaction.ExecuteAsync(
@@ -26,22 +29,43 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
         ON CONFLICT DO NOTHING
         """, new { id = place.Account.ToArray(), place.Epoch }), cancellation);
 
-    /// <summary>Runs a write: fence, lock and row version in one statement; no row means that the account has moved: where the directory says it is now, or else a typed error.</summary>
+    /// <summary>Runs a write: fence, lock and row version in one statement; no row means that the account has moved, or is about to: where the directory says it is, once it is decided, or else a typed error.</summary>
     public async Task<T> WriteAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation)
     {
-        try
+        var (began, recoveries, isSettled) = (time.GetTimestamp(), 0, false);
+        while (true)
         {
-            return await WriteHereAsync(place, action, cancellation);
-        }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced && findAsync is not null)
-        {
-            // This node read the directory before the account moved.
-            if (await findAsync(place.Account, cancellation) is not { } now || (now.Home, now.Epoch) == (place.Home, place.Epoch))
+            try
             {
-                throw;
+                return await WriteHereAsync(place, action, cancellation);
             }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced && findAsync is not null)
+            {
+                // This node read the directory before the account moved, or it is moving now.
+                var (was, waited) = (place, time.GetElapsedTime(began));
+                place = await findAsync(place.Account, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, "There is no such account any more.", exception);
+                var isDeciding = place.Move is MoveState.Fencing or MoveState.Aborting or MoveState.Decided;
+                if ((place.Home, place.Epoch) == (was.Home, was.Epoch) && !isDeciding && isSettled)
+                {
+                    throw;
+                }
 
-            return await WriteHereAsync(now, action, cancellation);
+                isSettled = !isDeciding;
+                if (waited > _waitMost)
+                {
+                    throw new HoldfastException(FailureTable.ServiceUnavailable, "The account is being moved to another store, and that does not end.", exception);
+                }
+
+                if (isDeciding && waited > _recoversAfter * (recoveries + 1) && recoverAsync is not null)
+                {
+                    recoveries++;
+                    await recoverAsync(place.Account, cancellation);
+                }
+                else if (isDeciding)
+                {
+                    await Task.Delay(_asksEvery, time, cancellation);
+                }
+            }
         }
     }
 
@@ -55,11 +79,33 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
             : throw new HoldfastException(FailureTable.Fenced, "The account is not open for writing here.");
     }, cancellation);
 
-    /// <summary>Runs a consistent read.</summary>
-    public Task<T> ReadAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) =>
-        HomeOf(place).ReadAsync(transaction => action(new AccountTransaction(transaction, place.Account, 0)), cancellation);
+    /// <summary>Runs a consistent read. While the account moves it goes on: what is not open under this epoch is read where the directory says home is, whether that is fenced or not (rule M10).</summary>
+    public async Task<T> ReadAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        for (var isFresh = findAsync is null; ; isFresh = true)
+        {
+            var (isHome, result) = await HomeOf(place).ReadAsync(async transaction =>
+            {
+                var (epoch, state) = await transaction.FindAsync<(long Epoch, string? State)>("SELECT epoch, state FROM fence WHERE account_id = @id", new { id = place.Account.ToArray() });
+                return (state == "open" && epoch == place.Epoch) || (isFresh && state is not ("left" or "incoming" or "absent"))
+                    ? (true, await action(new AccountTransaction(transaction, place.Account, 0))) : (false, default(T)!);
+            }, cancellation);
+            if (isHome)
+            {
+                return result;
+            }
 
-    /// <summary>Runs a read of all accounts, on one store after the other.</summary>
+            if (isFresh && (findAsync is null || time.GetElapsedTime(began) > _waitMost))
+            {
+                throw new HoldfastException(FailureTable.ServiceUnavailable, $"The directory says that the account lives in the store '{place.Home}', which does not have it.");
+            }
+
+            place = await findAsync!(place.Account, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, "There is no such account any more.");
+        }
+    }
+
+    /// <summary>Runs a read of all accounts, on one store after the other; what is said of accounts' rows must be said <see cref="AccountTables.AtHome"/>.</summary>
     public async Task<IReadOnlyList<T>> ReadAllAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation)
     {
         var all = new List<T>();
@@ -100,9 +146,9 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
     public async Task PurgeAsync(AccountPlace place, CancellationToken cancellation)
     {
         var home = HomeOf(place);
-        foreach (var table in home.Tables.Where(table => table is not ("store_marks" or "fence")).OrderBy(table => table is "keyrings" ? 0 : table is "log" ? 1 : 2))
+        foreach (var table in home.Tables.Where(AccountTables.Names.Contains).OrderBy(table => table is "keyrings" ? 0 : table is "log" ? 1 : 2))
         {
-            var key = _keys[table];
+            var key = AccountTables.KeyOf(table)[0];
             while (await home.WriteAsync(transaction => transaction.ExecuteAsync(
                 $"DELETE FROM {table} WHERE account_id = @id AND {key} <= coalesce((SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} LIMIT 1 OFFSET {PurgedAtOnce}), (SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} DESC LIMIT 1))",
                 new { id = place.Account.ToArray() }), cancellation) > 0)
@@ -139,15 +185,15 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
             : (await ReadAllAsync(transaction =>
             {
                 transaction.IsPatient = true;
-                return transaction.FindAsync<long>(Stored);
+                return transaction.FindAsync<long>($"{Stored} AND {AccountTables.AtHome}");
             }, cancellation)).Sum();
     }
 
     /// <summary>Accounts with heads, statements or keyrings that a crash kept from their pod.</summary>
     public async Task<IReadOnlyList<AccountId>> WithUnplacedObjectsAsync(CancellationToken cancellation) => [.. (await ReadAllAsync(transaction => transaction.QueryAsync<byte[]>(
-        """
-        SELECT account_id FROM snapshots WHERE on_pod = 0 UNION SELECT account_id FROM log WHERE on_pod = 0
-        UNION SELECT account_id FROM keyrings WHERE on_pod = 0
+        $"""
+        SELECT account_id FROM (SELECT account_id FROM snapshots WHERE on_pod = 0 UNION SELECT account_id FROM log WHERE on_pod = 0
+        UNION SELECT account_id FROM keyrings WHERE on_pod = 0) AS unplaced WHERE {AccountTables.AtHome}
         """), cancellation)).SelectMany(rows => rows).Select(id => new AccountId(id)).Distinct()];
 
     /// <summary>How many computers backed up last how many stretches of time ago (nothing for those that never did).</summary>
@@ -158,8 +204,8 @@ internal sealed class AccountStore(IReadOnlyDictionary<string, IDatabase> homes,
     {
         transaction.IsPatient = true;
         return transaction.QueryAsync<(long? Stretches, long Computers)>(
-            """
-            SELECT (@now - last_backup_at) / @stretch, count(*) FROM devices WHERE deleted = 0 AND revoked = 0 AND retired_at IS NULL AND rights <> 'Waiting'
+            $"""
+            SELECT (@now - last_backup_at) / @stretch, count(*) FROM devices WHERE deleted = 0 AND revoked = 0 AND retired_at IS NULL AND rights <> 'Waiting' AND {AccountTables.AtHome}
             GROUP BY (@now - last_backup_at) / @stretch
             """, new { now, stretch });
     }, cancellation)).SelectMany(rows => rows)];

@@ -19,6 +19,7 @@ internal enum ApiAction
     StartVerification,
     ChangeGate,
     ChangeTrees,
+    MoveAccounts,
     RotateGrantKey,
     ReadAudit,
     BackUpService,

@@ -55,6 +55,7 @@ internal static class Permissions
         [ApiAction.StartVerification] = new(Operators),
         [ApiAction.ChangeGate] = new(Operators),
         [ApiAction.ChangeTrees] = new(Admin),
+        [ApiAction.MoveAccounts] = new(Admin),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
         [ApiAction.BackUpService] = new(Operators),

@@ -1,6 +1,7 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
+using Holdfast.Authority.Moving;
 using Holdfast.Authority.Placing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Messages;
@@ -9,7 +10,7 @@ namespace Holdfast.Authority.Closing;
 
 /// <summary>Deletes an account whose date has come, and whose days of grace the service was there for: no write to it any more → keyrings on the pod → keyrings in the database → everything else. Killed anywhere, it goes on.</summary>
 /// <remarks>The pod keeps that it was closed, so that no rebuild and no older copy of the databases brings it back (format rule 20).</remarks>
-internal sealed class AccountPurge(Closures closures, AccountDirectory directory, AccountStore store, AccountUsages usages, PodClient pod, TimeProvider time) : IJobKind
+internal sealed class AccountPurge(Closures closures, AccountDirectory directory, AccountStore store, Movers movers, AccountUsages usages, PodClient pod, TimeProvider time) : IJobKind
 {
     public const string JobName = "closing";
 
@@ -44,9 +45,17 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
                 return time.GetUtcNow() + _looksEvery;
             }
 
+            if (place.State != AccountState.Purging)
+            {
+                // What another store has of it goes first.
+                await movers.SettleAsync(account, cancellation);
+                place = await directory.FindAsync(account, cancellation) ?? place;
+            }
+
             if (place.State != AccountState.Purging && !await closures.BeginAsync(account, await usages.CountAsync(place, cancellation), cancellation))
             {
-                return null;
+                // It was taken back; or a move began just now.
+                return await closures.FindAsync(account, cancellation) is null ? null : now + _looksEvery;
             }
 
             await store.CloseAsync(place, cancellation);

@@ -85,7 +85,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     public Task<bool> BeginAsync(AccountId account, AccountUsages.Usage was, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         var id = account.ToArray();
-        return await transaction.ExecuteAsync("UPDATE accounts SET state = '" + AccountState.Purging + "' WHERE account_id = @id AND closes_at <= @now", new { id, Now }) == 1
+        return await transaction.ExecuteAsync("UPDATE accounts SET state = '" + AccountState.Purging + "' WHERE account_id = @id AND closes_at <= @now AND move_state = 'none'", new { id, Now }) == 1
             && await transaction.ExecuteAsync("UPDATE closures SET objects = @objects, bytes = @bytes, snapshots = @snapshots, computers = @computers WHERE account_id = @id",
                 new { id, was.Objects, was.Bytes, was.Snapshots, was.Computers }) == 1;
     }, cancellation);

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using Npgsql;
 
 namespace Holdfast.Authority.Databases;
 
@@ -51,17 +52,77 @@ internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction
     }
 
     /// <summary>Reads rows one after the other, whatever their number: names of the columns, and each row's values.</summary>
-    public async Task ReadRowsAsync(string sql, Func<IReadOnlyList<string>, object?[], ValueTask> each)
+    public async Task ReadRowsAsync(string sql, Func<IReadOnlyList<string>, object?[], ValueTask> each, object? parameters = null)
     {
-        await using var reader = await connection.ExecuteReaderAsync(Command(sql, null));
+        await using var reader = await connection.ExecuteReaderAsync(Command(sql, parameters));
         var columns = Enumerable.Range(0, reader.FieldCount).Select(reader.GetName).ToList();
-        var values = new object[columns.Count];
         while (await reader.ReadAsync(cancellation))
         {
-            reader.GetValues(values);
-            await each(columns, [.. values.Select(value => value is DBNull ? null : value)]);
+            var values = new object?[columns.Count];
+            reader.GetValues(values!);
+            for (var i = 0; i < values.Length; i++)
+            {
+                values[i] = values[i] is DBNull ? null : values[i];
+            }
+
+            await each(columns, values);
         }
     }
+
+    /// <summary>Inserts rows, each only if it is newer (<c>version</c>) than the one that there is of its key.</summary>
+    /// <param name="table">The table; its key begins with <c>account_id</c>.</param>
+    /// <param name="key">What its key has behind that.</param>
+    /// <param name="columns">What the rows have.</param>
+    /// <param name="rows">Values, in the order of the columns.</param>
+    public async Task InsertNewerAsync(string table, IReadOnlyList<string> key, IReadOnlyList<string> columns, IReadOnlyList<object?[]> rows)
+    {
+        var isList = connection is NpgsqlConnection;
+        var values = isList ? $"SELECT * FROM unnest({string.Join(", ", columns.Select((_, i) => $"@p{i}"))})" : $"VALUES ({string.Join(", ", columns.Select((_, i) => $"@p{i}"))})";
+        await using var command = connection.CreateCommand();
+        (command.Transaction, command.CommandTimeout) = (transaction, 0);
+        command.CommandText =
+            $"""
+            INSERT INTO {table} ({string.Join(", ", columns)}) {values}
+            ON CONFLICT (account_id, {string.Join(", ", key)}) DO UPDATE SET {string.Join(", ", columns.Select(column => $"{column} = excluded.{column}"))} WHERE {table}.version < excluded.version
+            """;
+        for (var i = 0; i < columns.Count; i++)
+        {
+            var parameter = command.CreateParameter();
+            parameter.ParameterName = $"p{i}";
+            command.Parameters.Add(parameter);
+        }
+
+        if (isList)
+        {
+            var types = await TypesAsync(table, columns);
+            for (var i = 0; i < columns.Count; i++)
+            {
+                command.Parameters[i].Value = ListOf(types[i], rows, i);
+            }
+
+            await command.ExecuteNonQueryAsync(cancellation);
+            return;
+        }
+
+        foreach (var row in rows)
+        {
+            for (var i = 0; i < columns.Count; i++)
+            {
+                command.Parameters[i].Value = row[i] ?? DBNull.Value;
+            }
+
+            await command.ExecuteNonQueryAsync(cancellation);
+        }
+    }
+
+    private async Task<List<Type>> TypesAsync(string table, IReadOnlyList<string> columns)
+    {
+        await using var reader = await connection.ExecuteReaderAsync(Command($"SELECT {string.Join(", ", columns)} FROM {table} WHERE false", null));
+        return [.. Enumerable.Range(0, columns.Count).Select(reader.GetFieldType)];
+    }
+
+    private static object ListOf(Type type, IReadOnlyList<object?[]> rows, int column) =>
+        type == typeof(long) ? rows.Select(row => (long?)row[column]).ToArray() : type == typeof(byte[]) ? rows.Select(row => (byte[]?)row[column]).ToArray() : (object)rows.Select(row => (string?)row[column]).ToArray();
 
     private CommandDefinition Command(string sql, object? parameters)
     {

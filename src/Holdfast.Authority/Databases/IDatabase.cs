@@ -26,6 +26,15 @@ internal interface IDatabase : IAsyncDisposable
     /// <summary>Makes sure, as far as the engine can, that rows which were deleted from tables are not on the disk any more.</summary>
     Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation);
 
+    /// <summary>All tables that there are, and their columns: also those that this program does not know.</summary>
+    Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> ColumnsAsync(CancellationToken cancellation);
+
+    /// <summary>Makes an index, unless it is there, without keeping writers waiting; an engine that cannot has those that it needs in its schema.</summary>
+    Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation);
+
+    /// <summary>Drops an index that <see cref="MakeIndexAsync"/> made.</summary>
+    Task DropIndexAsync(string name, CancellationToken cancellation);
+
     /// <summary>How large it is, cheaply.</summary>
     Task<DatabaseSize> SizeAsync(CancellationToken cancellation);
 }

@@ -90,6 +90,29 @@ internal sealed class PostgresDatabase : IDatabase
         return new DatabaseSize(own.Sum(size => size.Bytes), [.. own.Select(size => new TableSize(size.Table, size.Rows, size.Bytes))]);
     }, cancellation);
 
+    public Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> ColumnsAsync(CancellationToken cancellation) => ReadAsync<IReadOnlyDictionary<string, IReadOnlyList<string>>>(async transaction =>
+        (await transaction.QueryAsync<(string Table, string Column)>("SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = current_schema()"))
+            .GroupBy(row => row.Table).ToDictionary(table => table.Key, table => (IReadOnlyList<string>)[.. table.Select(row => row.Column)]), cancellation);
+
+    /// <remarks>One that was begun and not finished, because somebody was killed, is of no use and begun anew.</remarks>
+    public Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation) => TranslateAsync(async () =>
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellation);
+        var isValid = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(@name)", new { name }, cancellationToken: cancellation));
+        if (isValid == false)
+        {
+            await DropIndexAsync(name, cancellation);
+        }
+
+        return isValid == true ? 0 : await connection.ExecuteAsync(new CommandDefinition($"CREATE INDEX CONCURRENTLY {name} ON {table} ({string.Join(", ", columns)})", commandTimeout: 0, cancellationToken: cancellation));
+    });
+
+    public Task DropIndexAsync(string name, CancellationToken cancellation) => TranslateAsync(async () =>
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellation);
+        return await connection.ExecuteAsync(new CommandDefinition($"DROP INDEX CONCURRENTLY IF EXISTS {name}", commandTimeout: 0, cancellationToken: cancellation));
+    });
+
     /// <remarks>Tables are written anew, without what was deleted (they are small); what older reads still see goes with the next time, and the server's own log and backups are the operator's.</remarks>
     public Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation) => TranslateAsync(async () =>
     {

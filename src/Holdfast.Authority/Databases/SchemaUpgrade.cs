@@ -56,6 +56,9 @@ internal static partial class SchemaUpgrade
     public static IReadOnlyList<string> TablesOf(string engine, DatabaseKind kind) =>
         [.. Steps(engine, kind).SelectMany(step => MadeTable().Matches(step.Sql)).Select(match => match.Groups[1].Value)];
 
+    /// <summary>The tables of a kind, which are the same for every engine.</summary>
+    public static IReadOnlyList<string> TablesOf(DatabaseKind kind) => TablesOf("Sqlite", kind);
+
     private static List<Step> Steps(string engine, DatabaseKind kind)
     {
         var prefix = $"{engine}/{kind}/";

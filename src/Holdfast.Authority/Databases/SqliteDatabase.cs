@@ -60,6 +60,15 @@ internal sealed class SqliteDatabase : IDatabase
         return new DatabaseSize(await transaction.FindAsync<long>("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"), tables);
     }, cancellation);
 
+    public Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> ColumnsAsync(CancellationToken cancellation) => ReadAsync<IReadOnlyDictionary<string, IReadOnlyList<string>>>(async transaction =>
+        (await transaction.QueryAsync<(string Table, string Column)>("SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"))
+            .GroupBy(row => row.Table).ToDictionary(table => table.Key, table => (IReadOnlyList<string>)[.. table.Select(row => row.Column)]), cancellation);
+
+    /// <remarks>Writers would wait for it: the schema has it.</remarks>
+    public Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task DropIndexAsync(string name, CancellationToken cancellation) => Task.CompletedTask;
+
     /// <remarks>Deleted rows are written over (secure_delete); what the log still has of them goes with the log.</remarks>
     public async Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation)
     {

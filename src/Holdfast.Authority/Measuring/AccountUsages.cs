@@ -43,7 +43,7 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     public async Task<long> CountPacksAsync(CancellationToken cancellation) => (await store.ReadAllAsync(transaction =>
     {
         transaction.IsPatient = true;
-        return transaction.FindAsync<long>("SELECT count(*) FROM objects WHERE type = 1 AND " + IsStored);
+        return transaction.FindAsync<long>($"SELECT count(*) FROM objects WHERE type = 1 AND {IsStored} AND {AccountTables.AtHome}");
     }, cancellation)).Sum();
 
     /// <summary>An account that is being moved is counted the next day.</summary>

@@ -37,7 +37,7 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
         values.AddRange([("stored_bytes", "", total.Bytes), ("stored_packs", "", await usages.CountPacksAsync(cancellation)), ("stored_objects", "", total.Objects), ("snapshots", "", total.Snapshots), ("computers", "", total.Computers)]);
         var since = (now - _behind).ToUnixTimeSeconds();
         values.Add(("computers_behind", "", (await store.ReadAllAsync(transaction => transaction.FindAsync<long>(
-            "SELECT count(*) FROM devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL AND rights <> 'Waiting' AND coalesce(last_backup_at, created_at) < @since", new { since }), cancellation)).Sum()));
+            $"SELECT count(*) FROM devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL AND rights <> 'Waiting' AND coalesce(last_backup_at, created_at) < @since AND {AccountTables.AtHome}", new { since }), cancellation)).Sum()));
         await AddPodAsync(values, cancellation);
         await AddTreesAsync(values, cancellation);
         await samples.KeepAsync(day, values, cancellation);

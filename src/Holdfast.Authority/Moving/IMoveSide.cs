@@ -3,8 +3,8 @@ using Holdfast.Format.Objects;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// One account store, as moves see it: each call is one transaction on the account's fence row, which its writers lock too, so it waits for those that are under way. Rules (M1 to M11) are those of the protocol that was checked
-/// as a model; docs/locking.md has every pair of operations that can meet.
+/// One account store, as moves see it: each call takes effect at one moment, in a transaction that begins with the account's fence row, which its writers lock too, so it waits for those that are under way. Rules (M1 to M11) are those of the
+/// protocol that was checked as a model; docs/locking.md has every pair of operations that can meet.
 /// </summary>
 internal interface IMoveSide
 {
@@ -12,7 +12,7 @@ internal interface IMoveSide
     /// <returns>False if the account is in use here, a newer attempt is under way, or this one's was given up.</returns>
     Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation);
 
-    /// <summary>Rows with a version above a position, in the order of versions, and the version of the last write: both as of one moment.</summary>
+    /// <summary>What comes behind a position, and the version of the last write: both as of one moment.</summary>
     Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation);
 
     /// <summary>Takes rows in, each only if it is newer than the one there is, and with them the position.</summary>
@@ -22,6 +22,14 @@ internal interface IMoveSide
     /// <summary>How far rows came in; the beginning if none did.</summary>
     Task<RowPosition> PositionAsync(AccountId account, long attempt, string mover, CancellationToken cancellation);
 
+    /// <summary>Rows in the order of their keys, each with its version and a digest of its values; read by itself, not by what copies.</summary>
+    /// <param name="account">Whose.</param>
+    /// <param name="after">Behind this key; from the first if null.</param>
+    /// <param name="until">Up to and with this key; without an end if null.</param>
+    /// <param name="most">No more than so many.</param>
+    /// <param name="cancellation">Ends it.</param>
+    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, int most, CancellationToken cancellation);
+
     /// <summary>Takes no writes any more, under the next epoch.</summary>
     /// <returns>False if it is not open at this epoch: a late fence changes nothing.</returns>
     Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation);
@@ -29,13 +37,13 @@ internal interface IMoveSide
     /// <summary>Takes no rows any more; what is there is all, and numbers go on where the source's ended.</summary>
     Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation);
 
-    /// <summary>A digest of all rows by table, key and version, a deleted one being like one that never was, and of the last version and number; read by itself, not by what copied.</summary>
-    Task<byte[]> DigestAsync(AccountId account, CancellationToken cancellation);
+    /// <summary>A digest of rows above a version, by key, version and values, of the last version, and of the numbers that were given out; read by itself, not by what copies.</summary>
+    Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation);
 
     /// <summary>Opens the source again at an epoch, whether it was fenced or not, unless it is there already.</summary>
     Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation);
 
-    /// <summary>Wipes what came in, if it is of this attempt, and closes the attempt: what is still on its way finds no place.</summary>
+    /// <summary>Closes the attempt, so that what is still on its way finds no place, then wipes what came in of it.</summary>
     Task DiscardAsync(AccountId account, long epoch, long attempt, CancellationToken cancellation);
 
     /// <summary>Opens the sealed target at its epoch.</summary>
@@ -49,24 +57,42 @@ internal interface IMoveSide
     Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation);
 }
 
-/// <summary>How far rows were read: all of versions below, and of <paramref name="Version"/> those with keys up to <paramref name="Key"/> (all of them if it is null).</summary>
+/// <summary>How far rows were read: all up to <paramref name="Version"/>, and beyond that what <paramref name="Key"/> says.</summary>
+/// <param name="Version">All rows up to this version were read.</param>
+/// <param name="Key">How far within the versions that come next, in the store's words; null if nothing of them was read.</param>
 internal sealed record RowPosition(long Version, string? Key)
 {
     public static RowPosition Begin { get; } = new(0, null);
 }
 
-/// <summary>A row on its way.</summary>
-/// <param name="Key">Its table and key.</param>
-/// <param name="Version">Of the write that wrote it.</param>
-/// <param name="Values">Its values; null for a row that was deleted.</param>
-internal sealed record MovedRow(string Key, long Version, object?[]? Values);
+/// <summary>Rows of one table on their way.</summary>
+/// <param name="Table">Its name.</param>
+/// <param name="Columns">What the rows have.</param>
+/// <param name="Rows">Values, in the order of the columns.</param>
+internal sealed record MovedTable(string Table, IReadOnlyList<string> Columns, IReadOnlyList<object?[]> Rows);
 
 /// <summary>Rows that were read together.</summary>
-/// <param name="Rows">In the order of versions, then keys.</param>
+/// <param name="Tables">The rows, by table.</param>
 /// <param name="Position">How far they go.</param>
 /// <param name="Version">The version of the account's last write at that moment: if the position is there, this was all.</param>
-/// <param name="Number">The last number given out at that moment.</param>
-internal sealed record MovedRows(IReadOnlyList<MovedRow> Rows, RowPosition Position, long Version, long Number)
+/// <param name="Numbers">The last numbers given out at that moment.</param>
+internal sealed record MovedRows(IReadOnlyList<MovedTable> Tables, RowPosition Position, long Version, GivenNumbers Numbers)
 {
     public bool IsAll => Position.Version >= Version && Position.Key is null;
+
+    public int Count => Tables.Sum(table => table.Rows.Count);
+}
+
+/// <summary>A row as it is compared.</summary>
+/// <param name="Key">Its table and key.</param>
+/// <param name="Version">Of the write that wrote it.</param>
+/// <param name="IsDeleted">It only says that there was one.</param>
+/// <param name="Digest">Of its values.</param>
+internal sealed record RowMark(string Key, long Version, bool IsDeleted, byte[] Digest);
+
+/// <summary>The next numbers that an account gives out. None is given twice, wherever the account lives.</summary>
+internal sealed record GivenNumbers(long Number, long Computer, long Session, long Collection)
+{
+    /// <summary>The larger of each.</summary>
+    public GivenNumbers And(GivenNumbers other) => new(Math.Max(Number, other.Number), Math.Max(Computer, other.Computer), Math.Max(Session, other.Session), Math.Max(Collection, other.Collection));
 }

@@ -1,4 +1,7 @@
+using Holdfast.Admission;
+using Holdfast.Authority.Accounts;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.Moving;
 
@@ -16,7 +19,7 @@ internal enum MoveOutcome
 }
 
 /// <summary>
-/// Moves one account: <b>copy</b> while it is used → <b>tail</b> by version until little is left → <b>fence</b> → <b>drain</b> → <b>seal</b> → <b>digest</b> → <b>decide</b> → <b>route</b>. May be killed at any point and run again,
+/// Moves one account: <b>copy</b> while it is used → <b>tail</b> by version until little is left → <b>verify</b> → <b>fence</b> → <b>drain</b> → <b>seal</b> → <b>digest</b> → <b>decide</b> → <b>route</b>. May be killed at any point and run again,
 /// by anybody, several at a time: the directory's row decides, and says what to do next.
 /// </summary>
 /// <param name="ledger">The directory.</param>
@@ -27,7 +30,7 @@ internal enum MoveOutcome
 internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time)
 {
     /// <summary>Moves an account, or goes on with its move to that target.</summary>
-    public async Task<MoveOutcome> MoveAsync(AccountId account, string target, CancellationToken cancellation)
+    public async Task<MoveOutcome> MoveAsync(AccountId account, string target, MoveWatch watch, CancellationToken cancellation)
     {
         var row = await ledger.ReadAsync(account, cancellation);
         switch (row.State)
@@ -37,9 +40,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 return MoveOutcome.Moved;
             case MoveState.None:
                 // Recorded before anything is made: who comes after a kill knows what there may be.
-                return await CopyAsync(account, row, row with { State = MoveState.Copying, Other = target, Attempt = row.Attempt + 1, Mover = name }, cancellation);
+                return await CopyAsync(account, row, row with { State = MoveState.Copying, Other = target, Attempt = row.Attempt + 1, Mover = name }, watch, cancellation);
             case MoveState.Copying when row.Other == target:
-                return await CopyAsync(account, row, row with { Mover = name }, cancellation);
+                return await CopyAsync(account, row, row with { Mover = name }, watch, cancellation);
             default:
                 await RecoverAsync(account, cancellation);
                 row = await ledger.ReadAsync(account, cancellation);
@@ -48,11 +51,11 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     }
 
     /// <summary>Goes the way back while there is one: the former home has all rows up to when it was left, so only what was written since is copied. Given up, there is no way back any more.</summary>
-    public async Task<MoveOutcome> ReverseAsync(AccountId account, CancellationToken cancellation)
+    public async Task<MoveOutcome> ReverseAsync(AccountId account, MoveWatch watch, CancellationToken cancellation)
     {
         var row = await ledger.ReadAsync(account, cancellation);
         return row.State == MoveState.Reverse
-            ? await CopyAsync(account, row, row with { State = MoveState.Copying, Attempt = row.Attempt + 1, Mover = name }, cancellation)
+            ? await CopyAsync(account, row, row with { State = MoveState.Copying, Attempt = row.Attempt + 1, Mover = name }, watch, cancellation)
             : MoveOutcome.Elsewhere;
     }
 
@@ -60,7 +63,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     public async Task<MoveOutcome> AbortAsync(AccountId account, CancellationToken cancellation)
     {
         var row = await ledger.ReadAsync(account, cancellation);
-        return row.State is MoveState.Copying or MoveState.Fencing ? await GiveUpAsync(account, row, cancellation) : await RecoverAsync(account, cancellation);
+        return row.State is MoveState.Copying or MoveState.Fencing ? await GiveUpAsync(account, row, null, "", cancellation) : await RecoverAsync(account, cancellation);
     }
 
     /// <summary>Ends what keeps writers waiting, or was begun and not ended: gives up what is fencing, completes what is decided. Any node may, at any time; a copy that goes on is left alone.</summary>
@@ -70,7 +73,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         switch (row.State)
         {
             case MoveState.Fencing:
-                return await GiveUpAsync(account, row, cancellation);
+                return await GiveUpAsync(account, row, null, "", cancellation);
             case MoveState.Aborting:
                 await UndoAsync(account, row, cancellation);
                 return MoveOutcome.GivenUp;
@@ -96,38 +99,57 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         }
     }
 
-    /// <summary>Begins or takes over, then copies: what is written meanwhile comes with the next pieces.</summary>
-    private async Task<MoveOutcome> CopyAsync(AccountId account, MoveRow from, MoveRow row, CancellationToken cancellation)
+    /// <summary>Begins or takes over, then copies: what is written meanwhile comes with the next pieces. Once little is left it is compared, and after that moved.</summary>
+    private async Task<MoveOutcome> CopyAsync(AccountId account, MoveRow from, MoveRow row, MoveWatch watch, CancellationToken cancellation)
     {
         if (!await ledger.ChangeAsync(account, from, row, cancellation))
         {
             return MoveOutcome.Elsewhere;
         }
 
-        var (source, target) = (sides[row.Home], sides[row.Other!]);
-        var isPrepared = false;
-        for (var rounds = 0; rounds < settings.RoundsMost; rounds++)
+        var (source, target) = (SideOf(row.Home), SideOf(row.Other!));
+        var (isPrepared, verified) = (false, (long?)null);
+        for (var rounds = 0; rounds < settings.RoundsMost;)
         {
             if (!isPrepared && !await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
             {
-                return await GiveUpAsync(account, row, cancellation);
+                return await GiveUpAsync(account, row, watch, "The target has the account already, or a newer attempt is under way there.", cancellation);
             }
 
+            var began = time.GetTimestamp();
             var rows = await ForwardAsync(account, row, source, target, cancellation);
+            var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan || time.GetElapsedTime(began) <= settings.PieceMost;
             isPrepared = rows is not null;
             if (rows is null && await ledger.ReadAsync(account, cancellation) != row)
             {
                 return MoveOutcome.Elsewhere;
             }
 
+            await watch.CopiedAsync(rows?.Count ?? 0, cancellation);
+            rounds += rows is { Position.Key: not null } ? 0 : 1;
+
             // Rows, not versions: one write may have many.
-            if (rows is { IsAll: true } && rows.Rows.Count <= settings.LagMost)
+            if (rows is not { IsAll: true } || rows.Count > settings.LagMost)
             {
-                return await FenceAsync(account, row, source, target, cancellation);
+                continue;
+            }
+
+            if (verified is null)
+            {
+                if (await FindDifferenceAsync(account, rows.Position.Version, source, target, cancellation) is { } key)
+                {
+                    return await GiveUpAsync(account, row, watch, $"The row {key} is not the same in both stores.", cancellation);
+                }
+
+                verified = rows.Position.Version;
+            }
+            else if (isQuick)
+            {
+                return await FenceAsync(account, row, verified.Value, source, target, watch, cancellation);
             }
         }
 
-        return await GiveUpAsync(account, row, cancellation);
+        return await GiveUpAsync(account, row, watch, "It is written to faster than it can be copied, or the target is too slow.", cancellation);
     }
 
     /// <summary>Takes one piece over; null if the place is somebody else's: of a mover that was faster, or of one that comes late.</summary>
@@ -138,9 +160,50 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         return await target.ApplyAsync(account, row.Attempt, name, rows, cancellation) ? rows : null;
     }
 
-    /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
-    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, IMoveSide source, IMoveSide target, CancellationToken cancellation)
+    /// <summary>
+    /// Compares all rows up to a version that the target has, while the source is used. What is written meanwhile has a higher version on one side at least, says nothing here, and is compared once the source is fenced: no row is
+    /// compared at two moments, so none can differ by that.
+    /// </summary>
+    /// <returns>The key of a row that differs; null if none does.</returns>
+    private async Task<string?> FindDifferenceAsync(AccountId account, long version, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
+        var after = (string?)null;
+        while (true)
+        {
+            var here = await source.ReadMarksAsync(account, after, null, settings.RowsAtOnce, cancellation);
+            var until = here.Count < settings.RowsAtOnce ? null : here[^1].Key;
+            var there = (await target.ReadMarksAsync(account, after, until, settings.RowsAtOnce + 1, cancellation)).ToDictionary(mark => mark.Key);
+            foreach (var mark in here)
+            {
+                if (there.Remove(mark.Key, out var copy) ? IsDifferent(mark, copy, version) : mark.Version <= version && !mark.IsDeleted)
+                {
+                    return mark.Key;
+                }
+            }
+
+            if (there.Values.FirstOrDefault(mark => mark.Version <= version && !mark.IsDeleted) is { } foreign)
+            {
+                return foreign.Key;
+            }
+
+            if (until is null)
+            {
+                return null;
+            }
+
+            after = until;
+        }
+    }
+
+    private static bool IsDifferent(RowMark here, RowMark there, long version) =>
+        here.Version <= version && there.Version <= version && (here.Version != there.Version || !here.Digest.AsSpan().SequenceEqual(there.Digest));
+
+    /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
+    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
+    {
+        // Somebody waits for each step: they go before everything else.
+        Work.Current = new Work(WorkClass.Restore, account.ToString());
+        var began = time.GetTimestamp();
         var fencing = row with { State = MoveState.Fencing };
         if (!await ledger.ChangeAsync(account, row, fencing, cancellation))
         {
@@ -152,9 +215,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         {
             // Not the caller's token: whoever asked for the move may be gone, writers are not.
             using var freeze = new CancellationTokenSource(settings.FreezeMost, time);
-            if (!await IsEqualAsync(account, row, source, target, freeze.Token))
+            if (!await IsEqualAsync(account, row, verified, source, target, freeze.Token))
             {
-                return await GiveUpAsync(account, fencing, CancellationToken.None);
+                return await GiveUpAsync(account, fencing, watch, "What was written last was not the same in both stores, or somebody else works on it.", CancellationToken.None);
             }
 
             if (!await ledger.ChangeAsync(account, fencing, decided, freeze.Token))
@@ -162,6 +225,8 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 // Somebody whose writer waited too long gave up: exactly one of both succeeded.
                 return MoveOutcome.Elsewhere;
             }
+
+            await SideOf(decided.Home).OpenAsync(account, decided.Epoch, CancellationToken.None);
         }
         catch
         {
@@ -169,13 +234,17 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             await RecoverAsync(account, CancellationToken.None);
             throw;
         }
+        finally
+        {
+            watch.Freeze = time.GetElapsedTime(began);
+        }
 
-        await RouteAsync(account, decided, CancellationToken.None);
+        await LeaveAsync(account, decided, CancellationToken.None);
         return MoveOutcome.Moved;
     }
 
-    /// <summary>Fences the source, takes the rest over, seals, and compares.</summary>
-    private async Task<bool> IsEqualAsync(AccountId account, MoveRow row, IMoveSide source, IMoveSide target, CancellationToken cancellation)
+    /// <summary>Fences the source, takes the rest over, seals, and compares what was written since all was compared.</summary>
+    private async Task<bool> IsEqualAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
         if (!await source.FenceAsync(account, row.Epoch, cancellation))
         {
@@ -193,12 +262,13 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             return false;
         }
 
-        var (there, here) = (await target.DigestAsync(account, cancellation), await source.DigestAsync(account, cancellation));
+        var (there, here) = (await target.DigestAsync(account, verified, cancellation), await source.DigestAsync(account, verified, cancellation));
         return there.AsSpan().SequenceEqual(here);
     }
 
-    private async Task<MoveOutcome> GiveUpAsync(AccountId account, MoveRow row, CancellationToken cancellation)
+    private async Task<MoveOutcome> GiveUpAsync(AccountId account, MoveRow row, MoveWatch? watch, string reason, CancellationToken cancellation)
     {
+        watch?.Reason = reason;
         // Two epochs on: a fence that is still on its way names one that is past.
         var aborting = row with { State = MoveState.Aborting, Epoch = row.Epoch + 2, Mover = name };
         if (!await ledger.ChangeAsync(account, row, aborting, cancellation))
@@ -212,25 +282,33 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
     private async Task UndoAsync(AccountId account, MoveRow row, CancellationToken cancellation)
     {
-        await sides[row.Home].ThawAsync(account, row.Epoch, cancellation);
-        await sides[row.Other!].DiscardAsync(account, row.Epoch, row.Attempt, cancellation);
+        await SideOf(row.Home).ThawAsync(account, row.Epoch, cancellation);
+        await SideOf(row.Other!).DiscardAsync(account, row.Epoch, row.Attempt, cancellation);
         await ledger.ChangeAsync(account, row, row with { State = MoveState.None, Other = null, Mover = null }, cancellation);
     }
 
     private async Task RouteAsync(AccountId account, MoveRow row, CancellationToken cancellation)
     {
-        await sides[row.Home].OpenAsync(account, row.Epoch, cancellation);
-        await sides[row.Other!].LeaveAsync(account, row.Epoch, cancellation);
+        await SideOf(row.Home).OpenAsync(account, row.Epoch, cancellation);
+        await LeaveAsync(account, row, cancellation);
+    }
+
+    private async Task LeaveAsync(AccountId account, MoveRow row, CancellationToken cancellation)
+    {
+        await SideOf(row.Other!).LeaveAsync(account, row.Epoch, cancellation);
         await ledger.ChangeAsync(account, row, row with { State = MoveState.Reverse }, cancellation);
     }
 
     private async Task EndRetiringAsync(AccountId account, MoveRow row, CancellationToken cancellation)
     {
-        while (!await sides[row.Other!].RetireAsync(account, row.Epoch, settings.RowsAtOnce, cancellation))
+        while (!await SideOf(row.Other!).RetireAsync(account, row.Epoch, settings.RowsAtOnce, cancellation))
         {
             cancellation.ThrowIfCancellationRequested();
         }
 
         await ledger.ChangeAsync(account, row, row with { State = MoveState.None, Other = null, Mover = null }, cancellation);
     }
+
+    private IMoveSide SideOf(string store) => sides.TryGetValue(store, out var side)
+        ? side : throw new HoldfastException(FailureTable.ServiceUnavailable, $"This node's configuration names no store '{store}', to or from which an account is moving.");
 }

@@ -26,10 +26,10 @@ internal enum SideState
 /// <param name="State">What it is.</param>
 /// <param name="Epoch">Never falls.</param>
 /// <param name="Version">The version of the last write.</param>
-/// <param name="Number">The last number that was given out: of packs, computers, sessions. None is given twice, wherever the account lives.</param>
+/// <param name="Numbers">The next numbers that are given out.</param>
 /// <param name="Attempt">The last attempt that rows came in of. Stays when the account is gone from here, like the epoch: what is still on its way from an older one finds no place.</param>
 /// <param name="Mover">While rows come in: whose.</param>
-internal sealed record Side(SideState State, long Epoch, long Version, long Number, long Attempt, string? Mover)
+internal sealed record Side(SideState State, long Epoch, long Version, GivenNumbers Numbers, long Attempt, string? Mover)
 {
-    public static Side Absent { get; } = new(SideState.Absent, 0, 0, 0, 0, null);
+    public static Side Absent { get; } = new(SideState.Absent, 0, 0, new GivenNumbers(0, 0, 0, 0), 0, null);
 }

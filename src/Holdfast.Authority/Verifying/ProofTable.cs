@@ -65,9 +65,9 @@ internal sealed class ProofTable(AccountStore store, AccountDirectory directory,
     public async Task<ProofSummary> SummaryAsync(CancellationToken cancellation)
     {
         var latest = (await store.ReadAllAsync(transaction => transaction.QueryAsync<Latest>(
-            """
+            $"""
             SELECT kind, count(*) AS Accounts, min(ended_at) AS Oldest, sum(CASE WHEN damages > 0 THEN 1 ELSE 0 END) AS Damaged FROM proofs p
-            WHERE number = (SELECT max(number) FROM proofs m WHERE m.account_id = p.account_id AND m.kind = p.kind) GROUP BY kind
+            WHERE number = (SELECT max(number) FROM proofs m WHERE m.account_id = p.account_id AND m.kind = p.kind) AND {AccountTables.AtHome} GROUP BY kind
             """), cancellation)).SelectMany(rows => rows).ToLookup(row => row.Kind);
         var (verified, drilled) = (latest[KindOf(ProofKind.Verification)].ToList(), latest[KindOf(ProofKind.Drill)].ToList());
         return new ProofSummary((int)await directory.CountAsync(cancellation), Accounts(verified), Oldest(verified), Damaged(verified), Accounts(drilled), Oldest(drilled), Damaged(drilled));

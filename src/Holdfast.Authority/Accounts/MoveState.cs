@@ -1,4 +1,4 @@
-namespace Holdfast.Authority.Moving;
+namespace Holdfast.Authority.Accounts;
 
 /// <summary>Where a move of an account stands, in the directory: what it says is so, whatever the stores say (docs/locking.md has the table).</summary>
 internal enum MoveState
@@ -24,12 +24,3 @@ internal enum MoveState
     /// <summary>The source's rows are deleted.</summary>
     Retiring,
 }
-
-/// <summary>A move in the directory.</summary>
-/// <param name="Home">The store that is home.</param>
-/// <param name="Epoch">What writes must name there.</param>
-/// <param name="State">Where it stands.</param>
-/// <param name="Other">The other store: the target until it is decided, the former home after; null if nothing is under way.</param>
-/// <param name="Attempt">Rises with each attempt: what an older one still has under way changes nothing.</param>
-/// <param name="Mover">Who works on it.</param>
-internal sealed record MoveRow(string Home, long Epoch, MoveState State, string? Other, long Attempt, string? Mover);

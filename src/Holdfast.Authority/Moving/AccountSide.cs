@@ -1,0 +1,218 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+
+namespace Holdfast.Authority.Moving;
+
+/// <summary>An account store on any engine, as moves see it.</summary>
+internal sealed class AccountSide(IDatabase database) : IMoveSide
+{
+    private const int WipedAtOnce = 2000;
+
+    private const string Columns =
+        "state, epoch, next_version AS Version, next_number AS Number, next_computer AS Computer, next_session AS Session, collection_number AS Collection, attempt, mover, position_version AS PositionVersion, position_key AS PositionKey";
+
+    public async Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            // A large remainder of an older attempt goes in pieces: nobody waits for it for long.
+            if (await WriteAsync(account, MakeAsync, cancellation) is { } isPrepared)
+            {
+                return isPrepared;
+            }
+        }
+
+        async Task<bool?> MakeAsync(DatabaseTransaction transaction, byte[] id)
+        {
+            await transaction.ExecuteAsync(
+                """
+                INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES (@id, 0, 'absent', 0, 0, 0, 0, 0)
+                ON CONFLICT DO NOTHING
+                """, new { id });
+            var here = (await LockAsync(transaction, id))!;
+            var isOwn = here.State == "incoming" && here.Attempt == attempt;
+            if (here.State is "open" or "frozen" or "closed" || here.Epoch > epoch || !(isOwn || here.Attempt < attempt))
+            {
+                return false;
+            }
+
+            if (!isOwn && here.State != "left" && await WipeAsync(transaction, id, WipedAtOnce) == WipedAtOnce)
+            {
+                // What is still on its way of the older attempt finds no place from here on.
+                await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', mover = NULL WHERE account_id = @id", new { id });
+                return null;
+            }
+
+            return await transaction.ExecuteAsync(
+                """
+                UPDATE fence SET state = 'incoming', epoch = @epoch, attempt = @attempt, mover = @mover, position_version = @version, position_key = @key WHERE account_id = @id
+                """,
+                new { id, epoch, attempt, mover, version = isOwn ? here.PositionVersion : here.State == "left" ? here.Version : 0, key = isOwn ? here.PositionKey : null }) == 1;
+        }
+    }
+
+    public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    {
+        transaction.IsPatient = true;
+        var here = await FindAsync(transaction, account.ToArray());
+        var (tables, position) = await RowReading.ReadAsync(transaction, account.ToArray(), after, here.Version, most);
+        return new MovedRows(tables, position, here.Version, here.Numbers);
+    }, cancellation);
+
+    public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
+    {
+        transaction.IsPatient = true;
+        if (await transaction.ExecuteAsync(
+            "UPDATE fence SET position_version = @version, position_key = @key WHERE account_id = @id AND state = 'incoming' AND attempt = @attempt AND mover = @mover",
+            new { id, attempt, mover, rows.Position.Version, rows.Position.Key }) == 0)
+        {
+            return false;
+        }
+
+        foreach (var table in rows.Tables)
+        {
+            await transaction.InsertNewerAsync(table.Table, AccountTables.KeyOf(table.Table), table.Columns, table.Rows);
+        }
+
+        return true;
+    }, cancellation);
+
+    public Task<RowPosition> PositionAsync(AccountId account, long attempt, string mover, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+        await FindAsync(transaction, account.ToArray()) is var here && here.State == "incoming" && here.Attempt == attempt && here.Mover == mover
+            ? new RowPosition(here.PositionVersion, here.PositionKey) : RowPosition.Begin, cancellation);
+
+    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, int most, CancellationToken cancellation) => database.ReadAsync(transaction =>
+    {
+        transaction.IsPatient = true;
+        return RowMarks.ReadAsync(transaction, account.ToArray(), after, until, most);
+    }, cancellation);
+
+    public Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+        account, "SET state = 'frozen', epoch = @epoch + 1 WHERE account_id = @id AND state = 'open' AND epoch = @epoch", new { id = account.ToArray(), epoch }, cancellation);
+
+    public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
+    {
+        if (await LockAsync(transaction, id) is not { State: "incoming" } here || here.Attempt != attempt || here.Mover != mover)
+        {
+            return false;
+        }
+
+        var numbers = here.Numbers.And(last.Numbers);
+        return await transaction.ExecuteAsync(
+            """
+            UPDATE fence SET state = 'sealed', next_version = @version, next_number = @number, next_computer = @computer, next_session = @session, collection_number = @collection WHERE account_id = @id
+            """, new { id, last.Version, numbers.Number, numbers.Computer, numbers.Session, numbers.Collection }) == 1;
+    }, cancellation);
+
+    public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    {
+        var here = await FindAsync(transaction, account.ToArray());
+        return await RowMarks.DigestAsync(transaction, account.ToArray(), above, $"{here.Version} {here.Numbers}");
+    }, cancellation);
+
+    public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+        account, "SET state = 'open', epoch = @epoch WHERE account_id = @id AND state IN ('open', 'frozen') AND epoch < @epoch", new { id = account.ToArray(), epoch }, cancellation);
+
+    public async Task DiscardAsync(AccountId account, long epoch, long attempt, CancellationToken cancellation)
+    {
+        while (await WriteAsync(account, DeleteAsync, cancellation) == WipedAtOnce)
+        {
+            cancellation.ThrowIfCancellationRequested();
+        }
+
+        async Task<int> DeleteAsync(DatabaseTransaction transaction, byte[] id)
+        {
+            await transaction.ExecuteAsync(
+                """
+                INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES (@id, 0, 'absent', 0, 0, 0, 0, 0)
+                ON CONFLICT DO NOTHING
+                """, new { id });
+            var here = (await LockAsync(transaction, id))!;
+            if (here.Attempt > attempt || here.State is "open" or "frozen" or "closed" || (here.Attempt < attempt && here.State == "left" && here.Epoch > epoch))
+            {
+                return 0;
+            }
+
+            await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', epoch = @epoch, attempt = @attempt, mover = NULL, next_version = 0, position_version = 0, position_key = NULL WHERE account_id = @id",
+                new { id, epoch = Math.Max(here.Epoch, epoch), attempt });
+            return await WipeAsync(transaction, id, WipedAtOnce);
+        }
+    }
+
+    public Task OpenAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+        account, "SET state = 'open', epoch = @epoch, mover = NULL, position_key = NULL WHERE account_id = @id AND state = 'sealed' AND epoch = @epoch - 1", new { id = account.ToArray(), epoch }, cancellation);
+
+    public Task LeaveAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+        account, "SET state = 'left' WHERE account_id = @id AND state = 'frozen' AND epoch = @epoch", new { id = account.ToArray(), epoch }, cancellation);
+
+    public Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
+    {
+        if (await LockAsync(transaction, id) is not { State: "left" } here || here.Epoch != epoch)
+        {
+            return true;
+        }
+
+        if (await WipeAsync(transaction, id, most) == most)
+        {
+            return false;
+        }
+
+        await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', next_version = 0 WHERE account_id = @id", new { id });
+        return true;
+    }, cancellation);
+
+    /// <summary>Locks the row, whatever it says.</summary>
+    private static Task<Fence?> LockAsync(DatabaseTransaction transaction, byte[] id) => transaction.FindAsync<Fence>($"UPDATE fence SET epoch = epoch WHERE account_id = @id RETURNING {Columns}", new { id });
+
+    private static async Task<Fence> FindAsync(DatabaseTransaction transaction, byte[] id) => await transaction.FindAsync<Fence>($"SELECT {Columns} FROM fence WHERE account_id = @id", new { id })
+        ?? throw new HoldfastException(FailureTable.NotFound, "The store does not know the account.");
+
+    /// <summary>Deletes some rows of an account; so many were there.</summary>
+    private static async Task<int> WipeAsync(DatabaseTransaction transaction, byte[] id, int most)
+    {
+        var deleted = 0;
+        foreach (var table in AccountTables.Names)
+        {
+            var key = string.Join(", ", AccountTables.KeyOf(table));
+            deleted += deleted == most ? 0 : await transaction.ExecuteAsync(
+                $"DELETE FROM {table} WHERE account_id = @id AND ({key}) IN (SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} LIMIT @left)", new { id, left = (long)(most - deleted) });
+        }
+
+        return deleted;
+    }
+
+    private Task<bool> ChangeAsync(AccountId account, string change, object parameters, CancellationToken cancellation) =>
+        WriteAsync(account, async (transaction, _) => await transaction.ExecuteAsync($"UPDATE fence {change}", parameters) == 1, cancellation);
+
+    private Task<T> WriteAsync<T>(AccountId account, Func<DatabaseTransaction, byte[], Task<T>> action, CancellationToken cancellation) =>
+        database.WriteAsync(transaction => action(transaction, account.ToArray()), cancellation);
+
+    private sealed record Fence
+    {
+        public string State { get; init; } = "";
+
+        public long Epoch { get; init; }
+
+        public long Version { get; init; }
+
+        public long Number { get; init; }
+
+        public long Computer { get; init; }
+
+        public long Session { get; init; }
+
+        public long Collection { get; init; }
+
+        public long Attempt { get; init; }
+
+        public string? Mover { get; init; }
+
+        public long PositionVersion { get; init; }
+
+        public string? PositionKey { get; init; }
+
+        public GivenNumbers Numbers => new(Number, Computer, Session, Collection);
+    }
+}

@@ -1,0 +1,21 @@
+namespace Holdfast.Authority.Moving;
+
+/// <summary>What a move of one account tells whoever watches, and how fast it may go.</summary>
+/// <param name="pace">Waits until so many more rows may be copied; null for at once.</param>
+internal sealed class MoveWatch(Func<int, CancellationToken, Task>? pace = null)
+{
+    /// <summary>Rows that were copied, again and again if they were written meanwhile.</summary>
+    public long Rows { get; private set; }
+
+    /// <summary>How long writers waited, if it came to that.</summary>
+    public TimeSpan? Freeze { get; set; }
+
+    /// <summary>Why it was given up.</summary>
+    public string? Reason { get; set; }
+
+    public Task CopiedAsync(int rows, CancellationToken cancellation)
+    {
+        Rows += rows;
+        return pace?.Invoke(rows, cancellation) ?? Task.CompletedTask;
+    }
+}
