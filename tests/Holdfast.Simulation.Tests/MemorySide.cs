@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
 
@@ -9,6 +11,8 @@ namespace Holdfast.Simulation.Tests;
 /// <summary>The twin of an account store, of one account: what transactions do, a lock that a writer holds until it commits, and reads that see only what was committed.</summary>
 internal sealed class MemorySide(World world, string name)
 {
+    private static readonly TableShape _shape = new("rows", ["key", "version", "value"], [typeof(string), typeof(long), typeof(string)]);
+
     private readonly SortedDictionary<string, (long Version, object?[]? Values)> _rows = new(StringComparer.Ordinal);
     private readonly World _world = world;
     private RowPosition _position = RowPosition.Begin;
@@ -106,30 +110,46 @@ internal sealed class MemorySide(World world, string name)
         {
             var (until, key) = after.Key?.Split('/') is [var version, var last] ? (long.Parse(version, CultureInfo.InvariantCulture), last) : (side.Side.Version, "");
             var rows = side._rows.Where(row => row.Value.Version > after.Version && row.Value.Version <= until && string.CompareOrdinal(row.Key, key) > 0).Take(most + 1).ToList();
-            var moved = new MovedTable("rows", ["key", "version", "values"], [.. rows.Take(most).Select(row => new object?[] { row.Key, row.Value.Version, row.Value.Values })]);
+            var moved = new PackedRows(_shape);
+            foreach (var (rowKey, row) in rows.Take(most))
+            {
+                moved.Add([rowKey, row.Version, row.Values?[0]]);
+            }
+
             var isPart = rows.Count > most && !World.Weakness.HasFlag(Weakness.ReadsVersionsInPart);
-            return new MovedRows([moved], isPart ? new RowPosition(after.Version, string.Create(CultureInfo.InvariantCulture, $"{until}/{rows[most - 1].Key}")) : new RowPosition(until, null), side.Side.Version, side.Side.Numbers);
+            return new MovedRows([moved], after, isPart ? new RowPosition(after.Version, string.Create(CultureInfo.InvariantCulture, $"{until}/{rows[most - 1].Key}")) : new RowPosition(until, null), side.Side.Version, side.Side.Numbers);
         });
 
-        public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, int most, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
+        public Task<string?> FindEndAsync(AccountId account, string? after, int most, CancellationToken cancellation) => World.DoAsync(actor, () => Between(after, null).Skip(most - 1).Select(row => row.Key).FirstOrDefault());
+
+        /// <remarks>Sides are of two kinds: "c" has no sums.</remarks>
+        public Task<RowSum?> SumAsync(AccountId account, string? after, string? until, long version, CancellationToken cancellation) => World.DoAsync(actor, () =>
+        {
+            var rows = Between(after, until).Where(row => row.Version <= version).ToList();
+            return side.Name == "c" ? null : new RowSum(rows.Count, rows.Aggregate(0L, (sum, row) => sum ^ (long)XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{row.Key} {row.Version} {row.Digest}"))));
+        });
+
+        public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => [.. Between(after, until)]);
+
+        private IEnumerable<RowMark> Between(string? after, string? until) => World.Weakness.HasFlag(Weakness.NoDigest)
             ? []
-            : [.. side._rows.Where(row => string.CompareOrdinal(row.Key, after) > 0 && (until is null || string.CompareOrdinal(row.Key, until) <= 0)).Take(most)
-                .Select(row => new RowMark(row.Key, row.Value.Version, row.Value.Values is null, Encoding.UTF8.GetBytes(string.Join(',', row.Value.Values ?? []))))]);
+            : side._rows.Where(row => string.CompareOrdinal(row.Key, after) > 0 && (until is null || string.CompareOrdinal(row.Key, until) <= 0))
+                .Select(row => new RowMark(row.Key, row.Value.Version, row.Value.Values is null, XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(string.Join(',', row.Value.Values ?? [])))));
 
         public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => ChangeAsync(here =>
         {
-            var isOwn = here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover;
+            var isOwn = here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover && side._position == rows.After;
             if (!isOwn && !World.Weakness.HasFlag(Weakness.TakesAnybodysRows))
             {
                 return null;
             }
 
-            foreach (var row in rows.Tables.SelectMany(table => table.Rows))
+            foreach (var row in rows.Tables.SelectMany(table => Enumerable.Range(0, table.Count).Select(table.Values)))
             {
                 var (key, version) = ((string)row[0]!, (long)row[1]!);
                 if (!side._rows.TryGetValue(key, out var there) || there.Version < version)
                 {
-                    side._rows[key] = (version, (object?[]?)row[2]);
+                    side._rows[key] = (version, row[2] is { } value ? [value] : null);
                 }
             }
 

@@ -143,8 +143,8 @@ internal sealed class World
             }
         }
 
-        var expected = _committed.GroupBy(write => write.Key).Select(writes => writes.Last()).Where(write => write.Values is not null).ToDictionary(write => write.Key, write => (write.Version, write.Values![0]));
-        var there = home.Rows.Where(pair => pair.Value.Values is not null).ToDictionary(pair => pair.Key, pair => (pair.Value.Version, pair.Value.Values![0]));
+        var expected = _committed.GroupBy(write => write.Key).Select(writes => writes.Last()).Where(write => write.Values is not null).ToDictionary(write => write.Key, write => (write.Version, (string?)write.Values![0]));
+        var there = home.Rows.Where(pair => pair.Value.Values is not null).ToDictionary(pair => pair.Key, pair => (pair.Value.Version, (string?)pair.Value.Values![0]));
         foreach (var key in expected.Keys.Union(there.Keys).Where(key => expected.GetValueOrDefault(key) != there.GetValueOrDefault(key)))
         {
             Violations.Add($"{key} should be {expected.GetValueOrDefault(key)} and is {there.GetValueOrDefault(key)}");

@@ -1,11 +1,14 @@
 using System.Data.Common;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Dapper;
+using Holdfast.Protocol.Failures;
 using Npgsql;
 
 namespace Holdfast.Authority.Databases;
 
 /// <summary>A transaction that is open. Properties of the parameters are written <c>@likeThis</c> in SQL.</summary>
-internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction transaction, CancellationToken cancellation)
+internal sealed partial class DatabaseTransaction(DbConnection connection, DbTransaction transaction, CancellationToken cancellation)
 {
     /// <summary>Set for statements that look at whole tables: they take as long as they take.</summary>
     public bool IsPatient { get; set; }
@@ -69,42 +72,103 @@ internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction
         }
     }
 
-    /// <summary>Inserts rows, each only if it is newer (<c>version</c>) than the one that there is of its key.</summary>
-    /// <param name="table">The table; its key begins with <c>account_id</c>.</param>
-    /// <param name="key">What its key has behind that.</param>
-    /// <param name="columns">What the rows have.</param>
-    /// <param name="rows">Values, in the order of the columns.</param>
-    public async Task InsertNewerAsync(string table, IReadOnlyList<string> key, IReadOnlyList<string> columns, IReadOnlyList<object?[]> rows)
+    /// <summary>The commit need not wait for the disk: whatever is committed later and does makes this durable too; until then it may be undone by a crash, as if it had never been.</summary>
+    public Task DeferDurabilityAsync() => connection is NpgsqlConnection ? ExecuteAsync("SET LOCAL synchronous_commit = off") : Task.CompletedTask;
+
+    /// <summary>A table's columns, by name.</summary>
+    public async Task<TableShape> ShapeAsync(string table)
     {
+        await using var reader = await connection.ExecuteReaderAsync(Command($"SELECT * FROM {table} WHERE false", null));
+        var columns = Enumerable.Range(0, reader.FieldCount).Select(i => (Name: reader.GetName(i), Type: reader.GetDataTypeName(i))).OrderBy(column => column.Name, StringComparer.Ordinal).ToList();
+        return new TableShape(table, [.. columns.Select(column => column.Name)], [.. columns.Select(column => column.Type.ToUpperInvariant() switch
+        {
+            "BIGINT" or "INTEGER" => typeof(long),
+            "TEXT" => typeof(string),
+            "BYTEA" or "BLOB" => typeof(byte[]),
+            _ => throw new HoldfastException(FailureTable.NewerVersion, $"The column {column.Name} of {table} is of a type that this program does not know: {column.Type}."),
+        })]);
+    }
+
+    /// <summary>Reads rows of a table as they are passed on to another database.</summary>
+    /// <param name="shape">The table.</param>
+    /// <param name="condition">What stands behind WHERE.</param>
+    /// <param name="parameters">Its parameters: numbers, texts and bytes.</param>
+    public async Task<PackedRows> ReadPackedAsync(TableShape shape, string condition, IReadOnlyList<(string Name, object? Value)> parameters)
+    {
+        var select = $"SELECT {string.Join(", ", shape.Columns)} FROM {shape.Table} WHERE {condition}";
+        if (connection is NpgsqlConnection postgres)
+        {
+            // COPY takes no parameters.
+            var sql = Parameter().Replace(select, match => Literal(parameters.Single(parameter => parameter.Name == match.Groups[1].Value).Value));
+            await using var copy = await postgres.BeginRawBinaryCopyAsync($"COPY ({sql}) TO STDOUT (FORMAT BINARY)", cancellation);
+            return await PackedRows.ReadAsync(shape, copy, cancellation);
+        }
+
+        var rows = new PackedRows(shape);
+        await ReadRowsAsync(select, (_, values) =>
+        {
+            rows.Add(values);
+            return ValueTask.CompletedTask;
+        }, parameters);
+        return rows;
+    }
+
+    /// <summary>Whether <see cref="SumAsync"/> can be asked.</summary>
+    public bool HasSums => connection is NpgsqlConnection;
+
+    /// <summary>How many rows of a condition there are that another is true of too, and the engine's own hash of all their values, in no order; the same rows have the same in every database of the engine's version.</summary>
+    /// <remarks>The first condition says which index is used, and the other has no say in it: what was just copied has no statistics yet.</remarks>
+    public Task<(long Count, long Hash)> SumAsync(TableShape shape, string condition, string other, IReadOnlyList<(string Name, object? Value)> parameters) => FindAsync<(long, long)>(
+        $"SELECT count(*) FILTER (WHERE {other}), coalesce(bit_xor(hash_record_extended(ROW({string.Join(", ", shape.Columns)}), 0)) FILTER (WHERE {other}), 0) FROM {shape.Table} WHERE {condition}", parameters);
+
+    /// <summary>Inserts rows that the table has none of.</summary>
+    public async Task InsertAsync(PackedRows rows, IReadOnlyList<string> key)
+    {
+        if (connection is not NpgsqlConnection postgres)
+        {
+            await InsertNewerAsync(rows, key);
+            return;
+        }
+
+        await using var copy = await postgres.BeginRawBinaryCopyAsync($"COPY {rows.Shape.Table} ({string.Join(", ", rows.Shape.Columns)}) FROM STDIN (FORMAT BINARY)", cancellation);
+        await rows.WriteAsync(copy, cancellation);
+    }
+
+    /// <summary>Inserts rows, each only if it is newer (<c>version</c>) than the one that there is of its key.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="key">What their table's key has behind <c>account_id</c>.</param>
+    public async Task InsertNewerAsync(PackedRows rows, IReadOnlyList<string> key)
+    {
+        var (table, columns) = (rows.Shape.Table, rows.Shape.Columns);
         var isList = connection is NpgsqlConnection;
-        var values = isList ? $"SELECT * FROM unnest({string.Join(", ", columns.Select((_, i) => $"@p{i}"))})" : $"VALUES ({string.Join(", ", columns.Select((_, i) => $"@p{i}"))})";
+        var names = string.Join(", ", columns.Select((_, i) => $"@p{i}"));
         await using var command = connection.CreateCommand();
         (command.Transaction, command.CommandTimeout) = (transaction, 0);
         command.CommandText =
             $"""
-            INSERT INTO {table} ({string.Join(", ", columns)}) {values}
+            INSERT INTO {table} ({string.Join(", ", columns)}) {(isList ? $"SELECT * FROM unnest({names})" : $"VALUES ({names})")}
             ON CONFLICT (account_id, {string.Join(", ", key)}) DO UPDATE SET {string.Join(", ", columns.Select(column => $"{column} = excluded.{column}"))} WHERE {table}.version < excluded.version
             """;
+        var values = Enumerable.Range(0, rows.Count).Select(rows.Values).ToList();
         for (var i = 0; i < columns.Count; i++)
         {
             var parameter = command.CreateParameter();
             parameter.ParameterName = $"p{i}";
+            if (isList)
+            {
+                parameter.Value = ListOf(rows.Shape.Types[i], values, i);
+            }
+
             command.Parameters.Add(parameter);
         }
 
         if (isList)
         {
-            var types = await TypesAsync(table, columns);
-            for (var i = 0; i < columns.Count; i++)
-            {
-                command.Parameters[i].Value = ListOf(types[i], rows, i);
-            }
-
             await command.ExecuteNonQueryAsync(cancellation);
             return;
         }
 
-        foreach (var row in rows)
+        foreach (var row in values)
         {
             for (var i = 0; i < columns.Count; i++)
             {
@@ -115,14 +179,19 @@ internal sealed class DatabaseTransaction(DbConnection connection, DbTransaction
         }
     }
 
-    private async Task<List<Type>> TypesAsync(string table, IReadOnlyList<string> columns)
-    {
-        await using var reader = await connection.ExecuteReaderAsync(Command($"SELECT {string.Join(", ", columns)} FROM {table} WHERE false", null));
-        return [.. Enumerable.Range(0, columns.Count).Select(reader.GetFieldType)];
-    }
+    [GeneratedRegex(@"@(\w+)")]
+    private static partial Regex Parameter();
 
-    private static object ListOf(Type type, IReadOnlyList<object?[]> rows, int column) =>
+    private static object ListOf(Type type, List<object?[]> rows, int column) =>
         type == typeof(long) ? rows.Select(row => (long?)row[column]).ToArray() : type == typeof(byte[]) ? rows.Select(row => (byte[]?)row[column]).ToArray() : (object)rows.Select(row => (string?)row[column]).ToArray();
+
+    private static string Literal(object? value) => value switch
+    {
+        long number => number.ToString(CultureInfo.InvariantCulture),
+        byte[] bytes => $"'\\x{Convert.ToHexStringLower(bytes)}'::bytea",
+        string text => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'",
+        _ => throw new ArgumentException("neither a number nor a text nor bytes", nameof(value)),
+    };
 
     private CommandDefinition Command(string sql, object? parameters)
     {

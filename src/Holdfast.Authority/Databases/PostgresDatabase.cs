@@ -22,6 +22,7 @@ internal sealed class PostgresDatabase : IDatabase
 
     private const int StatementsPrepared = 100;
     private const int ReadAttempts = 3;
+    private const int BufferSize = 64 * 1024;
 
     private readonly NpgsqlDataSource _source;
     private readonly WorkTurns<string> _turns;
@@ -131,6 +132,12 @@ internal sealed class PostgresDatabase : IDatabase
             if (builder.MaxPoolSize == new NpgsqlConnectionStringBuilder().MaxPoolSize)
             {
                 builder.MaxPoolSize = ConnectionsMax;
+            }
+
+            // Whole tables pass through when accounts move.
+            if (builder.ReadBufferSize == new NpgsqlConnectionStringBuilder().ReadBufferSize)
+            {
+                (builder.ReadBufferSize, builder.WriteBufferSize) = (BufferSize, BufferSize);
             }
 
             if (builder.MaxAutoPrepare == 0)

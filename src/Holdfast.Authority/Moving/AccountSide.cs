@@ -10,6 +10,8 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 {
     private const int WipedAtOnce = 2000;
 
+    private IReadOnlyDictionary<string, TableShape>? _shapes;
+
     private const string Columns =
         "state, epoch, next_version AS Version, next_number AS Number, next_computer AS Computer, next_session AS Session, collection_number AS Collection, attempt, mover, position_version AS PositionVersion, position_key AS PositionKey";
 
@@ -57,23 +59,29 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     {
         transaction.IsPatient = true;
         var here = await FindAsync(transaction, account.ToArray());
-        var (tables, position) = await RowReading.ReadAsync(transaction, account.ToArray(), after, here.Version, most);
-        return new MovedRows(tables, position, here.Version, here.Numbers);
+        var (tables, position) = await RowReading.ReadAsync(transaction, await ShapesAsync(transaction), account.ToArray(), after, here.Version, most);
+        return new MovedRows(tables, after, position, here.Version, here.Numbers);
     }, cancellation);
 
     public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
     {
         transaction.IsPatient = true;
         if (await transaction.ExecuteAsync(
-            "UPDATE fence SET position_version = @version, position_key = @key WHERE account_id = @id AND state = 'incoming' AND attempt = @attempt AND mover = @mover",
-            new { id, attempt, mover, rows.Position.Version, rows.Position.Key }) == 0)
+            """
+            UPDATE fence SET position_version = @version, position_key = @key
+            WHERE account_id = @id AND state = 'incoming' AND attempt = @attempt AND mover = @mover AND position_version = @afterVersion AND coalesce(position_key, '') = @afterKey
+            """, new { id, attempt, mover, rows.Position.Version, rows.Position.Key, afterVersion = rows.After.Version, afterKey = rows.After.Key ?? "" }) == 0)
         {
             return false;
         }
 
+        // The position goes with the rows. What seals the place, or decides, waits for the disk, and so for these.
+        await transaction.DeferDurabilityAsync();
+        await ShapesAsync(transaction);
         foreach (var table in rows.Tables)
         {
-            await transaction.InsertNewerAsync(table.Table, AccountTables.KeyOf(table.Table), table.Columns, table.Rows);
+            var key = AccountTables.KeyOf(table.Shape.Table);
+            await (rows.After.Version == 0 ? transaction.InsertAsync(table, key) : transaction.InsertNewerAsync(table, key));
         }
 
         return true;
@@ -83,10 +91,22 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         await FindAsync(transaction, account.ToArray()) is var here && here.State == "incoming" && here.Attempt == attempt && here.Mover == mover
             ? new RowPosition(here.PositionVersion, here.PositionKey) : RowPosition.Begin, cancellation);
 
-    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, int most, CancellationToken cancellation) => database.ReadAsync(transaction =>
+    public Task<string?> FindEndAsync(AccountId account, string? after, int most, CancellationToken cancellation) => database.ReadAsync(transaction =>
     {
         transaction.IsPatient = true;
-        return RowMarks.ReadAsync(transaction, account.ToArray(), after, until, most);
+        return RowMarks.FindEndAsync(transaction, new RowRange(account.ToArray(), after, null), most);
+    }, cancellation);
+
+    public Task<RowSum?> SumAsync(AccountId account, string? after, string? until, long version, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    {
+        transaction.IsPatient = true;
+        return await RowMarks.SumAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until), version);
+    }, cancellation);
+
+    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    {
+        transaction.IsPatient = true;
+        return await RowMarks.ReadAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until));
     }, cancellation);
 
     public Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
@@ -109,7 +129,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {
         var here = await FindAsync(transaction, account.ToArray());
-        return await RowMarks.DigestAsync(transaction, account.ToArray(), above, $"{here.Version} {here.Numbers}");
+        return await RowMarks.DigestAsync(transaction, await ShapesAsync(transaction), account.ToArray(), above, $"{here.Version} {here.Numbers}");
     }, cancellation);
 
     public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
@@ -162,6 +182,29 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', next_version = 0 WHERE account_id = @id", new { id });
         return true;
     }, cancellation);
+
+    /// <summary>The tables' columns; fails if the store has another schema than this program knows: somebody upgraded it while accounts move, and what is new there would be left behind.</summary>
+    private async Task<IReadOnlyDictionary<string, TableShape>> ShapesAsync(DatabaseTransaction transaction)
+    {
+        var (found, known) = (await transaction.FindAsync<long>("SELECT number FROM holdfast_schema WHERE kind = 'Accounts'"), SchemaUpgrade.NewestOf(DatabaseKind.Accounts));
+        if (found != known)
+        {
+            throw new HoldfastException(FailureTable.MoveRefused, $"A store has schema {found}, and this program knows {known}: moves go on when all nodes are of the same version.");
+        }
+
+        if (_shapes is null)
+        {
+            var shapes = new Dictionary<string, TableShape>();
+            foreach (var table in AccountTables.Names)
+            {
+                shapes[table] = await transaction.ShapeAsync(table);
+            }
+
+            _shapes = shapes;
+        }
+
+        return _shapes;
+    }
 
     /// <summary>Locks the row, whatever it says.</summary>
     private static Task<Fence?> LockAsync(DatabaseTransaction transaction, byte[] id) => transaction.FindAsync<Fence>($"UPDATE fence SET epoch = epoch WHERE account_id = @id RETURNING {Columns}", new { id });

@@ -1,3 +1,4 @@
+using Holdfast.Authority.Databases;
 using Holdfast.Format.Objects;
 
 namespace Holdfast.Authority.Moving;
@@ -16,19 +17,20 @@ internal interface IMoveSide
     Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation);
 
     /// <summary>Takes rows in, each only if it is newer than the one there is, and with them the position.</summary>
-    /// <returns>False if the place is not of this attempt and mover any more.</returns>
+    /// <returns>False if the place is not of this attempt and mover any more, or not where the rows go on.</returns>
     Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation);
 
     /// <summary>How far rows came in; the beginning if none did.</summary>
     Task<RowPosition> PositionAsync(AccountId account, long attempt, string mover, CancellationToken cancellation);
 
-    /// <summary>Rows in the order of their keys, each with its version and a digest of its values; read by itself, not by what copies.</summary>
-    /// <param name="account">Whose.</param>
-    /// <param name="after">Behind this key; from the first if null.</param>
-    /// <param name="until">Up to and with this key; without an end if null.</param>
-    /// <param name="most">No more than so many.</param>
-    /// <param name="cancellation">Ends it.</param>
-    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, int most, CancellationToken cancellation);
+    /// <summary>The key of the row that ends a piece of so many behind a key (from the first, if it is null); null if there are fewer.</summary>
+    Task<string?> FindEndAsync(AccountId account, string? after, int most, CancellationToken cancellation);
+
+    /// <summary>What the store makes of all rows behind one key and up to another (without bounds, if they are null) whose versions are not above one; null if it has no such thing. Only stores of one kind have the same for the same rows.</summary>
+    Task<RowSum?> SumAsync(AccountId account, string? after, string? until, long version, CancellationToken cancellation);
+
+    /// <summary>Each row behind one key and up to another, with its version and a digest of its values; read by itself, not by what copies.</summary>
+    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, CancellationToken cancellation);
 
     /// <summary>Takes no writes any more, under the next epoch.</summary>
     /// <returns>False if it is not open at this epoch: a late fence changes nothing.</returns>
@@ -65,30 +67,36 @@ internal sealed record RowPosition(long Version, string? Key)
     public static RowPosition Begin { get; } = new(0, null);
 }
 
-/// <summary>Rows of one table on their way.</summary>
-/// <param name="Table">Its name.</param>
-/// <param name="Columns">What the rows have.</param>
-/// <param name="Rows">Values, in the order of the columns.</param>
-internal sealed record MovedTable(string Table, IReadOnlyList<string> Columns, IReadOnlyList<object?[]> Rows);
-
 /// <summary>Rows that were read together.</summary>
 /// <param name="Tables">The rows, by table.</param>
+/// <param name="After">What they come behind: where there are others they are not taken in.</param>
 /// <param name="Position">How far they go.</param>
 /// <param name="Version">The version of the account's last write at that moment: if the position is there, this was all.</param>
 /// <param name="Numbers">The last numbers given out at that moment.</param>
-internal sealed record MovedRows(IReadOnlyList<MovedTable> Tables, RowPosition Position, long Version, GivenNumbers Numbers)
+internal sealed record MovedRows(IReadOnlyList<PackedRows> Tables, RowPosition After, RowPosition Position, long Version, GivenNumbers Numbers) : IDisposable
 {
     public bool IsAll => Position.Version >= Version && Position.Key is null;
 
-    public int Count => Tables.Sum(table => table.Rows.Count);
+    public int Count => Tables.Sum(table => table.Count);
+
+    public void Dispose()
+    {
+        foreach (var table in Tables)
+        {
+            table.Dispose();
+        }
+    }
 }
+
+/// <summary>Many rows as they are compared at once.</summary>
+internal sealed record RowSum(long Count, long Hash);
 
 /// <summary>A row as it is compared.</summary>
 /// <param name="Key">Its table and key.</param>
 /// <param name="Version">Of the write that wrote it.</param>
 /// <param name="IsDeleted">It only says that there was one.</param>
 /// <param name="Digest">Of its values.</param>
-internal sealed record RowMark(string Key, long Version, bool IsDeleted, byte[] Digest);
+internal sealed record RowMark(string Key, long Version, bool IsDeleted, UInt128 Digest);
 
 /// <summary>The next numbers that an account gives out. None is given twice, wherever the account lives.</summary>
 internal sealed record GivenNumbers(long Number, long Computer, long Session, long Collection)

@@ -109,7 +109,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
         var (source, target) = (SideOf(row.Home), SideOf(row.Other!));
         var (isPrepared, verified) = (false, (long?)null);
-        for (var rounds = 0; rounds < settings.RoundsMost;)
+        for (var rounds = 0; rounds < settings.RoundsMost; rounds++)
         {
             if (!isPrepared && !await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
             {
@@ -117,7 +117,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             }
 
             var began = time.GetTimestamp();
-            var rows = await ForwardAsync(account, row, source, target, cancellation);
+            var (rows, count) = await ForwardAsync(account, row, 0, source, target, watch, cancellation);
             var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan || time.GetElapsedTime(began) <= settings.PieceMost;
             isPrepared = rows is not null;
             if (rows is null && await ledger.ReadAsync(account, cancellation) != row)
@@ -125,11 +125,8 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 return MoveOutcome.Elsewhere;
             }
 
-            await watch.CopiedAsync(rows?.Count ?? 0, cancellation);
-            rounds += rows is { Position.Key: not null } ? 0 : 1;
-
             // Rows, not versions: one write may have many.
-            if (rows is not { IsAll: true } || rows.Count > settings.LagMost)
+            if (rows is not { IsAll: true } || count > settings.LagMost)
             {
                 continue;
             }
@@ -152,12 +149,48 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         return await GiveUpAsync(account, row, watch, "It is written to faster than it can be copied, or the target is too slow.", cancellation);
     }
 
-    /// <summary>Takes one piece over; null if the place is somebody else's: of a mover that was faster, or of one that comes late.</summary>
-    private async Task<MovedRows?> ForwardAsync(AccountId account, MoveRow row, IMoveSide source, IMoveSide target, CancellationToken cancellation)
+    /// <summary>Takes over all up to the version that was the last when it began, each piece while the next is read; the last piece, or null if the place is somebody else's: of a mover that was faster, or of one that comes late.</summary>
+    /// <param name="account">Whose.</param>
+    /// <param name="row">The move.</param>
+    /// <param name="least">Null too if the target is not that far any more: a crash undid what was compared.</param>
+    /// <param name="source">From here.</param>
+    /// <param name="target">To there.</param>
+    /// <param name="watch">Hears of it.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private async Task<(MovedRows? Last, int Rows)> ForwardAsync(AccountId account, MoveRow row, long least, IMoveSide source, IMoveSide target, MoveWatch? watch, CancellationToken cancellation)
     {
         var position = await target.PositionAsync(account, row.Attempt, name, cancellation);
-        var rows = await source.ReadRowsAsync(account, position, settings.RowsAtOnce, cancellation);
-        return await target.ApplyAsync(account, row.Attempt, name, rows, cancellation) ? rows : null;
+        if (position.Version < least)
+        {
+            return (null, 0);
+        }
+
+        var (next, count) = (source.ReadRowsAsync(account, position, settings.RowsAtOnce, cancellation), 0);
+        while (true)
+        {
+            using var rows = await next;
+            var isLast = rows.Position.Key is null;
+            next = isLast ? next : source.ReadRowsAsync(account, rows.Position, settings.RowsAtOnce, cancellation);
+            try
+            {
+                if (!await target.ApplyAsync(account, row.Attempt, name, rows, cancellation))
+                {
+                    return (null, count);
+                }
+
+                count += rows.Count;
+                await (watch?.CopiedAsync(rows.Count, cancellation) ?? Task.CompletedTask);
+            }
+            finally
+            {
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            if (isLast)
+            {
+                return (rows, count);
+            }
+        }
     }
 
     /// <summary>
@@ -167,36 +200,40 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     /// <returns>The key of a row that differs; null if none does.</returns>
     private async Task<string?> FindDifferenceAsync(AccountId account, long version, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
-        var after = (string?)null;
-        while (true)
+        for (string? after = null, until; ; after = until)
         {
-            var here = await source.ReadMarksAsync(account, after, null, settings.RowsAtOnce, cancellation);
-            var until = here.Count < settings.RowsAtOnce ? null : here[^1].Key;
-            var there = (await target.ReadMarksAsync(account, after, until, settings.RowsAtOnce + 1, cancellation)).ToDictionary(mark => mark.Key);
-            foreach (var mark in here)
+            until = await source.FindEndAsync(account, after, settings.RowsAtOnce, cancellation);
+            var sums = await Task.WhenAll(source.SumAsync(account, after, until, version, cancellation), target.SumAsync(account, after, until, version, cancellation));
+            if ((sums[0] is null || sums[0] != sums[1]) && await FindDifferenceAsync(account, after, until, version, source, target, cancellation) is { } key)
             {
-                if (there.Remove(mark.Key, out var copy) ? IsDifferent(mark, copy, version) : mark.Version <= version && !mark.IsDeleted)
-                {
-                    return mark.Key;
-                }
-            }
-
-            if (there.Values.FirstOrDefault(mark => mark.Version <= version && !mark.IsDeleted) is { } foreign)
-            {
-                return foreign.Key;
+                return key;
             }
 
             if (until is null)
             {
                 return null;
             }
-
-            after = until;
         }
     }
 
+    /// <summary>Row by row: stores of two kinds, and where something was written meanwhile.</summary>
+    private static async Task<string?> FindDifferenceAsync(AccountId account, string? after, string? until, long version, IMoveSide source, IMoveSide target, CancellationToken cancellation)
+    {
+        var marks = await Task.WhenAll(source.ReadMarksAsync(account, after, until, cancellation), target.ReadMarksAsync(account, after, until, cancellation));
+        var there = marks[1].ToDictionary(mark => mark.Key);
+        foreach (var mark in marks[0])
+        {
+            if (there.Remove(mark.Key, out var copy) ? IsDifferent(mark, copy, version) : mark.Version <= version && !mark.IsDeleted)
+            {
+                return mark.Key;
+            }
+        }
+
+        return there.Values.FirstOrDefault(mark => mark.Version <= version && !mark.IsDeleted)?.Key;
+    }
+
     private static bool IsDifferent(RowMark here, RowMark there, long version) =>
-        here.Version <= version && there.Version <= version && (here.Version != there.Version || !here.Digest.AsSpan().SequenceEqual(there.Digest));
+        here.Version <= version && there.Version <= version && (here.Version != there.Version || here.Digest != there.Digest);
 
     /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
     private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
@@ -254,7 +291,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         MovedRows? rows;
         do
         {
-            rows = await ForwardAsync(account, row, source, target, cancellation);
+            (rows, _) = await ForwardAsync(account, row, verified, source, target, null, cancellation);
         }
         while (rows is { IsAll: false });
         if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows, cancellation))

@@ -8,5 +8,5 @@ namespace Holdfast.Authority.Moving;
 /// <param name="PieceMost">The source is not fenced while a piece takes longer: a target that is slow would keep writers waiting. Infinite if that does not matter.</param>
 internal sealed record MoverSettings(int RowsAtOnce, int LagMost, int RoundsMost, TimeSpan FreezeMost, TimeSpan PieceMost)
 {
-    public static MoverSettings Default { get; } = new(RowsAtOnce: 5000, LagMost: 500, RoundsMost: 100, FreezeMost: TimeSpan.FromSeconds(1), PieceMost: TimeSpan.FromMilliseconds(200));
+    public static MoverSettings Default { get; } = new(RowsAtOnce: 20_000, LagMost: 500, RoundsMost: 100, FreezeMost: TimeSpan.FromSeconds(1), PieceMost: TimeSpan.FromMilliseconds(200));
 }

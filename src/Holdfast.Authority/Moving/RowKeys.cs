@@ -1,18 +1,29 @@
 using System.Globalization;
+using System.Text;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
 
 namespace Holdfast.Authority.Moving;
 
 /// <summary>Keys of rows as text: the table, then each value with a letter for its type. Engines of every kind read what another wrote.</summary>
 internal static class RowKeys
 {
-    public static string Write(string table, IEnumerable<object?> key) => string.Join('/', key.Select(value => value switch
+    public static string Write(string table, IReadOnlyList<object?> key)
     {
-        long number => string.Create(CultureInfo.InvariantCulture, $"n{number}"),
-        byte[] bytes => "x" + Convert.ToHexStringLower(bytes),
-        string text => "t" + Uri.EscapeDataString(text),
-        _ => throw new InvalidOperationException($"a key of {table} has a {value?.GetType().Name ?? "null"}"),
-    }).Prepend(table));
+        var text = new StringBuilder(table, 64);
+        foreach (var value in key)
+        {
+            _ = value switch
+            {
+                long number => text.Append(CultureInfo.InvariantCulture, $"/n{number}"),
+                byte[] bytes => text.Append("/x").Append(Convert.ToHexStringLower(bytes)),
+                string name => text.Append("/t").Append(Uri.EscapeDataString(name)),
+                _ => throw new InvalidOperationException($"a key of {table} has a {value?.GetType().Name ?? "null"}"),
+            };
+        }
+
+        return text.ToString();
+    }
 
     public static (string Table, IReadOnlyList<object> Key) Read(string key)
     {
@@ -26,19 +37,6 @@ internal static class RowKeys
         })]);
     }
 
-    /// <summary>Where a table's key is among the columns of a row.</summary>
-    public static int[] PlacesIn(string table, IReadOnlyList<string> columns) => [.. AccountTables.KeyOf(table).Select(column => IndexOf(columns, column))];
-
-    public static int IndexOf(IReadOnlyList<string> columns, string column)
-    {
-        for (var i = 0; i < columns.Count; i++)
-        {
-            if (columns[i] == column)
-            {
-                return i;
-            }
-        }
-
-        throw new InvalidOperationException($"there is no column {column}");
-    }
+    /// <summary>Where a table's key is among its columns.</summary>
+    public static int[] PlacesIn(TableShape shape) => [.. AccountTables.KeyOf(shape.Table).Select(shape.PlaceOf)];
 }

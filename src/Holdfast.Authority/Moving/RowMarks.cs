@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
 using Holdfast.Authority.Accounts;
@@ -9,106 +11,102 @@ namespace Holdfast.Authority.Moving;
 /// <summary>Reads an account's rows for comparing: by other statements than those that copy, in another order, and never what was copied but what is stored.</summary>
 internal static class RowMarks
 {
-    /// <summary>Rows between two keys, in the order of keys.</summary>
-    public static async Task<IReadOnlyList<RowMark>> ReadAsync(DatabaseTransaction transaction, byte[] account, string? after, string? until, int most)
+    /// <summary>The key of the row that ends a piece of so many; null if there are fewer.</summary>
+    public static async Task<string?> FindEndAsync(DatabaseTransaction transaction, RowRange range, int most)
     {
-        var (marks, first, last) = (new List<RowMark>(), after is null ? default : RowKeys.Read(after), until is null ? default : RowKeys.Read(until));
-        foreach (var table in AccountTables.Names.SkipWhile(name => first.Table is not null && name != first.Table))
+        var left = most;
+        foreach (var table in await WithRowsAsync(transaction, range))
         {
-            var (conditions, parameters) = (new List<string>(), new List<(string, object?)> { ("account", account), ("most", (long)(most - marks.Count)) });
-            Add(table == first.Table ? first.Key : null, ">", "after");
-            Add(table == last.Table ? last.Key : null, "<=", "until");
-            await ReadAsync(transaction, table, string.Concat(conditions), $"ORDER BY {string.Join(", ", AccountTables.KeyOf(table))} LIMIT @most", parameters, marks);
-            if (marks.Count >= most || table == last.Table)
+            var (key, parameters) = (string.Join(", ", AccountTables.KeyOf(table)), (List<(string, object?)>)[.. range.Parameters, ("left", (long)left)]);
+            var count = await transaction.FindAsync<long>($"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {range.ConditionOf(table)} LIMIT @left) AS piece", parameters);
+            if (count < left)
             {
-                return marks;
+                left -= (int)count;
+                continue;
             }
 
-            void Add(IReadOnlyList<object>? key, string comparison, string name)
+            var end = (object?[])[];
+            await transaction.ReadRowsAsync($"SELECT {key} FROM {table} WHERE {range.ConditionOf(table)} ORDER BY {key} LIMIT 1 OFFSET @left - 1", (_, values) =>
             {
-                if (key is not null)
-                {
-                    conditions.Add($" AND ({string.Join(", ", AccountTables.KeyOf(table))}) {comparison} ({string.Join(", ", key.Select((_, i) => $"@{name}{i}"))})");
-                    parameters.AddRange(key.Select((value, i) => ($"{name}{i}", (object?)value)));
-                }
-            }
+                end = values;
+                return ValueTask.CompletedTask;
+            }, parameters);
+            return RowKeys.Write(table, end);
+        }
+
+        return null;
+    }
+
+    /// <summary>What the engine itself makes of all rows up to a version; null if it has no such thing.</summary>
+    public static async Task<RowSum?> SumAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range, long version)
+    {
+        if (!transaction.HasSums)
+        {
+            return null;
+        }
+
+        var (sum, tables) = (new RowSum(0, 0), await WithRowsAsync(transaction, range));
+        foreach (var table in tables)
+        {
+            var (count, hash) = await transaction.SumAsync(shapes[table], range.ConditionOf(table), "version <= @version", [.. range.Parameters, ("version", version)]);
+            sum = new RowSum(sum.Count + count, sum.Hash ^ hash);
+        }
+
+        return sum;
+    }
+
+    /// <summary>Each row of a range, in the order of keys.</summary>
+    public static async Task<IReadOnlyList<RowMark>> ReadAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range)
+    {
+        var marks = new List<RowMark>();
+        foreach (var table in await WithRowsAsync(transaction, range))
+        {
+            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{range.ConditionOf(table)} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", range.Parameters);
+            Mark(rows, marks);
         }
 
         return marks;
     }
 
     /// <summary>A digest of all rows above a version, those that were deleted too.</summary>
-    public static async Task<byte[]> DigestAsync(DatabaseTransaction transaction, byte[] account, long above, string numbers)
+    public static async Task<byte[]> DigestAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, long above, string numbers)
     {
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         digest.AppendData(Encoding.UTF8.GetBytes(numbers));
-        foreach (var table in AccountTables.Names)
+        const string Above = "account_id = @account AND version > @above";
+        var (own, marks, parameters) = (new byte[16], new List<RowMark>(), (List<(string, object?)>)[("account", account), ("above", above)]);
+        foreach (var table in await RowRange.WithRowsAsync(transaction, AccountTables.Names, _ => Above, parameters))
         {
-            var marks = new List<RowMark>();
-            await ReadAsync(transaction, table, " AND version > @above", $"ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", [("account", account), ("above", above)], marks);
-            foreach (var mark in marks)
-            {
-                digest.AppendData(Encoding.UTF8.GetBytes(mark.Key));
-                digest.AppendData(mark.Digest);
-            }
+            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", parameters);
+            Mark(rows, marks);
+        }
+
+        foreach (var mark in marks)
+        {
+            digest.AppendData(Encoding.UTF8.GetBytes(mark.Key));
+            BinaryPrimitives.WriteUInt128LittleEndian(own, mark.Digest);
+            digest.AppendData(own);
         }
 
         return digest.GetHashAndReset();
     }
 
-    private static Task ReadAsync(DatabaseTransaction transaction, string table, string condition, string order, List<(string, object?)> parameters, List<RowMark> marks)
+    private static Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, RowRange range) => RowRange.WithRowsAsync(transaction, [.. range.Tables], range.ConditionOf, range.Parameters);
+
+    private static void Mark(PackedRows rows, List<RowMark> marks)
     {
-        // The engines' columns need not be in the same order.
-        var (ordered, places, version, deleted) = ((int[]?)null, (int[])[], 0, 0);
-        return transaction.ReadRowsAsync($"SELECT * FROM {table} WHERE account_id = @account{condition} {order}", (columns, values) =>
+        var (places, version, deleted) = (RowKeys.PlacesIn(rows.Shape), rows.Shape.PlaceOf("version"), rows.Shape.PlaceOf("deleted"));
+        var (isNumber, key) = (places.Length == 1 && rows.Shape.Types[places[0]] == typeof(long), new object?[places.Length]);
+        for (var row = 0; row < rows.Count; row++)
         {
-            if (ordered is null)
+            for (var i = 0; i < key.Length && !isNumber; i++)
             {
-                ordered = [.. Enumerable.Range(0, columns.Count).OrderBy(i => columns[i], StringComparer.Ordinal)];
-                (places, version, deleted) = (RowKeys.PlacesIn(table, columns), RowKeys.IndexOf(columns, "version"), RowKeys.IndexOf(columns, "deleted"));
+                key[i] = rows.Value(row, places[i]);
             }
 
-            marks.Add(new RowMark(RowKeys.Write(table, places.Select(place => values[place])), (long)values[version]!, (long)values[deleted]! != 0, DigestOf(columns, values, ordered)));
-            return ValueTask.CompletedTask;
-        }, parameters);
-    }
-
-    private static byte[] DigestOf(IReadOnlyList<string> columns, object?[] values, int[] ordered)
-    {
-        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> head = stackalloc byte[9];
-        foreach (var i in ordered)
-        {
-            Append('c', Encoding.UTF8.GetBytes(columns[i]), head);
-            switch (values[i])
-            {
-                case null:
-                    Append('0', [], head);
-                    break;
-                case long number:
-                    BinaryPrimitives.WriteInt64LittleEndian(head[1..], number);
-                    head[0] = (byte)'n';
-                    digest.AppendData(head);
-                    break;
-                case byte[] bytes:
-                    Append('x', bytes, head);
-                    break;
-                case string text:
-                    Append('t', Encoding.UTF8.GetBytes(text), head);
-                    break;
-                case var other:
-                    throw new InvalidOperationException($"the column {columns[i]} has a {other.GetType().Name}");
-            }
-        }
-
-        return digest.GetHashAndReset();
-
-        void Append(char kind, byte[] bytes, Span<byte> buffer)
-        {
-            buffer[0] = (byte)kind;
-            BinaryPrimitives.WriteInt64LittleEndian(buffer[1..], bytes.Length);
-            digest.AppendData(buffer);
-            digest.AppendData(bytes);
+            // Nearly all keys are one number.
+            var text = isNumber ? string.Create(CultureInfo.InvariantCulture, $"{rows.Shape.Table}/n{rows.Number(row, places[0])}") : RowKeys.Write(rows.Shape.Table, key);
+            marks.Add(new RowMark(text, rows.Number(row, version), rows.Number(row, deleted) != 0, XxHash128.HashToUInt128(rows.BytesOf(row))));
         }
     }
 }

@@ -12,55 +12,49 @@ internal static class RowReading
 {
     /// <summary>Rows behind a position.</summary>
     /// <param name="transaction">One moment.</param>
+    /// <param name="shapes">The tables.</param>
     /// <param name="account">Whose.</param>
     /// <param name="after">The position.</param>
     /// <param name="last">The version of the account's last write.</param>
     /// <param name="most">No more than so many.</param>
-    public static async Task<(IReadOnlyList<MovedTable> Tables, RowPosition Position)> ReadAsync(DatabaseTransaction transaction, byte[] account, RowPosition after, long last, int most)
+    public static async Task<(IReadOnlyList<PackedRows> Tables, RowPosition Position)> ReadAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, RowPosition after, long last, int most)
     {
         var within = after.Key is null ? new Within(last, AccountTables.Names[0], after.Version, null) : Within.Parse(after.Key);
-        var (tables, left) = (new List<MovedTable>(), most);
+        var (tables, left) = (new List<PackedRows>(), most);
         if (within.Until == after.Version)
         {
             return (tables, after);
         }
 
-        foreach (var table in AccountTables.Names.SkipWhile(name => name != within.Table))
+        List<string> behind = [.. AccountTables.Names.SkipWhile(name => name != within.Table)];
+        foreach (var table in await RowRange.WithRowsAsync(transaction, behind, _ => "account_id = @account AND version > @from AND version <= @until", [("account", account), ("from", after.Version), ("until", within.Until)]))
         {
             var from = table == within.Table ? within : new Within(within.Until, table, after.Version, null);
-            var read = await ReadTableAsync(transaction, account, from, left);
-            if (read.Rows.Count == 0)
+            var read = await ReadTableAsync(transaction, shapes[table], account, from, left);
+            if (read.Count == 0)
             {
+                read.Dispose();
                 continue;
             }
 
             tables.Add(read);
-            left -= read.Rows.Count;
+            left -= read.Count;
             if (left == 0)
             {
-                var (row, places) = (read.Rows[^1], RowKeys.PlacesIn(table, read.Columns));
-                var version = (long)row[RowKeys.IndexOf(read.Columns, "version")]!;
-                return (tables, after with { Key = new Within(within.Until, table, version, [.. places.Select(place => row[place]!)]).ToString() });
+                var version = (long)read.Value(read.Count - 1, read.Shape.PlaceOf("version"))!;
+                return (tables, after with { Key = new Within(within.Until, table, version, [.. RowKeys.PlacesIn(read.Shape).Select(place => read.Value(read.Count - 1, place)!)]).ToString() });
             }
         }
 
         return (tables, new RowPosition(within.Until, null));
     }
 
-    private static async Task<MovedTable> ReadTableAsync(DatabaseTransaction transaction, byte[] account, Within from, int most)
+    private static Task<PackedRows> ReadTableAsync(DatabaseTransaction transaction, TableShape shape, byte[] account, Within from, int most)
     {
         var key = string.Join(", ", AccountTables.KeyOf(from.Table));
         var behind = from.Key is null ? "version > @from" : $"(version, {key}) > (@from, {string.Join(", ", from.Key.Select((_, i) => $"@key{i}"))})";
-        List<(string, object?)> parameters = [("account", account), ("from", from.Version), ("until", from.Until), ("most", (long)most)];
-        parameters.AddRange((from.Key ?? []).Select((value, i) => ($"key{i}", (object?)value)));
-        var (columns, rows) = ((IReadOnlyList<string>)[], new List<object?[]>());
-        await transaction.ReadRowsAsync($"SELECT * FROM {from.Table} WHERE account_id = @account AND {behind} AND version <= @until ORDER BY version, {key} LIMIT @most", (names, values) =>
-        {
-            columns = names;
-            rows.Add(values);
-            return ValueTask.CompletedTask;
-        }, parameters);
-        return new MovedTable(from.Table, columns, rows);
+        return transaction.ReadPackedAsync(shape, $"account_id = @account AND {behind} AND version <= @until ORDER BY version, {key} LIMIT @most",
+            [("account", account), ("from", from.Version), ("until", from.Until), ("most", (long)most), .. (from.Key ?? []).Select((value, i) => ($"key{i}", (object?)value))]);
     }
 
     /// <summary>A place within the versions that are being read.</summary>

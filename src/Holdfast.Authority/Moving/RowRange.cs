@@ -1,0 +1,54 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
+
+namespace Holdfast.Authority.Moving;
+
+/// <summary>An account's rows between two keys, in the order of tables, then keys.</summary>
+/// <param name="Account">Whose.</param>
+/// <param name="After">Behind this key; from the first if null.</param>
+/// <param name="Until">Up to and with this key; to the last if null.</param>
+internal sealed record RowRange(byte[] Account, string? After, string? Until)
+{
+    private readonly (string Table, IReadOnlyList<object> Key)? _first = After is null ? null : RowKeys.Read(After);
+    private readonly (string Table, IReadOnlyList<object> Key)? _last = Until is null ? null : RowKeys.Read(Until);
+
+    /// <summary>Tables that rows of it may be in.</summary>
+    public IEnumerable<string> Tables
+    {
+        get
+        {
+            foreach (var table in AccountTables.Names.SkipWhile(name => _first is { } first && name != first.Table))
+            {
+                yield return table;
+                if (table == _last?.Table)
+                {
+                    yield break;
+                }
+            }
+        }
+    }
+
+    /// <summary>What stands behind WHERE for a table's rows.</summary>
+    public string ConditionOf(string table) =>
+        $"account_id = @account{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : "")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : "")}";
+
+    /// <summary>Parameters of all conditions.</summary>
+    public List<(string Name, object? Value)> Parameters => [("account", Account),
+        .. (_first?.Key ?? []).Select((value, i) => ($"after{i}", (object?)value)), .. (_last?.Key ?? []).Select((value, i) => ($"until{i}", (object?)value))];
+
+    /// <summary>Of tables, those that have rows that a condition is true of: one question for all.</summary>
+    public static async Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, IReadOnlyList<string> tables, Func<string, string> conditionOf, IReadOnlyList<(string Name, object? Value)> parameters)
+    {
+        var found = new List<string>();
+        await transaction.ReadRowsAsync(
+            $"SELECT {string.Join(", ", tables.Select(table => $"CASE WHEN EXISTS (SELECT 1 FROM {table} WHERE {conditionOf(table)}) THEN 1 ELSE 0 END"))}", (_, values) =>
+            {
+                found.AddRange(tables.Where((_, i) => Convert.ToInt64(values[i], System.Globalization.CultureInfo.InvariantCulture) == 1));
+                return ValueTask.CompletedTask;
+            }, parameters);
+        return found;
+    }
+
+    private static string Compared(string table, string comparison, string name, int count) =>
+        $" AND ({string.Join(", ", AccountTables.KeyOf(table))}) {comparison} ({string.Join(", ", Enumerable.Range(0, count).Select(i => $"@{name}{i}"))})";
+}
