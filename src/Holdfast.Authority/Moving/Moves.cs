@@ -72,9 +72,10 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
     }
 
     /// <summary>Starts a plan, if everything is still as it was when it was made.</summary>
-    public async Task<MoveStatus> StartAsync(string id, CancellationToken cancellation)
+    public async Task<MoveStatus> StartAsync(string asked, CancellationToken cancellation)
     {
-        var move = await FindAsync(id, cancellation);
+        var move = await FindAsync(asked, cancellation);
+        var id = move.Id;
         if (move.State != MoveStates.Planned)
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"The move {id} is {move.State}, and was started before.");
@@ -158,8 +159,9 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
         return (accounts, (IReadOnlyList<string>)[.. accounts.Values.Select(place => place.Home).Distinct()], notPlanned);
     }, cancellation);
 
-    private async Task<MoveStatus> ChangeAsync(string id, IReadOnlyList<string> from, string to, string more, string otherwise, CancellationToken cancellation)
+    private async Task<MoveStatus> ChangeAsync(string asked, IReadOnlyList<string> from, string to, string more, string otherwise, CancellationToken cancellation)
     {
+        var id = (await FindAsync(asked, cancellation)).Id;
         if (!await table.ChangeAsync(id, from, to, more, cancellation))
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"The move {id} is {(await FindAsync(id, cancellation)).State}: it {otherwise}.");
