@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
 using Holdfast.Moving;
@@ -15,9 +16,15 @@ if (args[0] == "client")
     return;
 }
 
-var steps = new Steps(int.Parse(args[6], CultureInfo.InvariantCulture), args[7] == "behind", async what =>
+var (at, isBehind) = (int.Parse(args[6], CultureInfo.InvariantCulture), args[7] == "behind");
+var mover = new Steps(async step =>
 {
-    Console.WriteLine($"at {what}");
+    if (step.Number != at || step.IsBehind != isBehind)
+    {
+        return;
+    }
+
+    Console.WriteLine($"at {step.What}");
     if (args[8] == "kill")
     {
         // As kill -9: nothing of this process runs any more.
@@ -25,10 +32,9 @@ var steps = new Steps(int.Parse(args[6], CultureInfo.InvariantCulture), args[7] 
     }
 
     await Console.In.ReadLineAsync();
-});
-var mover = new Mover(steps.Of(service.Ledger), service.Homes.ToDictionary(home => home.Key, home => steps.Of(service.Side(home.Key), home.Key)), $"mover:{Guid.NewGuid():N}", MoverSettings.Default, TimeProvider.System);
+}).NewMover(service);
 var watch = new MoveWatch();
 var row = await service.Ledger.ReadAsync(account, CancellationToken.None);
-var outcome = row.State == Holdfast.Authority.Accounts.MoveState.Reverse && row.Other == args[5]
+var outcome = row.State == MoveState.Reverse && row.Other == args[5]
     ? await mover.ReverseAsync(account, watch, CancellationToken.None) : await mover.MoveAsync(account, args[5], watch, CancellationToken.None);
 Console.WriteLine($"{outcome} {watch.Reason}");

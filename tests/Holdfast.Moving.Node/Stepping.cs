@@ -3,22 +3,26 @@ using Holdfast.Authority.Moving;
 
 namespace Holdfast.Moving;
 
-/// <summary>Counts the durable steps of a mover, and does something before or behind one of them.</summary>
-internal sealed class Steps(int at, bool isBehind, Func<string, Task> act)
+/// <summary>A durable step of a mover.</summary>
+/// <param name="Number">From one.</param>
+/// <param name="What">The store's name, or "directory", and the call.</param>
+/// <param name="Arguments">What it is called with.</param>
+/// <param name="IsBehind">It is done; before that it is about to be.</param>
+internal sealed record Step(int Number, string What, IReadOnlyList<object?> Arguments, bool IsBehind);
+
+/// <summary>Counts the durable steps of a mover, and does something before and behind each.</summary>
+internal sealed class Steps(Func<Step, Task> act)
 {
     private int _count;
 
-    public int Count => _count;
+    /// <summary>A mover of a service whose steps these are.</summary>
+    public Mover NewMover(MovingService service, MoverSettings? settings = null) => new(
+        Stepping<IMoveLedger>.Make(service.Ledger, this, "directory"), service.Homes.ToDictionary(home => home.Key, home => Stepping<IMoveSide>.Make(service.Side(home.Key), this, home.Key)), $"mover:{Guid.NewGuid():N}",
+        settings ?? MoverSettings.Default, TimeProvider.System);
 
-    public IMoveLedger Of(IMoveLedger ledger) => Stepping<IMoveLedger>.Make(ledger, this, "directory");
+    public int Next() => Interlocked.Increment(ref _count);
 
-    public IMoveSide Of(IMoveSide side, string name) => Stepping<IMoveSide>.Make(side, this, name);
-
-    public bool IsNext() => Interlocked.Increment(ref _count) == at;
-
-    public bool IsBehind => isBehind;
-
-    public Task ActAsync(string what) => act(what);
+    public Task ActAsync(Step step) => act(step);
 }
 
 #pragma warning disable CA1852 // The runtime derives from it.
@@ -41,40 +45,24 @@ internal class Stepping<T> : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
-        if (!_steps.IsNext())
-        {
-            return targetMethod!.Invoke(_inner, args);
-        }
-
-        var answer = targetMethod!.ReturnType.IsGenericType ? targetMethod.ReturnType.GetGenericArguments()[0] : typeof(object);
-        return typeof(Stepping<T>).GetMethod(targetMethod.ReturnType.IsGenericType ? nameof(StepAsync) : nameof(StepWithoutAnswerAsync), BindingFlags.NonPublic | BindingFlags.Instance)!
-            .MakeGenericMethod(answer).Invoke(this, [targetMethod, args]);
+        var (method, step) = (targetMethod!, new Step(_steps.Next(), $"{_name} {targetMethod!.Name}", args!, false));
+        return method.ReturnType.IsGenericType
+            ? typeof(Stepping<T>).GetMethod(nameof(StepAsync), BindingFlags.NonPublic | BindingFlags.Instance)!.MakeGenericMethod(method.ReturnType.GetGenericArguments()[0]).Invoke(this, [method, args, step])
+            : StepWithoutAnswerAsync(method, args!, step);
     }
 
-    private async Task<TAnswer> StepAsync<TAnswer>(MethodInfo method, object?[] args)
+    private async Task<TAnswer> StepAsync<TAnswer>(MethodInfo method, object?[] args, Step step)
     {
-        if (!_steps.IsBehind)
-        {
-            await _steps.ActAsync($"{_name} {method.Name}");
-            return await (Task<TAnswer>)method.Invoke(_inner, args)!;
-        }
-
+        await _steps.ActAsync(step);
         var answer = await (Task<TAnswer>)method.Invoke(_inner, args)!;
-        await _steps.ActAsync($"{_name} {method.Name}");
+        await _steps.ActAsync(step with { IsBehind = true });
         return answer;
     }
 
-    private async Task StepWithoutAnswerAsync<TAnswer>(MethodInfo method, object?[] args)
+    private async Task StepWithoutAnswerAsync(MethodInfo method, object?[] args, Step step)
     {
-        if (!_steps.IsBehind)
-        {
-            await _steps.ActAsync($"{_name} {method.Name}");
-        }
-
+        await _steps.ActAsync(step);
         await (Task)method.Invoke(_inner, args)!;
-        if (_steps.IsBehind)
-        {
-            await _steps.ActAsync($"{_name} {method.Name}");
-        }
+        await _steps.ActAsync(step with { IsBehind = true });
     }
 }
