@@ -50,11 +50,12 @@ public sealed class Authority : IAsyncDisposable
     private readonly SelfBackup _selfBackup;
     private readonly SelfRestore _selfRestore;
     private readonly Closures _closures;
+    private readonly Moves _moves;
     private readonly Admissions _admissions;
     private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
-    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
@@ -68,7 +69,7 @@ public sealed class Authority : IAsyncDisposable
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
-        _jobs = new JobTable(directoryDatabase, node, time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
+        _jobs = jobs;
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
@@ -82,9 +83,9 @@ public sealed class Authority : IAsyncDisposable
         var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);
         var (permissions, actuals) = (new PermissionChanges(directoryDatabase, _jobs, settings.Trees, time), new Actuals(directoryDatabase));
         var (moveTable, storeCheck) = (new MoveTable(directoryDatabase, time), new StoreCheck(homes));
-        var moves = new Moves(directoryDatabase, moveTable, storeCheck, _jobs, time);
+        _moves = new Moves(directoryDatabase, moveTable, storeCheck, _jobs, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -92,7 +93,7 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, moves, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
@@ -124,9 +125,14 @@ public sealed class Authority : IAsyncDisposable
             }
 
             var movers = new Movers(directoryDatabase, homes, NodeName, time);
-            var store = new AccountStore(homes, time, directory.FindAsync, movers.RecoverAsync);
+            var jobs = new JobTable(directoryDatabase, NodeName, time, settings.SelfBackup.Every > TimeSpan.FromDays(1) ? settings.SelfBackup.Every + TimeSpan.FromHours(1) : null);
+            var store = new AccountStore(homes, time, directory.FindAsync, async (account, token) =>
+            {
+                await movers.ReleaseAsync(account, token);
+                await jobs.EnqueueAsync(SettlingJob.JobName, account.ToString(), token);
+            });
             await store.CheckNamesAsync(cancellation);
-            return new Authority(opened, directoryDatabase, homes, directory, store, movers, place, http, bootstrapHash, settings, time, logging);
+            return new Authority(opened, directoryDatabase, homes, directory, store, movers, jobs, place, http, bootstrapHash, settings, time, logging);
         }
         catch
         {
@@ -202,6 +208,7 @@ public sealed class Authority : IAsyncDisposable
         await _jobs.EnqueueAsync(Tidying.JobName, "", cancellation);
         await _jobs.EnqueueAsync(SelfBackup.JobName, "", cancellation, _selfBackup.FirstDue);
         await _closures.ContinueAsync(cancellation);
+        await _moves.ContinueAsync(cancellation);
         if (await _directory.CountReconcilingAsync(cancellation) > 0)
         {
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);

@@ -35,7 +35,7 @@ internal sealed class MovingService : IAsyncDisposable
             service.Directory = new AccountDirectory(service.DirectoryDatabase, "a", TimeProvider.System);
             service.Homes = new Dictionary<string, IDatabase> { ["a"] = await service.OpenAsync(a, DatabaseKind.Accounts, cancellation), ["b"] = await service.OpenAsync(b, DatabaseKind.Accounts, cancellation) };
             service.Movers = new Movers(service.DirectoryDatabase, service.Homes, $"test:{Environment.ProcessId}", TimeProvider.System);
-            service.Store = new AccountStore(service.Homes, TimeProvider.System, service.Directory.FindAsync, service.Movers.RecoverAsync);
+            service.Store = new AccountStore(service.Homes, TimeProvider.System, service.Directory.FindAsync, service.Movers.ReleaseAsync);
             return service;
         }
         catch

@@ -45,7 +45,12 @@ internal class Stepping<T> : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
-        var (method, step) = (targetMethod!, new Step(_steps.Next(), $"{_name} {targetMethod!.Name}", args!, false));
+        if (!typeof(Task).IsAssignableFrom(targetMethod!.ReturnType))
+        {
+            return targetMethod.Invoke(_inner, args);
+        }
+
+        var (method, step) = (targetMethod, new Step(_steps.Next(), $"{_name} {targetMethod.Name}", args!, false));
         return method.ReturnType.IsGenericType
             ? typeof(Stepping<T>).GetMethod(nameof(StepAsync), BindingFlags.NonPublic | BindingFlags.Instance)!.MakeGenericMethod(method.ReturnType.GetGenericArguments()[0]).Invoke(this, [method, args, step])
             : StepWithoutAnswerAsync(method, args!, step);

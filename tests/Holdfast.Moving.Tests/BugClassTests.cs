@@ -101,6 +101,7 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         var hanging = away.MoveAsync(_account, "a", _watch, Cancellation);
         await WaitAsync(async () => (await _service.Ledger.ReadAsync(_account, Cancellation)).State == MoveState.Decided);
         await WriteAsync(5);
+        await _service.Movers.RecoverAsync(_account, Cancellation);
         Assert.Equal(("a", MoveState.Reverse), ((await _service.Ledger.ReadAsync(_account, Cancellation)).Home, (await _service.Ledger.ReadAsync(_account, Cancellation)).State));
         Assert.False(hanging.IsCompleted);
         Assert.Equal(MoveOutcome.Moved, await CompleteAsync(died));

@@ -79,6 +79,8 @@ internal sealed class MemorySide(World world, string name)
 
     private sealed class View(MemorySide side, Actor actor) : IMoveSide
     {
+        public int RowsMost => int.MaxValue;
+
         private World World => side._world;
 
         public Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation) => ChangeAsync(here =>

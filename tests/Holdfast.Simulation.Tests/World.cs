@@ -13,7 +13,7 @@ internal sealed class World
     private const int WaitsMost = 40;
 
     private static readonly AccountId _account = new(new byte[16]);
-    private static readonly MoverSettings _settings = new(RowsAtOnce: 3, LagMost: 3, RoundsMost: 80, FreezeMost: Timeout.InfiniteTimeSpan, PieceMost: Timeout.InfiniteTimeSpan);
+    private static readonly MoverSettings _settings = new(RowsAtOnce: 3, LagMost: 3, RoundsMost: 80, FreezeMost: Timeout.InfiniteTimeSpan, PieceMost: Timeout.InfiniteTimeSpan, UnverifiedMost: 12);
 
     private readonly List<(string Key, long Version, object?[]? Values)> _committed = [];
     private readonly Dictionary<string, MemorySide> _sides;
@@ -189,7 +189,7 @@ internal sealed class World
             if (waits % WaitsMost == 0)
             {
                 // It waited too long: any node ends what keeps it waiting.
-                await NewMover(actor).RecoverAsync(_account, default);
+                await (Scheduler.Random.Next(2) == 0 ? NewMover(actor).ReleaseAsync(_account, default) : NewMover(actor).RecoverAsync(_account, default));
             }
         }
     }

@@ -8,9 +8,9 @@ namespace Holdfast.Authority.Accounts;
 /// <param name="homes">The stores.</param>
 /// <param name="time">The clock, for waiting while a move is being decided.</param>
 /// <param name="findAsync">Where an account lives now, as the directory says: who finds it elsewhere asks again. Null for never.</param>
-/// <param name="recoverAsync">Ends a move that keeps writers waiting for too long.</param>
+/// <param name="releaseAsync">Ends what keeps writers waiting for too long.</param>
 internal sealed class AccountStore(
-    IReadOnlyDictionary<string, IDatabase> homes, TimeProvider time, Func<AccountId, CancellationToken, Task<AccountPlace?>>? findAsync = null, Func<AccountId, CancellationToken, Task>? recoverAsync = null)
+    IReadOnlyDictionary<string, IDatabase> homes, TimeProvider time, Func<AccountId, CancellationToken, Task<AccountPlace?>>? findAsync = null, Func<AccountId, CancellationToken, Task>? releaseAsync = null)
 {
     /// <summary>Rows of a closed account that are deleted in one transaction: others wait for it.</summary>
     private const int PurgedAtOnce = 2000;
@@ -18,7 +18,7 @@ internal sealed class AccountStore(
     private static readonly TimeSpan _asksEvery = TimeSpan.FromMilliseconds(5);
 
     /// <summary>A move that is being decided keeps writers waiting for no longer: then any node ends it.</summary>
-    private static readonly TimeSpan _recoversAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _releasesAfter = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan _waitMost = TimeSpan.FromSeconds(15);
 
@@ -32,7 +32,7 @@ internal sealed class AccountStore(
     /// <summary>Runs a write: fence, lock and row version in one statement; no row means that the account has moved, or is about to: where the directory says it is, once it is decided, or else a typed error.</summary>
     public async Task<T> WriteAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation)
     {
-        var (began, recoveries, isSettled) = (time.GetTimestamp(), 0, false);
+        var (refusedAt, releases, isSettled) = ((long?)null, 0, false);
         while (true)
         {
             try
@@ -42,7 +42,7 @@ internal sealed class AccountStore(
             catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced && findAsync is not null)
             {
                 // This node read the directory before the account moved, or it is moving now.
-                var (was, waited) = (place, time.GetElapsedTime(began));
+                var was = place;
                 place = await findAsync(place.Account, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, "There is no such account any more.", exception);
                 var isDeciding = place.Move is MoveState.Fencing or MoveState.Aborting or MoveState.Decided;
                 if ((place.Home, place.Epoch) == (was.Home, was.Epoch) && !isDeciding && isSettled)
@@ -51,21 +51,36 @@ internal sealed class AccountStore(
                 }
 
                 isSettled = !isDeciding;
+                refusedAt ??= time.GetTimestamp();
+                var waited = time.GetElapsedTime(refusedAt.Value);
                 if (waited > _waitMost)
                 {
                     throw new HoldfastException(FailureTable.ServiceUnavailable, "The account is being moved to another store, and that does not end.", exception);
                 }
 
-                if (isDeciding && waited > _recoversAfter * (recoveries + 1) && recoverAsync is not null)
+                if (isDeciding && waited > _releasesAfter * (releases + 1) && releaseAsync is not null)
                 {
-                    recoveries++;
-                    await recoverAsync(place.Account, cancellation);
+                    releases++;
+                    await TryReleaseAsync(place.Account, cancellation);
                 }
                 else if (isDeciding)
                 {
                     await Task.Delay(_asksEvery, time, cancellation);
                 }
             }
+        }
+    }
+
+    /// <summary>Whether it could be done or not: the next look says.</summary>
+    private async Task TryReleaseAsync(AccountId account, CancellationToken cancellation)
+    {
+        try
+        {
+            await releaseAsync!(account, cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable)
+        {
+            // Somebody else may have more luck.
         }
     }
 
@@ -99,6 +114,11 @@ internal sealed class AccountStore(
             if (isFresh && (findAsync is null || time.GetElapsedTime(began) > _waitMost))
             {
                 throw new HoldfastException(FailureTable.ServiceUnavailable, $"The directory says that the account lives in the store '{place.Home}', which does not have it.");
+            }
+
+            if (isFresh)
+            {
+                await Task.Delay(_asksEvery, time, cancellation);
             }
 
             place = await findAsync!(place.Account, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, "There is no such account any more.");

@@ -18,7 +18,7 @@ internal enum MoveState
     /// <summary>The target is home: the only point of no return. Whoever finds this completes it.</summary>
     Decided,
 
-    /// <summary>The target is used, and its rows go back to the source, which could be home again.</summary>
+    /// <summary>The target is used; the source has all rows up to the decision, and could be home again once it has those that came since.</summary>
     Reverse,
 
     /// <summary>The source's rows are deleted.</summary>

@@ -52,7 +52,7 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
                 place = await directory.FindAsync(account, cancellation) ?? place;
             }
 
-            if (place.State != AccountState.Purging && !await closures.BeginAsync(account, await usages.CountAsync(place, cancellation), cancellation))
+            if (place.State != AccountState.Purging && !await closures.BeginAsync(place, await usages.CountAsync(place, cancellation), cancellation))
             {
                 // It was taken back; or a move began just now.
                 return await closures.FindAsync(account, cancellation) is null ? null : now + _looksEvery;

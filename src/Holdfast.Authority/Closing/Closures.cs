@@ -81,11 +81,11 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         return await transaction.FindAsync<long>("SELECT days_left FROM closures WHERE account_id = @id", new { id });
     }, cancellation);
 
-    /// <summary>Begins the deletion of an account whose date has come, and keeps what there was of it; false if it was taken back.</summary>
-    public Task<bool> BeginAsync(AccountId account, AccountUsages.Usage was, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>Begins the deletion of an account whose date has come, and keeps what there was of it; false if it was taken back, or is not there any more.</summary>
+    public Task<bool> BeginAsync(AccountPlace place, AccountUsages.Usage was, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
-        var id = account.ToArray();
-        return await transaction.ExecuteAsync("UPDATE accounts SET state = '" + AccountState.Purging + "' WHERE account_id = @id AND closes_at <= @now AND move_state = 'none'", new { id, Now }) == 1
+        var id = place.Account.ToArray();
+        return await transaction.ExecuteAsync("UPDATE accounts SET state = '" + AccountState.Purging + "' WHERE account_id = @id AND closes_at <= @now AND move_state = 'none' AND home = @home AND epoch = @epoch", new { id, Now, place.Home, place.Epoch }) == 1
             && await transaction.ExecuteAsync("UPDATE closures SET objects = @objects, bytes = @bytes, snapshots = @snapshots, computers = @computers WHERE account_id = @id",
                 new { id, was.Objects, was.Bytes, was.Snapshots, was.Computers }) == 1;
     }, cancellation);

@@ -15,6 +15,9 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     private const string Columns =
         "state, epoch, next_version AS Version, next_number AS Number, next_computer AS Computer, next_session AS Session, collection_number AS Collection, attempt, mover, position_version AS PositionVersion, position_key AS PositionKey";
 
+    /// <remarks>SQLite has one writer for all accounts.</remarks>
+    public int RowsMost => database is SqliteDatabase ? WipedAtOnce : int.MaxValue;
+
     public async Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation)
     {
         while (true)
@@ -28,12 +31,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
         async Task<bool?> MakeAsync(DatabaseTransaction transaction, byte[] id)
         {
-            await transaction.ExecuteAsync(
-                """
-                INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES (@id, 0, 'absent', 0, 0, 0, 0, 0)
-                ON CONFLICT DO NOTHING
-                """, new { id });
-            var here = (await LockAsync(transaction, id))!;
+            var here = await MakeAndLockAsync(transaction, id);
             var isOwn = here.State == "incoming" && here.Attempt == attempt;
             if (here.State is "open" or "frozen" or "closed" || here.Epoch > epoch || !(isOwn || here.Attempt < attempt))
             {
@@ -144,12 +142,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
         async Task<int> DeleteAsync(DatabaseTransaction transaction, byte[] id)
         {
-            await transaction.ExecuteAsync(
-                """
-                INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES (@id, 0, 'absent', 0, 0, 0, 0, 0)
-                ON CONFLICT DO NOTHING
-                """, new { id });
-            var here = (await LockAsync(transaction, id))!;
+            var here = await MakeAndLockAsync(transaction, id);
             if (here.Attempt > attempt || here.State is "open" or "frozen" or "closed" || (here.Attempt < attempt && here.State == "left" && here.Epoch > epoch))
             {
                 return 0;
@@ -183,6 +176,20 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         return true;
     }, cancellation);
 
+    /// <summary>After an older copy of the databases was restored: this is home, whatever was under way.</summary>
+    public Task AdoptAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
+        account, "SET state = 'open', epoch = @epoch, mover = NULL, position_key = NULL WHERE account_id = @id AND state <> 'closed'", new { id = account.ToArray(), epoch }, cancellation);
+
+    /// <summary>After an older copy of the databases was restored: another store is home, whatever was under way.</summary>
+    public async Task ForgetAsync(AccountId account, long epoch, CancellationToken cancellation)
+    {
+        await ChangeAsync(account, "SET state = 'absent', epoch = @epoch, mover = NULL, next_version = 0, position_version = 0, position_key = NULL WHERE account_id = @id", new { id = account.ToArray(), epoch }, cancellation);
+        while (await WriteAsync(account, (transaction, id) => WipeAsync(transaction, id, WipedAtOnce), cancellation) == WipedAtOnce)
+        {
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+
     /// <summary>The tables' columns; fails if the store has another schema than this program knows: somebody upgraded it while accounts move, and what is new there would be left behind.</summary>
     private async Task<IReadOnlyDictionary<string, TableShape>> ShapesAsync(DatabaseTransaction transaction)
     {
@@ -204,6 +211,17 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         }
 
         return _shapes;
+    }
+
+    /// <summary>Locks the row, which is made if there was none.</summary>
+    private static async Task<Fence> MakeAndLockAsync(DatabaseTransaction transaction, byte[] id)
+    {
+        await transaction.ExecuteAsync(
+            """
+            INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES (@id, 0, 'absent', 0, 0, 0, 0, 0)
+            ON CONFLICT DO NOTHING
+            """, new { id });
+        return (await LockAsync(transaction, id))!;
     }
 
     /// <summary>Locks the row, whatever it says.</summary>

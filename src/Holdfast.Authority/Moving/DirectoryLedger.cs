@@ -27,10 +27,11 @@ internal sealed class DirectoryLedger(IDatabase directory) : IMoveLedger
                 toHome = to.Home, toEpoch = to.Epoch, toState = NameOf(to.State), toOther = to.Other, toAttempt = to.Attempt, toMover = to.Mover,
             }) == 1 || await ReadAsync(transaction, account) == to, cancellation);
 
-    /// <summary>Accounts whose moves keep writers waiting, or were begun to be ended and are not: somebody was killed.</summary>
-    public Task<IReadOnlyList<AccountId>> UnsettledAsync(int most, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<AccountId>>(async transaction =>
-        [.. (await transaction.QueryAsync<byte[]>($"SELECT account_id FROM accounts WHERE move_state IN ('fencing', 'aborting', 'decided', 'retiring') AND move_state <> 'none' ORDER BY move_state, account_id LIMIT {most}")).Select(id => new AccountId(id))],
-        cancellation);
+    /// <summary>Accounts whose moves keep writers waiting, or were begun to be ended and are not; perhaps somebody was killed.</summary>
+    public Task<IReadOnlyList<(AccountId Account, MoveState State, long Attempt)>> UnsettledAsync(int most, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<(AccountId, MoveState, long)>>(async transaction =>
+        [.. (await transaction.QueryAsync<(byte[] Id, string State, long Attempt)>(
+            $"SELECT account_id, move_state, move_attempt FROM accounts WHERE move_state IN ('fencing', 'aborting', 'decided', 'retiring') AND move_state <> 'none' ORDER BY move_state, account_id LIMIT {most}"))
+            .Select(row => (new AccountId(row.Id), Enum.Parse<MoveState>(row.State, ignoreCase: true), row.Attempt))], cancellation);
 
     /// <summary>As the database has it.</summary>
     public static string NameOf(MoveState state) => state.ToString().ToLowerInvariant();

@@ -9,6 +9,9 @@ namespace Holdfast.Authority.Moving;
 /// </summary>
 internal interface IMoveSide
 {
+    /// <summary>Rows that may be written in one transaction: its other writers wait for no more.</summary>
+    int RowsMost { get; }
+
     /// <summary>Makes the account's place for rows of an attempt: wipes what an older attempt left, but not what a former home has. Its own again, if another mover had it, is this mover's from then on.</summary>
     /// <returns>False if the account is in use here, a newer attempt is under way, or this one's was given up.</returns>
     Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation);

@@ -11,7 +11,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// Moves the accounts of a plan, some at a time: unsettled ones of anybody first, then indexes, then one account after the other; what fails is tried again behind the others. Killed anywhere, another node goes on. Once all have moved it
+/// Moves the accounts of a plan, some at a time: unsettled ones of anybody first, then indexes, then one account after the other; what fails is tried again in a while. Killed anywhere, another node goes on. Once all have moved it
 /// waits until the way back is over, then deletes what the former stores have.
 /// </summary>
 internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, Actuals actuals, TimeProvider time) : IJobKind
@@ -22,7 +22,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _triesAgain = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _waitsMost = TimeSpan.FromHours(12);
+    private static readonly TimeSpan _waitsMost = TimeSpan.FromMinutes(1);
 
     public string Name => JobName;
 
@@ -30,136 +30,184 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
+        await movers.SettleUnsettledAsync(cancellation);
         if (await table.FindAsync(lease.Job.Subject, cancellation) is not { } move)
         {
             return null;
         }
 
-        await movers.SettleUnsettledAsync(cancellation);
         switch (move.State)
         {
+            case MoveStates.Running when move.IsBack == 0:
+                return await RunAsync(lease, move, [(MovedStates.Waiting, MoveAsync)], cancellation);
             case MoveStates.Running:
-                return await RunAsync(lease, move, move.IsBack == 0 ? MovedStates.Waiting : MovedStates.Moved, cancellation);
+                return await RunAsync(lease, move, [(MovedStates.Waiting, GiveUpAsync), (MovedStates.Moved, ReturnAsync)], cancellation);
             case MoveStates.Aborting:
-                return await RunAsync(lease, move, MovedStates.Waiting, cancellation);
-            case MoveStates.Reversible when move.WayBackUntil > time.GetUtcNow():
-                // Looked at now and then: a clock may leap.
-                return move.WayBackUntil < time.GetUtcNow() + _waitsMost ? move.WayBackUntil : time.GetUtcNow() + _waitsMost;
-            case MoveStates.Reversible:
-                return await RunAsync(lease, move, MovedStates.Moved, cancellation);
+                return await RunAsync(lease, move, [(MovedStates.Waiting, GiveUpAsync), (MovedStates.Moved, StayAsync)], cancellation);
+            case MoveStates.Reversible when move.WayBackUntil <= time.GetUtcNow():
+                return await RunAsync(lease, move, [(MovedStates.Moved, RetireAsync)], cancellation);
+            case MoveStates.Reversible or MoveStates.Paused:
+                // Looked at now and then: a clock may leap, and a word that came just now was not heard.
+                return time.GetUtcNow() + _waitsMost;
             default:
                 return null;
         }
     }
 
-    private async Task<DateTimeOffset?> RunAsync(JobLease lease, PlannedMove move, string from, CancellationToken cancellation)
+    private async Task<DateTimeOffset?> RunAsync(JobLease lease, PlannedMove move, IReadOnlyList<(string From, AccountStep Step)> steps, CancellationToken cancellation)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var run = new Run(move, from, time);
+        var run = new Run(move, steps[^1].From, time);
         var watching = WatchAsync(lease, run, stop);
         try
         {
             await MakeIndexesAsync(move, stop.Token);
-            while (!stop.IsCancellationRequested)
+            foreach (var (from, step) in steps)
             {
-                var accounts = await table.AccountsAsync(move.Id, from, AccountsAtOnce, stop.Token);
-                if (accounts.Count == 0)
+                byte[] last = [];
+                for (var accounts = await NextAsync(); accounts.Count > 0; accounts = await NextAsync())
                 {
-                    return await EndAsync(lease, run, cancellation);
+                    await Parallel.ForEachAsync(accounts, new ParallelOptions { MaxDegreeOfParallelism = (int)move.AtOnce, CancellationToken = stop.Token }, (account, token) => StepAsync(run, from, account, step, token));
+                    last = accounts[^1].Id;
                 }
 
-                var before = run.Done;
-                await Parallel.ForEachAsync(accounts, new ParallelOptions { MaxDegreeOfParallelism = (int)move.AtOnce, CancellationToken = stop.Token }, (account, token) => StepAsync(run, account, token));
-                if (run.Done == before)
-                {
-                    // Nobody got on: what they have against it is in their rows.
-                    await Task.Delay(_triesAgain, time, stop.Token);
-                }
+                Task<IReadOnlyList<PlannedAccount>> NextAsync() => table.AccountsAsync(move.Id, from, last, AccountsAtOnce, stop.Token);
             }
+
+            // What they have against it is in their rows; others may have this node's time meanwhile.
+            return run.Failed > 0 ? time.GetUtcNow() + _triesAgain : await EndAsync(lease, run, stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
             // The operator decided otherwise.
+            return time.GetUtcNow();
         }
         finally
         {
             await stop.CancelAsync();
             await watching;
         }
-
-        return time.GetUtcNow();
     }
 
-    private async ValueTask StepAsync(Run run, PlannedAccount planned, CancellationToken cancellation)
+    private async ValueTask StepAsync(Run run, string from, PlannedAccount planned, AccountStep step, CancellationToken cancellation)
     {
-        var (account, watch, to, failure) = (new AccountId(planned.Id), new MoveWatch(run.WaitAsync), run.From, (string?)null);
+        var (account, watch, to, failure) = (new AccountId(planned.Id), new MoveWatch(run.WaitAsync), from, (string?)null);
+        var isDone = false;
         try
         {
-            (to, failure) = await DoAsync(run, planned, account, watch, cancellation);
+            (to, failure, isDone) = await DoAsync(step, run.Move, planned, account, watch, cancellation);
         }
-        catch (HoldfastException exception)
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            failure = exception.Message;
+            failure = "It was stopped, and goes on later.";
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             failure = "Writers would have waited for longer than they may: it was given up, and is tried again.";
         }
+#pragma warning disable CA1031 // Whatever one account has: its row says it, and the others go on.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            failure = exception.Message;
+        }
 
-        await table.KeepAsync(run.Move.Id, account, to, watch, failure, cancellation);
-        run.Did(watch.Rows, to != run.From);
+        // Also if it was stopped: what became of it is so.
+        await table.KeepAsync(run.Move.Id, account, to, watch, failure, CancellationToken.None);
+        run.Did(watch.Rows, isDone);
     }
 
-    private async Task<(string State, string? Failure)> DoAsync(Run run, PlannedAccount planned, AccountId account, MoveWatch watch, CancellationToken cancellation)
+    private async Task<(string State, string? Failure, bool IsDone)> DoAsync(AccountStep step, PlannedMove move, PlannedAccount planned, AccountId account, MoveWatch watch, CancellationToken cancellation)
     {
-        MoveRow row;
         try
         {
-            row = await movers.Ledger.ReadAsync(account, cancellation);
+            return await step(move, planned, account, await movers.Ledger.ReadAsync(account, cancellation), watch, cancellation);
         }
         catch (HoldfastException exception) when (exception.Kind == FailureTable.NotFound)
         {
-            return (MovedStates.LeftOut, exception.Message);
+            return (MovedStates.LeftOut, exception.Message, true);
         }
+    }
 
-        var mover = movers.New();
-        switch (run.Move.State)
+    private async Task<(string, string?, bool)> MoveAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation) => await movers.New().MoveAsync(account, move.Target, watch, cancellation) switch
+    {
+        MoveOutcome.Moved => (MovedStates.Moved, null, true),
+        MoveOutcome.GivenUp => (MovedStates.Waiting, watch.Reason ?? "It was given up.", false),
+        _ => (MovedStates.Waiting, "Another mover works on it.", false),
+    };
+
+    private async Task<(string, string?, bool)> GiveUpAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation)
+    {
+        if (row.Home == planned.Source && row.Other == move.Target)
         {
-            case MoveStates.Aborting:
-                if (row.State == MoveState.Copying && row.Other == run.Move.Target)
-                {
-                    await mover.AbortAsync(account, cancellation);
-                }
-
-                row = await movers.Ledger.ReadAsync(account, cancellation);
-                return (row.Home == run.Move.Target ? MovedStates.Moved : MovedStates.LeftOut, null);
-            case MoveStates.Reversible:
-                await mover.RetireAsync(account, cancellation);
-                return (await movers.Ledger.ReadAsync(account, cancellation)).State == MoveState.Reverse ? (run.From, "It could not be retired yet.") : (MovedStates.Retired, null);
-            case MoveStates.Running when run.Move.IsBack != 0:
-                var back = row.Home == planned.Source ? MoveOutcome.Moved : row is { State: MoveState.Copying } && row.Other == planned.Source
-                    ? await mover.MoveAsync(account, planned.Source, watch, cancellation) : await mover.ReverseAsync(account, watch, cancellation);
-                if (back == MoveOutcome.Moved)
-                {
-                    // The way there and back is over: nobody asks for it a third time.
-                    await movers.SettleAsync(account, cancellation);
-                    return (MovedStates.Returned, null);
-                }
-
-                return back == MoveOutcome.GivenUp ? (MovedStates.Retired, $"It stays where it is: {watch.Reason}") : (run.From, "Another mover works on it.");
-            default:
-                return await mover.MoveAsync(account, run.Move.Target, watch, cancellation) switch
-                {
-                    MoveOutcome.Moved => (MovedStates.Moved, null),
-                    MoveOutcome.GivenUp => (run.From, watch.Reason ?? "It was given up."),
-                    _ => (run.From, "Another mover works on it."),
-                };
+            await movers.New().AbortAsync(account, cancellation);
+            row = await movers.Ledger.ReadAsync(account, cancellation);
         }
+
+        return row.Home == move.Target ? (MovedStates.Moved, null, true) : row.State == MoveState.None || row.Home != planned.Source ? (MovedStates.LeftOut, null, true) : (MovedStates.Waiting, "It is given up later.", false);
+    }
+
+    private async Task<(string, string?, bool)> ReturnAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation)
+    {
+        if (row.Home == planned.Source)
+        {
+            // The way there and back is over: nobody asks for it a third time.
+            await movers.SettleAsync(account, cancellation);
+            return (MovedStates.Returned, null, true);
+        }
+
+        if (row.State == MoveState.None || row.Home != move.Target)
+        {
+            return (MovedStates.Retired, "There was no way back any more: it stays where it is.", true);
+        }
+
+        var outcome = row.State == MoveState.Copying && row.Other == planned.Source
+            ? await movers.New().MoveAsync(account, planned.Source, watch, cancellation) : await movers.New().ReverseAsync(account, watch, cancellation);
+        switch (outcome)
+        {
+            case MoveOutcome.Moved:
+                await movers.SettleAsync(account, cancellation);
+                return (MovedStates.Returned, null, true);
+            case MoveOutcome.GivenUp:
+                return (MovedStates.Retired, $"It stays where it is: {watch.Reason}", true);
+            default:
+                return (MovedStates.Moved, "Another mover works on it.", false);
+        }
+    }
+
+    /// <summary>One that has moved stays; if it was on its way back already there is none any more.</summary>
+    private async Task<(string, string?, bool)> StayAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation)
+    {
+        if (row.Home == planned.Source)
+        {
+            await movers.SettleAsync(account, cancellation);
+            return (MovedStates.Returned, null, true);
+        }
+
+        if (row.State == MoveState.Copying && row.Other == planned.Source)
+        {
+            await movers.New().AbortAsync(account, cancellation);
+            row = await movers.Ledger.ReadAsync(account, cancellation);
+        }
+
+        return row.State == MoveState.Reverse ? (MovedStates.Moved, null, true) : row.State == MoveState.None ? (MovedStates.Retired, null, true) : (MovedStates.Moved, "It is looked at later.", false);
+    }
+
+    /// <summary>Only its own way back: another move may have the account by now.</summary>
+    private async Task<(string, string?, bool)> RetireAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation)
+    {
+        if (row.State is MoveState.Reverse or MoveState.Retiring && row.Home == move.Target && row.Other == planned.Source)
+        {
+            await movers.SettleAsync(account, cancellation);
+        }
+
+        return (MovedStates.Retired, null, true);
     }
 
     /// <summary>Says how far it is, and hears whether the operator decided otherwise.</summary>
     private async Task WatchAsync(JobLease lease, Run run, CancellationTokenSource stop)
     {
+        var done = 0L;
         try
         {
             while (true)
@@ -173,9 +221,11 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
                     }
 
                     var left = (await table.CountsAsync(run.Move.Id, stop.Token)).GetValueOrDefault(run.From).Accounts;
-                    await lease.SaveAsync(JsonSerializer.Serialize(run.Progress(left), MovingJson.Default.MoveProgress), stop.Token);
+                    var progress = JsonSerializer.Serialize(run.Progress(left), MovingJson.Default.MoveProgress);
+                    await (run.Done + run.Rows > done ? lease.SaveAsync(progress, stop.Token) : lease.ShowAsync(progress, stop.Token));
+                    done = run.Done + run.Rows;
                 }
-                catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable)
+                catch (HoldfastException)
                 {
                     // The next look is in a second; the lease decides how long that may go on.
                 }
@@ -217,27 +267,30 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
                 run.Rows, run.Done, (long)run.Worked.TotalMilliseconds, (int)move.AtOnce, check.StoreOf(move.Target) is PostgresDatabase ? "PostgreSQL" : "SQLite"), cancellation);
         }
 
-        var isReversible = move.State != MoveStates.Reversible && move.IsBack == 0 && (await table.CountsAsync(move.Id, cancellation)).ContainsKey(MovedStates.Moved);
-        if (isReversible)
+        var isReversible = (move.State == MoveStates.Aborting || (move.State == MoveStates.Running && move.IsBack == 0)) && (await table.CountsAsync(move.Id, cancellation)).ContainsKey(MovedStates.Moved);
+        if (!isReversible)
         {
-            await table.ChangeAsync(move.Id, [move.State], MoveStates.Reversible, ", moved_at = coalesce(moved_at, @now)", cancellation);
-            return time.GetUtcNow();
+            await ForgetAsync(move, cancellation);
         }
 
-        // What the former stores had of keys is gone from their disks, as far as engines can; and what was made for the move.
-        var others = await table.IndexedAsync(move.Id, cancellation);
-        foreach (var store in move.Indexed.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        return await table.EndAsync(move, isReversible ? MoveStates.Reversible : MoveStates.Ended, cancellation) && !isReversible ? null : time.GetUtcNow();
+    }
+
+    /// <summary>What the former stores had of keys is gone from their disks, as far as engines can; and what was made for the move.</summary>
+    private async Task ForgetAsync(PlannedMove move, CancellationToken cancellation)
+    {
+        foreach (var store in (await table.FindAsync(move.Id, cancellation))?.Indexed.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [])
         {
             await check.StoreOf(store).ForgetDeletedAsync(["keyrings"], cancellation);
-            if (!others.Contains(store))
+            if (!(await table.IndexedAsync(move.Id, cancellation)).Contains(store))
             {
                 await VersionIndexes.DropAsync(check.StoreOf(store), cancellation);
             }
         }
-
-        await table.ChangeAsync(move.Id, [move.State], MoveStates.Ended, ", ended_at = @now", cancellation);
-        return null;
     }
+
+    /// <summary>What is done with one account; its state from then on, what it has against it, and whether that is all.</summary>
+    private delegate Task<(string State, string? Failure, bool IsDone)> AccountStep(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation);
 
     /// <summary>What this run of the job did so far.</summary>
     private sealed class Run(PlannedMove move, string from, TimeProvider time)
@@ -248,12 +301,15 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
 
         public PlannedMove Move { get; } = move;
 
-        /// <summary>Accounts in this state are worked on.</summary>
+        /// <summary>Accounts in this state are what is left to do.</summary>
         public string From { get; } = from;
 
         public long Rows { get; private set; }
 
         public long Done { get; private set; }
+
+        /// <summary>Accounts that are to be tried again.</summary>
+        public long Failed { get; private set; }
 
         public TimeSpan Worked => time.GetElapsedTime(_began);
 
@@ -261,7 +317,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         {
             lock (_lock)
             {
-                (Rows, Done) = (Rows + rows, Done + (isDone ? 1 : 0));
+                (Rows, Done, Failed) = (Rows + rows, Done + (isDone ? 1 : 0), Failed + (isDone ? 0 : 1));
             }
         }
 

@@ -1,4 +1,5 @@
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
 using Holdfast.Format.Objects;
 
 namespace Holdfast.Authority.Moving;
@@ -42,9 +43,33 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
     /// <summary>The latest first.</summary>
     public Task<IReadOnlyList<PlannedMove>> ListAsync(int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedMove>($"SELECT {Columns} FROM moves ORDER BY move_id DESC LIMIT {most}"), cancellation);
 
-    /// <summary>Changes a move's state, with what else that says, if it is still in one of these.</summary>
-    public async Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string to, string more, CancellationToken cancellation) => await directory.WriteAsync(transaction => transaction.ExecuteAsync(
-        $"UPDATE moves SET state = @to{more} WHERE move_id = @id AND state IN ({string.Join(", ", from.Select(state => $"'{state}'"))})", new { id, to, Now }), cancellation) == 1;
+    /// <summary>Changes a move's state, with what else that says, if it is still in one of these, and has its job look at it.</summary>
+    public async Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string to, string more, CancellationToken cancellation) => await directory.WriteAsync(async transaction =>
+    {
+        var changed = await transaction.ExecuteAsync($"UPDATE moves SET state = @to{more} WHERE move_id = @id AND state IN ({string.Join(", ", from.Select(state => $"'{state}'"))})", new { id, to, Now });
+        await JobTable.EnqueueAsync(transaction, MoveJob.JobName, id, time);
+        await transaction.ExecuteAsync("UPDATE jobs SET due_at = @now, failure = NULL WHERE kind = @kind AND subject = @id AND state = 'waiting'", new { kind = MoveJob.JobName, id, Now });
+        return changed;
+    }, cancellation) == 1;
+
+    /// <summary>Ends what a job had to do, unless the operator decided otherwise meanwhile.</summary>
+    public async Task<bool> EndAsync(PlannedMove move, string to, CancellationToken cancellation) => await directory.WriteAsync(transaction => transaction.ExecuteAsync(
+        """
+        UPDATE moves SET state = @to, is_back = CASE WHEN @to = 'reversible' THEN 0 ELSE is_back END, moved_at = CASE WHEN @to = 'reversible' THEN coalesce(moved_at, @now) ELSE moved_at END,
+            ended_at = CASE WHEN @to = 'ended' THEN @now ELSE ended_at END
+        WHERE move_id = @id AND state = @state AND is_back = @isBack
+        """, new { move.Id, move.State, move.IsBack, to, Now }), cancellation) == 1;
+
+    /// <summary>Has all moves looked at that have not ended: after a start, or where a node was killed just behind a decision.</summary>
+    public Task<int> ContinueAsync(CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        foreach (var id in await transaction.QueryAsync<string>($"SELECT move_id FROM moves WHERE state NOT IN ('{MoveStates.Planned}', '{MoveStates.Ended}')"))
+        {
+            await JobTable.EnqueueAsync(transaction, MoveJob.JobName, id, time);
+        }
+
+        return 0;
+    }, cancellation);
 
     /// <summary>Writes down that indexes are made in a store, before they are; or that they are gone.</summary>
     public Task SetIndexedAsync(string id, string stores, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE moves SET indexed = @stores WHERE move_id = @id", new { id, stores }), cancellation);
@@ -55,9 +80,9 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
 
     public Task<IReadOnlyList<string>> SourcesAsync(string id, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT DISTINCT source FROM move_accounts WHERE move_id = @id", new { id }), cancellation);
 
-    /// <summary>Some accounts of a move in a state, those that were tried least first.</summary>
-    public Task<IReadOnlyList<PlannedAccount>> AccountsAsync(string id, string state, int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedAccount>(
-        $"SELECT account_id AS Id, source, epoch, tries FROM move_accounts WHERE move_id = @id AND state = @state ORDER BY tries, account_id LIMIT {most}", new { id, state }), cancellation);
+    /// <summary>Some accounts of a move in a state, behind one of them.</summary>
+    public Task<IReadOnlyList<PlannedAccount>> AccountsAsync(string id, string state, byte[] after, int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedAccount>(
+        $"SELECT account_id AS Id, source FROM move_accounts WHERE move_id = @id AND state = @state AND account_id > @after ORDER BY account_id LIMIT {most}", new { id, state, after }), cancellation);
 
     /// <summary>Says what became of an account.</summary>
     public Task KeepAsync(string id, AccountId account, string state, MoveWatch watch, string? failure, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync(
@@ -118,14 +143,10 @@ internal sealed record PlannedMove
     public DateTimeOffset? WayBackUntil => MovedAt is { } at ? DateTimeOffset.FromUnixTimeSeconds(at + KeepSeconds) : null;
 }
 
-/// <summary>An account of a move, as it was when that was planned.</summary>
+/// <summary>An account of a move, and the store that it lived in when that was planned.</summary>
 internal sealed record PlannedAccount
 {
     public byte[] Id { get; init; } = [];
 
     public string Source { get; init; } = "";
-
-    public long Epoch { get; init; }
-
-    public long Tries { get; init; }
 }

@@ -16,6 +16,6 @@ internal sealed class MoveWatch(Func<int, CancellationToken, Task>? pace = null)
     public Task CopiedAsync(int rows, CancellationToken cancellation)
     {
         Rows += rows;
-        return pace?.Invoke(rows, cancellation) ?? Task.CompletedTask;
+        return rows > 0 && pace is not null ? pace(rows, cancellation) : Task.CompletedTask;
     }
 }

@@ -88,6 +88,27 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         }
     }
 
+    /// <summary>Lets writers go on, and no more: gives up what is fencing, opens what is decided. The rest waits for <see cref="RecoverAsync"/>: the other store may be away.</summary>
+    public async Task ReleaseAsync(AccountId account, CancellationToken cancellation)
+    {
+        var row = await ledger.ReadAsync(account, cancellation);
+        if (row.State == MoveState.Fencing)
+        {
+            var aborting = AbortingOf(row);
+            row = await ledger.ChangeAsync(account, row, aborting, cancellation) ? aborting : await ledger.ReadAsync(account, cancellation);
+        }
+
+        switch (row.State)
+        {
+            case MoveState.Aborting:
+                await SideOf(row.Home).ThawAsync(account, row.Epoch, cancellation);
+                break;
+            case MoveState.Decided:
+                await SideOf(row.Home).OpenAsync(account, row.Epoch, cancellation);
+                break;
+        }
+    }
+
     /// <summary>Ends the time in which there is a way back: deletes what the former home has.</summary>
     public async Task RetireAsync(AccountId account, CancellationToken cancellation)
     {
@@ -108,7 +129,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         }
 
         var (source, target) = (SideOf(row.Home), SideOf(row.Other!));
-        var (isPrepared, verified) = (false, (long?)null);
+        var (isPrepared, verified, sinceVerified) = (false, (long?)null, 0);
         for (var rounds = 0; rounds < settings.RoundsMost; rounds++)
         {
             if (!isPrepared && !await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
@@ -116,31 +137,35 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 return await GiveUpAsync(account, row, watch, "The target has the account already, or a newer attempt is under way there.", cancellation);
             }
 
-            var began = time.GetTimestamp();
-            var (rows, count) = await ForwardAsync(account, row, 0, source, target, watch, cancellation);
-            var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan || time.GetElapsedTime(began) <= settings.PieceMost;
+            var (rows, count, lastTook) = await ForwardAsync(account, row, verified ?? 0, source, target, watch, cancellation);
             isPrepared = rows is not null;
-            if (rows is null && await ledger.ReadAsync(account, cancellation) != row)
+            if (rows is null)
             {
-                return MoveOutcome.Elsewhere;
+                verified = null;
+                if (await ledger.ReadAsync(account, cancellation) != row)
+                {
+                    return MoveOutcome.Elsewhere;
+                }
             }
 
             // Rows, not versions: one write may have many.
+            sinceVerified += count;
             if (rows is not { IsAll: true } || count > settings.LagMost)
             {
                 continue;
             }
 
-            if (verified is null)
+            // What was written since is compared while writers wait: it must be little.
+            if (verified is null || sinceVerified > settings.UnverifiedMost)
             {
                 if (await FindDifferenceAsync(account, rows.Position.Version, source, target, cancellation) is { } key)
                 {
                     return await GiveUpAsync(account, row, watch, $"The row {key} is not the same in both stores.", cancellation);
                 }
 
-                verified = rows.Position.Version;
+                (verified, sinceVerified) = (rows.Position.Version, 0);
             }
-            else if (isQuick)
+            else if (settings.PieceMost == Timeout.InfiniteTimeSpan || lastTook <= settings.PieceMost)
             {
                 return await FenceAsync(account, row, verified.Value, source, target, watch, cancellation);
             }
@@ -157,27 +182,31 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     /// <param name="target">To there.</param>
     /// <param name="watch">Hears of it.</param>
     /// <param name="cancellation">Ends it.</param>
-    private async Task<(MovedRows? Last, int Rows)> ForwardAsync(AccountId account, MoveRow row, long least, IMoveSide source, IMoveSide target, MoveWatch? watch, CancellationToken cancellation)
+    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, long least, IMoveSide source, IMoveSide target, MoveWatch? watch, CancellationToken cancellation)
     {
         var position = await target.PositionAsync(account, row.Attempt, name, cancellation);
         if (position.Version < least)
         {
-            return (null, 0);
+            return (null, 0, default);
         }
 
-        var (next, count) = (source.ReadRowsAsync(account, position, settings.RowsAtOnce, cancellation), 0);
+        var most = Math.Min(settings.RowsAtOnce, target.RowsMost);
+        var (next, count) = (source.ReadRowsAsync(account, position, most, cancellation), 0);
         while (true)
         {
+            var began = time.GetTimestamp();
             using var rows = await next;
             var isLast = rows.Position.Key is null;
-            next = isLast ? next : source.ReadRowsAsync(account, rows.Position, settings.RowsAtOnce, cancellation);
+            next = isLast ? next : source.ReadRowsAsync(account, rows.Position, most, cancellation);
+            TimeSpan took;
             try
             {
                 if (!await target.ApplyAsync(account, row.Attempt, name, rows, cancellation))
                 {
-                    return (null, count);
+                    return (null, count, default);
                 }
 
+                took = time.GetElapsedTime(began);
                 count += rows.Count;
                 await (watch?.CopiedAsync(rows.Count, cancellation) ?? Task.CompletedTask);
             }
@@ -188,7 +217,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
             if (isLast)
             {
-                return (rows, count);
+                return (rows, count, took);
             }
         }
     }
@@ -254,7 +283,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             using var freeze = new CancellationTokenSource(settings.FreezeMost, time);
             if (!await IsEqualAsync(account, row, verified, source, target, freeze.Token))
             {
-                return await GiveUpAsync(account, fencing, watch, "What was written last was not the same in both stores, or somebody else works on it.", CancellationToken.None);
+                return await GiveUpAsync(account, fencing, watch, "What was written last was not the same in both stores, or somebody else works on it.", CancellationToken.None, () => watch.Freeze = time.GetElapsedTime(began));
             }
 
             if (!await ledger.ChangeAsync(account, fencing, decided, freeze.Token))
@@ -264,16 +293,15 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             }
 
             await SideOf(decided.Home).OpenAsync(account, decided.Epoch, CancellationToken.None);
+            watch.Freeze = time.GetElapsedTime(began);
         }
         catch
         {
             // The decision may have been made, and its answer lost: the row says which.
+            await ReleaseAsync(account, CancellationToken.None);
+            watch.Freeze = time.GetElapsedTime(began);
             await RecoverAsync(account, CancellationToken.None);
             throw;
-        }
-        finally
-        {
-            watch.Freeze = time.GetElapsedTime(began);
         }
 
         await LeaveAsync(account, decided, CancellationToken.None);
@@ -291,7 +319,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         MovedRows? rows;
         do
         {
-            (rows, _) = await ForwardAsync(account, row, verified, source, target, null, cancellation);
+            (rows, _, _) = await ForwardAsync(account, row, verified, source, target, null, cancellation);
         }
         while (rows is { IsAll: false });
         if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows, cancellation))
@@ -299,27 +327,33 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             return false;
         }
 
-        var (there, here) = (await target.DigestAsync(account, verified, cancellation), await source.DigestAsync(account, verified, cancellation));
-        return there.AsSpan().SequenceEqual(here);
+        var digests = await Task.WhenAll(target.DigestAsync(account, verified, cancellation), source.DigestAsync(account, verified, cancellation));
+        return digests[0].AsSpan().SequenceEqual(digests[1]);
     }
 
-    private async Task<MoveOutcome> GiveUpAsync(AccountId account, MoveRow row, MoveWatch? watch, string reason, CancellationToken cancellation)
+    private async Task<MoveOutcome> GiveUpAsync(AccountId account, MoveRow row, MoveWatch? watch, string reason, CancellationToken cancellation, Action? thawed = null)
     {
         watch?.Reason = reason;
-        // Two epochs on: a fence that is still on its way names one that is past.
-        var aborting = row with { State = MoveState.Aborting, Epoch = row.Epoch + 2, Mover = name };
+        var aborting = AbortingOf(row);
         if (!await ledger.ChangeAsync(account, row, aborting, cancellation))
         {
             return MoveOutcome.Elsewhere;
         }
 
-        await UndoAsync(account, aborting, cancellation);
+        await UndoAsync(account, aborting, cancellation, thawed);
         return MoveOutcome.GivenUp;
     }
 
-    private async Task UndoAsync(AccountId account, MoveRow row, CancellationToken cancellation)
+    /// <summary>Two epochs on: a fence that is still on its way names one that is past.</summary>
+    private MoveRow AbortingOf(MoveRow row) => row with { State = MoveState.Aborting, Epoch = row.Epoch + 2, Mover = name };
+
+    private async Task UndoAsync(AccountId account, MoveRow row, CancellationToken cancellation, Action? thawed = null)
     {
         await SideOf(row.Home).ThawAsync(account, row.Epoch, cancellation);
+        thawed?.Invoke();
+
+        // Nobody waits for what follows.
+        Work.Current = new Work(WorkClass.Background, "");
         await SideOf(row.Other!).DiscardAsync(account, row.Epoch, row.Attempt, cancellation);
         await ledger.ChangeAsync(account, row, row with { State = MoveState.None, Other = null, Mover = null }, cancellation);
     }
@@ -338,7 +372,8 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
     private async Task EndRetiringAsync(AccountId account, MoveRow row, CancellationToken cancellation)
     {
-        while (!await SideOf(row.Other!).RetireAsync(account, row.Epoch, settings.RowsAtOnce, cancellation))
+        var former = SideOf(row.Other!);
+        while (!await former.RetireAsync(account, row.Epoch, Math.Min(settings.RowsAtOnce, former.RowsMost), cancellation))
         {
             cancellation.ThrowIfCancellationRequested();
         }

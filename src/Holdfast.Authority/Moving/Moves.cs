@@ -17,8 +17,9 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
 
     private static readonly TimeSpan _keepDefault = TimeSpan.FromDays(1);
 
-    /// <summary>Who may move: nothing else is under way with them.</summary>
-    private const string IsFree = $"move_state = 'none' AND state <> '{AccountState.Purging}' AND reconciling = 0";
+    /// <summary>Who may move: nothing else is under way with them, and no other move that runs has them.</summary>
+    private const string IsFree =
+        $"move_state = 'none' AND state <> '{AccountState.Purging}' AND reconciling = 0 AND NOT EXISTS (SELECT 1 FROM move_accounts o JOIN moves v ON v.move_id = o.move_id WHERE o.account_id = accounts.account_id AND v.state NOT IN ('planned', 'ended'))";
 
     /// <summary>Looks whether a move can be done, and writes down what it is of, unless <see cref="PlanMove.IsDry"/>.</summary>
     public async Task<MoveStatus> PlanAsync(PlanMove asked, CancellationToken cancellation)
@@ -102,17 +103,20 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
         return await ChangeAsync(id, [MoveStates.Planned], MoveStates.Running, ", started_at = @now", "is not planned any more", cancellation);
     }
 
-    /// <summary>Begins no other account; what is being copied is given up and copied anew later.</summary>
+    /// <summary>Begins no other account; what is being copied goes on from there later.</summary>
     public Task<MoveStatus> PauseAsync(string id, CancellationToken cancellation) => ChangeAsync(id, [MoveStates.Running], MoveStates.Paused, "", "does not run", cancellation);
 
     public Task<MoveStatus> ResumeAsync(string id, CancellationToken cancellation) => ChangeAsync(id, [MoveStates.Paused], MoveStates.Running, "", "is not paused", cancellation);
 
-    /// <summary>Moves no other account; those that have moved stay where they are, and may go back.</summary>
+    /// <summary>Moves no other account, there or back; those that have moved stay where they are, and may go back.</summary>
     public Task<MoveStatus> AbortAsync(string id, CancellationToken cancellation) => ChangeAsync(id, [MoveStates.Planned, MoveStates.Running, MoveStates.Paused], MoveStates.Aborting, "", "cannot be given up any more", cancellation);
 
     /// <summary>Moves all accounts back that have moved, while there is a way.</summary>
     public Task<MoveStatus> ReverseAsync(string id, CancellationToken cancellation) =>
         ChangeAsync(id, [MoveStates.Running, MoveStates.Paused, MoveStates.Reversible], MoveStates.Running, ", is_back = 1", "has no way back any more", cancellation);
+
+    /// <summary>Has all moves looked at that have not ended.</summary>
+    public Task ContinueAsync(CancellationToken cancellation) => table.ContinueAsync(cancellation);
 
     /// <summary>How far a move is; the latest, if no id is given.</summary>
     public async Task<MoveStatus> StatusAsync(string id, CancellationToken cancellation) => await StatusAsync(await FindAsync(id, cancellation), cancellation);
@@ -167,7 +171,6 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
             throw new HoldfastException(FailureTable.MoveRefused, $"The move {id} is {(await FindAsync(id, cancellation)).State}: it {otherwise}.");
         }
 
-        await jobs.HurryAsync(MoveJob.JobName, id, cancellation);
         return await StatusAsync(id, cancellation);
     }
 

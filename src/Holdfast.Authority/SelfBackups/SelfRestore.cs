@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Closing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Moving;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Format.Objects;
@@ -61,6 +62,7 @@ internal sealed class SelfRestore(
         }
 
         var (begin, rows) = await FillAsync(key, backup, progress, cancellation);
+        await new RestoredMoves(directoryDatabase, homes).SettleAsync(cancellation);
         var count = await directory.BeginReconcilingAsync(cancellation);
         await closures.BeginAnewAsync(cancellation);
         var closed = await DeleteClosedAsync(cancellation);

@@ -34,7 +34,7 @@ internal static class MoveVerbs
                 Show(output, await service.SendOnceAsync(HttpMethod.Post, "/v1/moves", asked, MessageJson.Default.PlanMove, MessageJson.Default.MoveStatus, cancellation));
             }),
             Change(output, move, "start", "Starts a plan, unless something changed since it was made."),
-            Change(output, move, "pause", "Begins no other account; what is being copied is copied anew later."),
+            Change(output, move, "pause", "Begins no other account; what is being copied goes on from there later."),
             Change(output, move, "resume", "Goes on with a move that is paused."),
             Change(output, move, "abort", "Moves no other account; those that have moved stay where they are, and may go back."),
             Change(output, move, "reverse", "Moves all accounts back that have moved, while there is a way."),

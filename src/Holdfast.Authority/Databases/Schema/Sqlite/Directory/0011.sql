@@ -36,4 +36,5 @@ CREATE TABLE move_accounts (
     failure     TEXT,
     PRIMARY KEY (move_id, account_id)
 ) WITHOUT ROWID;
-CREATE INDEX move_accounts_in_state ON move_accounts (move_id, state, tries, account_id);
+CREATE INDEX move_accounts_in_state ON move_accounts (move_id, state, account_id);
+CREATE INDEX move_accounts_of_account ON move_accounts (account_id);

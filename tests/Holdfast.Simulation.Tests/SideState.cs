@@ -1,4 +1,6 @@
-namespace Holdfast.Authority.Moving;
+using Holdfast.Authority.Moving;
+
+namespace Holdfast.Simulation.Tests;
 
 /// <summary>What an account is in one store, by its fence row.</summary>
 internal enum SideState
