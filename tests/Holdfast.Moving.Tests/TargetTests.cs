@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -60,6 +61,19 @@ public sealed class TargetTests : IDisposable
         await service.Movers.SettleAsync(account, Cancellation);
 
         Task UpgradeAsync(string to) => service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync($"UPDATE holdfast_schema SET number = {to}"), Cancellation);
+    }
+
+    /// <summary>A table that is added to the schema and not to the list would be left behind.</summary>
+    [Fact]
+    public async Task Every_table_of_accounts_moves_by_its_whole_key()
+    {
+        await using var service = await OpenAsync($"sqlite:{_folder}/b.db");
+        Assert.Equal(service.Homes["a"].Tables.Except(["fence", "store_marks"]).Order(), AccountTables.Names.Order());
+        foreach (var table in AccountTables.Names)
+        {
+            var key = await service.Homes["a"].ReadAsync(transaction => transaction.QueryAsync<string>("SELECT name FROM pragma_table_info(@table) WHERE pk > 0 ORDER BY pk", new { table }), Cancellation);
+            Assert.Equal(["account_id", .. AccountTables.KeyOf(table)], key);
+        }
     }
 
     [Fact]

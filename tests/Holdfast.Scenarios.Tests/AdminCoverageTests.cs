@@ -78,6 +78,15 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Equal(0, (await AdminAsync("permissions", "stop", "exports")).ExitCode);
         Assert.Contains("exports", (await AdminAsync("permissions", "status")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("actuals")).ExitCode);
+
+        // Accounts have nowhere to move to here (MovingTests moves them): each verb says so.
+        Assert.Contains("[move_refused]", (await AdminAsync("move", "plan", "--to", "nowhere")).Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("move", "list")).ExitCode);
+        foreach (var verb in (string[])["status", "start", "pause", "resume", "abort", "reverse"])
+        {
+            Assert.Contains("[not_found]", (await AdminAsync("move", verb)).Error, StringComparison.Ordinal);
+        }
+
         Assert.Contains("backups under way", (await AdminAsync("gate", "show")).Output, StringComparison.Ordinal);
         Assert.Contains("verification", (await AdminAsync("jobs")).Output, StringComparison.Ordinal);
         Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);
