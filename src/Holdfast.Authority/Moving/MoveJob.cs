@@ -252,10 +252,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
 
         List<string> stores = [.. await table.SourcesAsync(move.Id, cancellation), move.Target];
         await table.SetIndexedAsync(move.Id, string.Join(',', stores), cancellation);
-        foreach (var store in stores)
-        {
-            await VersionIndexes.MakeAsync(check.StoreOf(store), cancellation);
-        }
+        await Task.WhenAll(stores.Select(store => VersionIndexes.MakeAsync(check.StoreOf(store), cancellation)));
     }
 
     private async Task<DateTimeOffset?> EndAsync(JobLease lease, Run run, CancellationToken cancellation)

@@ -229,19 +229,30 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     /// <returns>The key of a row that differs; null if none does.</returns>
     private async Task<string?> FindDifferenceAsync(AccountId account, long version, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
-        for (string? after = null, until; ; after = until)
+        var (after, end) = ((string?)null, source.FindEndAsync(account, null, settings.RowsAtOnce, cancellation));
+        while (true)
         {
-            until = await source.FindEndAsync(account, after, settings.RowsAtOnce, cancellation);
-            var sums = await Task.WhenAll(source.SumAsync(account, after, until, version, cancellation), target.SumAsync(account, after, until, version, cancellation));
-            if ((sums[0] is null || sums[0] != sums[1]) && await FindDifferenceAsync(account, after, until, version, source, target, cancellation) is { } key)
+            var until = await end;
+            end = until is null ? end : source.FindEndAsync(account, until, settings.RowsAtOnce, cancellation);
+            try
             {
-                return key;
+                var sums = await Task.WhenAll(source.SumAsync(account, after, until, version, cancellation), target.SumAsync(account, after, until, version, cancellation));
+                if ((sums[0] is null || sums[0] != sums[1]) && await FindDifferenceAsync(account, after, until, version, source, target, cancellation) is { } key)
+                {
+                    return key;
+                }
+            }
+            finally
+            {
+                await ((Task)end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
             if (until is null)
             {
                 return null;
             }
+
+            after = until;
         }
     }
 
