@@ -38,10 +38,10 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
 
     public Task<PlannedMove?> FindAsync(string id, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id = @id", new { id }), cancellation);
 
-    public Task<PlannedMove?> FindLatestAsync(CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves ORDER BY move_id DESC LIMIT 1"), cancellation);
+    public Task<PlannedMove?> FindLatestAsync(CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT 1"), cancellation);
 
     /// <summary>The latest first.</summary>
-    public Task<IReadOnlyList<PlannedMove>> ListAsync(int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedMove>($"SELECT {Columns} FROM moves ORDER BY move_id DESC LIMIT {most}"), cancellation);
+    public Task<IReadOnlyList<PlannedMove>> ListAsync(int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT {most}"), cancellation);
 
     /// <summary>Changes a move's state, with what else that says, if it is still in one of these, and has its job look at it.</summary>
     public async Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string to, string more, CancellationToken cancellation) => await directory.WriteAsync(async transaction =>
