@@ -103,8 +103,11 @@ public abstract partial class DatabaseContract : IAsyncLifetime
         Assert.Equal(FailureTable.Fenced, (await Assert.ThrowsAsync<HoldfastException>(() => store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "early"), Cancellation))).Kind);
         known = moved;
         await store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, 1, "moved"), Cancellation);
-        Assert.Empty(await NamesAsync(place));
         Assert.Equal(["moved"], await NamesAsync(moved));
+
+        // What was left is no home to read from either: who asks again finds the other.
+        Assert.Equal(FailureTable.ServiceUnavailable, (await Assert.ThrowsAsync<HoldfastException>(() => NamesAsync(place))).Kind);
+        Assert.Equal("moved", await store.ReadAsync(place, transaction => transaction.FindAsync<string>("SELECT name FROM devices WHERE account_id = @account"), Cancellation));
     }
 
     [Fact]

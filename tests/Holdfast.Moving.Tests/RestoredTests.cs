@@ -60,4 +60,36 @@ public sealed class RestoredTests : IDisposable
             }
         }
     }
+
+    /// <summary>The source was copied while it was fenced; the target an hour later, with what was written there since, and under the same epoch.</summary>
+    [Fact]
+    public async Task Of_two_stores_with_the_same_epoch_the_open_one_is_home()
+    {
+        await using var service = await MovingService.OpenAsync($"sqlite:{_folder}/directory", $"sqlite:{_folder}/a", $"sqlite:{_folder}/b", Cancellation);
+        var account = await service.AddAccountAsync("customer", Cancellation);
+        var (checker, client) = (new Checker(account), new Client(service, account, "client", 1));
+        await WriteAsync(10);
+        Assert.Equal(MoveOutcome.Moved, await service.Movers.New().MoveAsync(account, "b", new MoveWatch(), Cancellation));
+        await WriteAsync(10);
+        await service.Homes["a"].WriteAsync(transaction => transaction.ExecuteAsync("UPDATE fence SET state = 'frozen' WHERE state = 'left'"), Cancellation);
+        await new RestoredMoves(service.DirectoryDatabase, service.Homes).SettleAsync(Cancellation);
+        await checker.CheckAsync(service, Cancellation);
+
+        // No store has it: it begins empty where the directory says, and the pod fills it.
+        await service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM fence"), Cancellation);
+        await service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM objects"), Cancellation);
+        await new RestoredMoves(service.DirectoryDatabase, service.Homes).SettleAsync(Cancellation);
+        checker = new Checker(account);
+        await WriteAsync(5);
+        await checker.CheckAsync(service, Cancellation);
+
+        async Task WriteAsync(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var (version, rows) = await client.WriteAsync(checker.Begun, Cancellation);
+                checker.Done(version, rows);
+            }
+        }
+    }
 }

@@ -176,9 +176,16 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         return true;
     }, cancellation);
 
-    /// <summary>After an older copy of the databases was restored: this is home, whatever was under way.</summary>
-    public Task AdoptAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
-        account, "SET state = 'open', epoch = @epoch, mover = NULL, position_key = NULL WHERE account_id = @id AND state <> 'closed'", new { id = account.ToArray(), epoch }, cancellation);
+    /// <summary>After an older copy of the databases was restored: this is home, whatever was under way, and be it empty.</summary>
+    public Task AdoptAsync(AccountId account, long epoch, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
+    {
+        var here = await MakeAndLockAsync(transaction, id);
+        return await transaction.ExecuteAsync(
+            """
+            UPDATE fence SET state = 'open', epoch = @epoch, mover = NULL, position_key = NULL, next_version = @version, next_number = @number, next_computer = @computer, next_session = @session
+            WHERE account_id = @id AND state <> 'closed'
+            """, new { id, epoch, version = Math.Max(here.Version, 1), number = Math.Max(here.Number, 1), computer = Math.Max(here.Computer, 1), session = Math.Max(here.Session, 1) });
+    }, cancellation);
 
     /// <summary>After an older copy of the databases was restored: another store is home, whatever was under way.</summary>
     public async Task ForgetAsync(AccountId account, long epoch, CancellationToken cancellation)

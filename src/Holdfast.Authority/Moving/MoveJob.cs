@@ -144,7 +144,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
             row = await movers.Ledger.ReadAsync(account, cancellation);
         }
 
-        return row.Home == move.Target ? (MovedStates.Moved, null, true) : row.State == MoveState.None || row.Home != planned.Source ? (MovedStates.LeftOut, null, true) : (MovedStates.Waiting, "It is given up later.", false);
+        return row.State is not (MoveState.None or MoveState.Reverse) ? (MovedStates.Waiting, "It is given up later.", false) : (row.Home == move.Target ? MovedStates.Moved : MovedStates.LeftOut, null, true);
     }
 
     private async Task<(string, string?, bool)> ReturnAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation)
@@ -156,23 +156,20 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
             return (MovedStates.Returned, null, true);
         }
 
-        if (row.State == MoveState.None || row.Home != move.Target)
+        if (row.Home != move.Target)
         {
-            return (MovedStates.Retired, "There was no way back any more: it stays where it is.", true);
+            return (MovedStates.Retired, $"It lives in '{row.Home}' by now.", true);
         }
 
-        var outcome = row.State == MoveState.Copying && row.Other == planned.Source
-            ? await movers.New().MoveAsync(account, planned.Source, watch, cancellation) : await movers.New().ReverseAsync(account, watch, cancellation);
-        switch (outcome)
+        // Where a try was given up the former rows are gone: all is copied then.
+        var outcome = row.State == MoveState.Reverse ? await movers.New().ReverseAsync(account, watch, cancellation) : await movers.New().MoveAsync(account, planned.Source, watch, cancellation);
+        if (outcome != MoveOutcome.Moved)
         {
-            case MoveOutcome.Moved:
-                await movers.SettleAsync(account, cancellation);
-                return (MovedStates.Returned, null, true);
-            case MoveOutcome.GivenUp:
-                return (MovedStates.Retired, $"It stays where it is: {watch.Reason}", true);
-            default:
-                return (MovedStates.Moved, "Another mover works on it.", false);
+            return (MovedStates.Moved, watch.Reason ?? "Another mover works on it.", false);
         }
+
+        await movers.SettleAsync(account, cancellation);
+        return (MovedStates.Returned, null, true);
     }
 
     /// <summary>One that has moved stays; if it was on its way back already there is none any more.</summary>
@@ -196,11 +193,17 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
     /// <summary>Only its own way back: another move may have the account by now.</summary>
     private async Task<(string, string?, bool)> RetireAsync(PlannedMove move, PlannedAccount planned, AccountId account, MoveRow row, MoveWatch watch, CancellationToken cancellation)
     {
-        if (row.State is MoveState.Reverse or MoveState.Retiring && row.Home == move.Target && row.Other == planned.Source)
+        if (row.Home != move.Target || row.Other != planned.Source)
         {
-            await movers.SettleAsync(account, cancellation);
+            return (MovedStates.Retired, null, true);
         }
 
+        if (row.State is not (MoveState.Reverse or MoveState.Retiring))
+        {
+            return (MovedStates.Moved, "It is looked at later.", false);
+        }
+
+        await movers.SettleAsync(account, cancellation);
         return (MovedStates.Retired, null, true);
     }
 
@@ -225,9 +228,11 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
                     await (run.Done + run.Rows > done ? lease.SaveAsync(progress, stop.Token) : lease.ShowAsync(progress, stop.Token));
                     done = run.Done + run.Rows;
                 }
-                catch (HoldfastException)
+#pragma warning disable CA1031 // Whatever the directory says: the next look is in a second; the lease decides how long that may go on.
+                catch (Exception exception) when (exception is not (OperationCanceledException or LeaseLostException))
+#pragma warning restore CA1031
                 {
-                    // The next look is in a second; the lease decides how long that may go on.
+                    // An operator's word is heard then.
                 }
             }
         }

@@ -44,8 +44,21 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
     public Task<IReadOnlyList<PlannedMove>> ListAsync(int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT {most}"), cancellation);
 
     /// <summary>Changes a move's state, with what else that says, if it is still in one of these, and has its job look at it.</summary>
-    public async Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string to, string more, CancellationToken cancellation) => await directory.WriteAsync(async transaction =>
+    /// <param name="id">The move.</param>
+    /// <param name="from">Its states.</param>
+    /// <param name="to">The state from then on.</param>
+    /// <param name="more">What else is set.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    /// <param name="checkAsync">Looks, in the same transaction, and throws if it may not be; no other move begins meanwhile.</param>
+    public async Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string to, string more, CancellationToken cancellation, Func<DatabaseTransaction, Task>? checkAsync = null) => await directory.WriteAsync(async transaction =>
     {
+        if (checkAsync is not null)
+        {
+            // One row that all who begin write: they go one after the other.
+            await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES ('moves begun', @id) ON CONFLICT (name) DO UPDATE SET value = excluded.value", new { id });
+            await checkAsync(transaction);
+        }
+
         var changed = await transaction.ExecuteAsync($"UPDATE moves SET state = @to{more} WHERE move_id = @id AND state IN ({string.Join(", ", from.Select(state => $"'{state}'"))})", new { id, to, Now });
         await JobTable.EnqueueAsync(transaction, MoveJob.JobName, id, time);
         await transaction.ExecuteAsync("UPDATE jobs SET due_at = @now, failure = NULL WHERE kind = @kind AND subject = @id AND state = 'waiting'", new { kind = MoveJob.JobName, id, Now });
@@ -107,7 +120,7 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
         (IReadOnlyList<(string, string, long, string)>)[.. (await transaction.QueryAsync<(byte[] Id, string? Name, string State, long Tries, string Failure)>(
             """
             SELECT m.account_id, a.name, m.state, m.tries, m.failure FROM move_accounts m LEFT JOIN accounts a ON a.account_id = m.account_id
-            WHERE m.move_id = @id AND m.failure IS NOT NULL AND m.state IN ('waiting', 'moved', 'left_out') ORDER BY m.tries DESC LIMIT 20
+            WHERE m.move_id = @id AND m.failure IS NOT NULL AND m.state IN ('waiting', 'moved', 'left_out', 'retired') ORDER BY m.tries DESC LIMIT 20
             """, new { id })).Select(row => (row.Name ?? new AccountId(row.Id).ToString(), row.State, row.Tries, row.Failure))], cancellation);
 }
 

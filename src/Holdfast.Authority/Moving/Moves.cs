@@ -87,20 +87,16 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
             await check.CheckAsync(source, move.Target, cancellation);
         }
 
-        var stale = await directory.ReadAsync(transaction =>
+        return await ChangeAsync(id, [MoveStates.Planned], MoveStates.Running, ", started_at = @now", "is not planned any more", cancellation, async transaction =>
         {
             transaction.IsPatient = true;
-            return transaction.FindAsync<long>(
-                $"""
-                SELECT count(*) FROM move_accounts m WHERE m.move_id = @id AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.account_id = m.account_id AND home = m.source AND accounts.epoch = m.epoch AND {IsFree})
-                """, new { id });
-        }, cancellation);
-        if (stale > 0)
-        {
-            throw new HoldfastException(FailureTable.MoveRefused, $"The plan is stale: {stale} of its accounts moved, were deleted, or began to since it was made.");
-        }
-
-        return await ChangeAsync(id, [MoveStates.Planned], MoveStates.Running, ", started_at = @now", "is not planned any more", cancellation);
+            var stale = await transaction.FindAsync<long>(
+                $"SELECT count(*) FROM move_accounts m WHERE m.move_id = @id AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.account_id = m.account_id AND home = m.source AND accounts.epoch = m.epoch AND {IsFree})", new { id });
+            if (stale > 0)
+            {
+                throw new HoldfastException(FailureTable.MoveRefused, $"The plan is stale: {stale} of its accounts moved, were deleted, or began to since it was made.");
+            }
+        });
     }
 
     /// <summary>Begins no other account; what is being copied goes on from there later.</summary>
@@ -109,7 +105,9 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
     public Task<MoveStatus> ResumeAsync(string id, CancellationToken cancellation) => ChangeAsync(id, [MoveStates.Paused], MoveStates.Running, "", "is not paused", cancellation);
 
     /// <summary>Moves no other account, there or back; those that have moved stay where they are, and may go back.</summary>
-    public Task<MoveStatus> AbortAsync(string id, CancellationToken cancellation) => ChangeAsync(id, [MoveStates.Planned, MoveStates.Running, MoveStates.Paused], MoveStates.Aborting, "", "cannot be given up any more", cancellation);
+    public async Task<MoveStatus> AbortAsync(string id, CancellationToken cancellation) => (await FindAsync(id, cancellation)).State == MoveStates.Planned
+        ? await ChangeAsync(id, [MoveStates.Planned], MoveStates.Ended, ", ended_at = @now", "was started just now: give it up again", cancellation)
+        : await ChangeAsync(id, [MoveStates.Running, MoveStates.Paused], MoveStates.Aborting, "", "cannot be given up any more", cancellation);
 
     /// <summary>Moves all accounts back that have moved, while there is a way.</summary>
     public Task<MoveStatus> ReverseAsync(string id, CancellationToken cancellation) =>
@@ -163,10 +161,10 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
         return (accounts, (IReadOnlyList<string>)[.. accounts.Values.Select(place => place.Home).Distinct()], notPlanned);
     }, cancellation);
 
-    private async Task<MoveStatus> ChangeAsync(string asked, IReadOnlyList<string> from, string to, string more, string otherwise, CancellationToken cancellation)
+    private async Task<MoveStatus> ChangeAsync(string asked, IReadOnlyList<string> from, string to, string more, string otherwise, CancellationToken cancellation, Func<DatabaseTransaction, Task>? checkAsync = null)
     {
         var id = (await FindAsync(asked, cancellation)).Id;
-        if (!await table.ChangeAsync(id, from, to, more, cancellation))
+        if (!await table.ChangeAsync(id, from, to, more, cancellation, checkAsync))
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"The move {id} is {(await FindAsync(id, cancellation)).State}: it {otherwise}.");
         }
