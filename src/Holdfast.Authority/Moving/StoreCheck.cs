@@ -5,7 +5,7 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.Moving;
 
-/// <summary>Looks at stores before a move: whether all that one has can be kept by the other. Nothing is changed by it.</summary>
+/// <summary>Looks at stores before a move: whether all that one has can be kept by the other. What it writes to see that it can is gone again.</summary>
 internal sealed class StoreCheck(IReadOnlyDictionary<string, IDatabase> homes)
 {
     public IDatabase StoreOf(string name) => homes.TryGetValue(name, out var home)
