@@ -196,24 +196,25 @@ internal sealed class MemorySide(World world, string name)
         public Task LeaveAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
             here => here.State == SideState.Frozen && here.Epoch == epoch ? here with { State = SideState.Left } : null);
 
-        public Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation) => World.DoAsync(actor, () =>
+        public Task<string?> RetireAsync(AccountId account, long epoch, string? after, int most, CancellationToken cancellation) => World.DoAsync(actor, () =>
         {
             if ((side.Side.State != SideState.Left || side.Side.Epoch != epoch) && !World.Weakness.HasFlag(Weakness.RetiresUnchecked))
             {
-                return true;
+                return null;
             }
 
-            foreach (var key in side._rows.Keys.Take(most).ToList())
+            var deleted = side._rows.Keys.Where(key => string.CompareOrdinal(key, after) > 0).Take(most).ToList();
+            foreach (var key in deleted)
             {
                 side._rows.Remove(key);
             }
 
-            if (side._rows.Count == 0 && side.Side.State == SideState.Left)
+            if (deleted.Count < most && side.Side.State == SideState.Left)
             {
                 side.Side = World.Weakness.HasFlag(Weakness.RetireForgets) ? Side.Absent : side.Side with { State = SideState.Absent };
             }
 
-            return side._rows.Count == 0;
+            return deleted.Count < most ? null : deleted[^1];
         });
 
         /// <summary>A transaction that begins with the fence row: it waits for who has it locked.</summary>

@@ -32,7 +32,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     }
 
     /// <summary>Operators' tokens by name, without the tokens.</summary>
-    public Task<Page<OperatorSummary>> OperatorsAsync(Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<OperatorSummary>> OperatorsAsync(Paging paging, CancellationToken cancellation) => database.AskAsync(async transaction => paging.Cut(
         [.. (await transaction.QueryAsync<(string Name, string Role, long CreatedAt)>("SELECT name, role, created_at FROM operators WHERE name > @after ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
             .Select(row => new OperatorSummary(row.Name, row.Role, row.CreatedAt))], row => row.Name), cancellation);
 
@@ -108,10 +108,10 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
         "UPDATE accounts SET reconciling = 0 WHERE account_id = @id", new { id = account.ToArray() }), cancellation);
 
     /// <summary>Some accounts behind one that are to be compared with the pod.</summary>
-    public Task<List<AccountPlace>> ReconcilingAsync(AccountId? after, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    public Task<List<AccountPlace>> ReconcilingAsync(AccountId? after, CancellationToken cancellation) => database.AskAsync(async transaction =>
         (await transaction.QueryAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts WHERE reconciling = 1 AND account_id > @after ORDER BY account_id LIMIT {ReconciledAtOnce}", new { after = after?.ToArray() ?? [] })).Select(ReadPlace).ToList(), cancellation);
 
-    public Task<long> CountReconcilingAsync(CancellationToken cancellation) => database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts WHERE reconciling = 1"), cancellation);
+    public Task<long> CountReconcilingAsync(CancellationToken cancellation) => database.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts WHERE reconciling = 1"), cancellation);
 
     /// <summary>A person has confirmed the account.</summary>
     public Task OpenAsync(AccountId account, CancellationToken cancellation) => database.WriteAsync(transaction => transaction.ExecuteAsync(
@@ -147,7 +147,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     }
 
     /// <summary>Something that holds for the whole service; null if it does not.</summary>
-    public Task<string?> MarkAsync(string name, CancellationToken cancellation) => database.ReadAsync(transaction =>
+    public Task<string?> MarkAsync(string name, CancellationToken cancellation) => database.AskAsync(transaction =>
         transaction.FindAsync<string>("SELECT value FROM directory_marks WHERE name = @name", new { name }), cancellation);
 
     /// <summary>Sets or takes away such a mark.</summary>
@@ -161,14 +161,14 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     public Task ClearAsync(CancellationToken cancellation) => database.WriteAsync(async transaction =>
         await transaction.ExecuteAsync("DELETE FROM accounts") + await transaction.ExecuteAsync("DELETE FROM enrolment_codes") + await transaction.ExecuteAsync("DELETE FROM closures"), cancellation);
 
-    public Task<long> CountAsync(CancellationToken cancellation) => database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts"), cancellation);
+    public Task<long> CountAsync(CancellationToken cancellation) => database.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM accounts"), cancellation);
 
     public Task<AccountPlace?> FindAsync(AccountId account, CancellationToken cancellation) => PlaceAsync("WHERE account_id = @key", account.ToArray(), cancellation);
 
     public Task<AccountPlace?> FindByNameAsync(string name, CancellationToken cancellation) => PlaceAsync("WHERE name = @key", name, cancellation);
 
     /// <summary>Accounts by name; only those of some organisations, if <paramref name="only"/> says which.</summary>
-    public Task<Page<AccountSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => database.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<AccountSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => database.AskAsync(async transaction => paging.Cut(
         (await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt, long? ClosesAt)>(
             $"SELECT account_id, name, CASE WHEN closes_at IS NOT NULL THEN 'closing' WHEN suspended_at IS NULL THEN state ELSE 'suspended' END, created_at, closes_at FROM accounts WHERE name > @after {SqlParameters.Among("organisation_id", only)} ORDER BY name LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
             .Select(row => new AccountSummary(new AccountId(row.Id).ToString(), row.Name, row.State, row.CreatedAt, row.ClosesAt)).ToList(), row => row.Name), cancellation);
@@ -200,7 +200,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
 
     private static Task<PlaceRow?> FindByNameAsync(DatabaseTransaction transaction, string name) => transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts WHERE name = @name", new { name });
 
-    private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.AskAsync(async transaction =>
         await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
     private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation, row.ClosesAt, row.Reconciling == 1, Enum.Parse<MoveState>(row.Move, ignoreCase: true));

@@ -95,25 +95,29 @@ internal sealed class AccountStore(
     }, cancellation);
 
     /// <summary>Runs a consistent read. While the account moves it goes on: what is not open under this epoch is read where the directory says home is, whether that is fenced or not (rule M10).</summary>
-    public async Task<T> ReadAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation)
+    public Task<T> ReadAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) =>
+        ReadAtHomeAsync(place, (home, isHome) => home.ReadAsync(transaction => action(new AccountTransaction(transaction, place.Account, 0, isHome)), cancellation), cancellation);
+
+    /// <summary>As <see cref="ReadAsync"/>, for one question: one round trip.</summary>
+    public Task<T> AskAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> question, CancellationToken cancellation) =>
+        ReadAtHomeAsync(place, (home, isHome) => home.AskAsync(transaction => question(new AccountTransaction(transaction, place.Account, 0, isHome)), cancellation), cancellation);
+
+    private async Task<T> ReadAtHomeAsync<T>(AccountPlace place, Func<IDatabase, Func<long, string?, bool>, Task<T>> readAsync, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
         for (var isFresh = findAsync is null; ; isFresh = true)
         {
-            var (isHome, result) = await HomeOf(place).ReadAsync(async transaction =>
+            var (here, isAsked) = (place, isFresh);
+            try
             {
-                var (epoch, state) = await transaction.FindAsync<(long Epoch, string? State)>("SELECT epoch, state FROM fence WHERE account_id = @id", new { id = place.Account.ToArray() });
-                return (state == "open" && epoch == place.Epoch) || (isFresh && state is not ("left" or "incoming" or "absent"))
-                    ? (true, await action(new AccountTransaction(transaction, place.Account, 0))) : (false, default(T)!);
-            }, cancellation);
-            if (isHome)
-            {
-                return result;
+                return await readAsync(HomeOf(here), (epoch, state) => (state == "open" && epoch == here.Epoch) || (isAsked && state is not ("left" or "incoming" or "absent")));
             }
-
-            if (isFresh && (findAsync is null || time.GetElapsedTime(began) > _waitMost))
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced)
             {
-                throw new HoldfastException(FailureTable.ServiceUnavailable, $"The directory says that the account lives in the store '{place.Home}', which does not have it.");
+                if (isFresh && (findAsync is null || time.GetElapsedTime(began) > _waitMost))
+                {
+                    throw new HoldfastException(FailureTable.ServiceUnavailable, $"The directory says that the account lives in the store '{place.Home}', which does not have it.", exception);
+                }
             }
 
             if (isFresh)
@@ -165,17 +169,14 @@ internal sealed class AccountStore(
     /// <summary>Deletes every row of a closed account, keyrings first, a few at a time, and has them gone from the disk. That it was closed stays.</summary>
     public async Task PurgeAsync(AccountPlace place, CancellationToken cancellation)
     {
-        var home = HomeOf(place);
-        foreach (var table in home.Tables.Where(AccountTables.Names.Contains).OrderBy(table => table is "keyrings" ? 0 : table is "log" ? 1 : 2))
+        var (home, id, deleted) = (HomeOf(place), place.Account.ToArray(), (string?)null);
+        await home.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM keyrings WHERE account_id = @id", new { id }), cancellation);
+        do
         {
-            var key = AccountTables.KeyOf(table)[0];
-            while (await home.WriteAsync(transaction => transaction.ExecuteAsync(
-                $"DELETE FROM {table} WHERE account_id = @id AND {key} <= coalesce((SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} LIMIT 1 OFFSET {PurgedAtOnce}), (SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} DESC LIMIT 1))",
-                new { id = place.Account.ToArray() }), cancellation) > 0)
-            {
-                cancellation.ThrowIfCancellationRequested();
-            }
+            var rest = new RowRange(id, deleted, null);
+            deleted = await home.WriteAsync(transaction => rest.DeleteAsync(transaction, PurgedAtOnce), cancellation);
         }
+        while (deleted is not null);
 
         await home.ForgetDeletedAsync(["keyrings"], cancellation);
     }

@@ -1,25 +1,48 @@
 using Holdfast.Authority.Databases;
 using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>A transaction on one account's rows. <c>@account</c> and <c>@version</c> are given to every statement.</summary>
-internal sealed class AccountTransaction(DatabaseTransaction transaction, AccountId account, long version)
+/// <param name="transaction">It.</param>
+/// <param name="account">Whose rows.</param>
+/// <param name="version">What is written gets it.</param>
+/// <param name="isHome">For reads: whether this is the account's home, by what the fence says (nothing if the store never had it). It is asked together with the first statement, and if it is not, that fails as fenced.</param>
+internal sealed class AccountTransaction(DatabaseTransaction transaction, AccountId account, long version, Func<long, string?, bool>? isHome = null)
 {
+    private const string Fence = "SELECT epoch, state FROM fence WHERE account_id = @account";
+
     private readonly (string, object?)[] _own = [("account", account.ToArray()), ("version", version)];
+
+    private bool _isFenceKnown = isHome is null;
 
     public AccountId Account { get; } = account;
 
     /// <summary>Rows changed.</summary>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) => transaction.ExecuteAsync(sql, With(parameters));
 
-    /// <summary>Runs a statement for each of the parameters, in order; rows changed in all.</summary>
-    public Task<int> ExecuteEachAsync(string sql, IEnumerable<object> each) => transaction.ExecuteEachAsync(sql, [.. each.Select(With)]);
+    /// <summary>Runs statements, in order, in one round trip where the engine can; rows changed in all.</summary>
+    public Task<int> ExecuteAllAsync(IEnumerable<(string Sql, object Parameters)> statements) => transaction.ExecuteAllAsync([.. statements.Select(statement => (statement.Sql, (object)With(statement.Parameters)))]);
 
-    public Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null) => transaction.QueryAsync<T>(sql, With(parameters));
+    /// <summary>Runs a statement for each of the parameters, as <see cref="ExecuteAllAsync"/>.</summary>
+    public Task<int> ExecuteEachAsync(string sql, IEnumerable<object> each) => ExecuteAllAsync(each.Select(parameters => (sql, parameters)));
+
+    public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null)
+    {
+        if (_isFenceKnown)
+        {
+            return await transaction.QueryAsync<T>(sql, With(parameters));
+        }
+
+        var (fence, rows) = await transaction.QueryBothAsync<(long Epoch, string? State), T>(Fence, sql, With(parameters));
+        _isFenceKnown = true;
+        return isHome!(fence.Epoch, fence.State) ? rows : throw new HoldfastException(FailureTable.Fenced, "The account is not at home here.");
+    }
 
     /// <summary>The one row, or null (a tuple of defaults) if there is none.</summary>
-    public Task<T?> FindAsync<T>(string sql, object? parameters = null) => transaction.FindAsync<T>(sql, With(parameters));
+    public async Task<T?> FindAsync<T>(string sql, object? parameters = null) =>
+        _isFenceKnown ? await transaction.FindAsync<T>(sql, With(parameters)) : (await QueryAsync<T?>(sql, parameters)).SingleOrDefault();
 
     private List<(string, object?)> With(object? parameters) => [.. SqlParameters.Of(parameters), .. _own];
 }

@@ -109,7 +109,7 @@ internal sealed class GateTable(IDatabase directory, string node, TimeProvider t
     public Task<GateState> ReadAsync(CancellationToken cancellation) => directory.ReadAsync(ReadAsync, cancellation);
 
     /// <summary>Whether a computer's backup is under way, whichever node let it in.</summary>
-    public async Task<bool> IsUnderWayAsync(AccountId account, uint computer, CancellationToken cancellation) => await directory.ReadAsync(transaction =>
+    public async Task<bool> IsUnderWayAsync(AccountId account, uint computer, CancellationToken cancellation) => await directory.AskAsync(transaction =>
         transaction.FindAsync<long?>("SELECT seen_at FROM admissions WHERE account_id = @id AND computer = @computer AND ended_at < entered_at", new { id = account.ToArray(), computer }), cancellation) is not null;
 
     public static string NameOf(GateMode mode) => mode switch

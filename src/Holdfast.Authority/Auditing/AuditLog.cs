@@ -22,7 +22,7 @@ internal sealed class AuditLog(IDatabase directory, TimeProvider time)
     }, cancellation);
 
     /// <summary>Rows in their order.</summary>
-    public Task<Page<AuditEntry>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<AuditEntry>> ListAsync(Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         (await transaction.QueryAsync<(long Number, long At, string Actor, string Action, string Subject, byte[] Hash)>(
             "SELECT number, at, actor, action, subject, hash FROM audit WHERE number > @after ORDER BY number LIMIT @rows", new { after = paging.AfterNumber(), rows = paging.Rows }))
             .Select(row => new AuditEntry(row.Number, row.At, row.Actor, row.Action, row.Subject, row.Hash)).ToList(), entry => $"{entry.Number}"), cancellation);

@@ -115,11 +115,11 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         return 0;
     }, cancellation);
 
-    public Task<ClosureSummary?> FindAsync(AccountId account, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+    public Task<ClosureSummary?> FindAsync(AccountId account, CancellationToken cancellation) => directory.AskAsync(async transaction =>
         await transaction.FindAsync<Row>($"SELECT {Columns} FROM closures WHERE account_id = @id", new { id = account.ToArray() }) is { } row ? Read(row) : null, cancellation);
 
     /// <summary>Closures by account.</summary>
-    public Task<Page<ClosureSummary>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<ClosureSummary>> ListAsync(Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         [.. (await transaction.QueryAsync<Row>($"SELECT {Columns} FROM closures WHERE account_id > @after ORDER BY account_id LIMIT @rows",
             new { after = AccountId.TryParse(paging.After, out var after) ? after.ToArray() : [], rows = paging.Rows })).Select(Read)], closure => closure.Account), cancellation);
 

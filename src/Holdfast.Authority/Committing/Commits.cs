@@ -27,7 +27,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     {
         var draft = Verify(device, request, (await log.VerifiedAsync(device.Place, cancellation)).Computers);
         var id = draft.Head.Id;
-        if (await store.ReadAsync(device.Place, transaction => FirstAnswerAsync(transaction, id), cancellation) is { } answered)
+        if (await store.AskAsync(device.Place, transaction => FirstAnswerAsync(transaction, id), cancellation) is { } answered)
         {
             await objects.PlaceAsync(device.Place, cancellation);
             return Answer(id, answered);
@@ -104,7 +104,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     /// <summary>One attempt; null if the base was not live in the transaction, so that every frame must be checked.</summary>
     private async Task<long?> TryCommitAsync(Device device, Draft draft, byte[]? baseId, CancellationToken cancellation)
     {
-        var basePages = baseId is null ? [] : await store.ReadAsync(device.Place, transaction => SnapshotMaps.LivePagesAsync(transaction, baseId), cancellation);
+        var basePages = baseId is null ? [] : await store.AskAsync(device.Place, transaction => SnapshotMaps.LivePagesAsync(transaction, baseId), cancellation);
         if (basePages is null)
         {
             return null;
@@ -195,44 +195,43 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
     private async Task<long> InsertAsync(AccountTransaction transaction, Device device, Draft draft)
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        await StampAsync(transaction, ObjectType.MapPage, draft.Pages.Select(page => page.Number));
-        await StampAsync(transaction, ObjectType.Snapshot, [draft.Head.SnapshotNumber]);
-        await StampAsync(transaction, ObjectType.IndexSegment, draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => (uint)item.Receipt.Name));
+        await StampAsync(transaction, [.. draft.Pages.Select(page => (page.Number, ObjectType.MapPage)), (draft.Head.SnapshotNumber, ObjectType.Snapshot),
+            .. draft.Receipts.Where(item => item.Receipt.Type == ObjectType.IndexSegment).Select(item => ((uint)item.Receipt.Name, ObjectType.IndexSegment))]);
+        await transaction.ExecuteAllAsync(
+        [
+            .. draft.IndexedPacks.Select(number => ("UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @number AND computer = @computer", (object)new { number, device.Computer })),
+            .. draft.ReplacedSegments.Select(number => (
+                "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @number AND computer = @computer AND type = 2 AND state = 'live'",
+                (object)new { number, device.Computer, now })),
 
-        await transaction.ExecuteEachAsync("UPDATE objects SET indexed = 1, version = @version WHERE account_id = @account AND number = @number AND computer = @computer",
-            draft.IndexedPacks.Select(number => new { number, device.Computer }));
-        await transaction.ExecuteEachAsync(
-            "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND number = @number AND computer = @computer AND type = 2 AND state = 'live'",
-            draft.ReplacedSegments.Select(number => new { number, device.Computer, now }));
-
-        // The session is over: numbers it did not use lapse for ever.
-        await transaction.ExecuteAsync(
-            "UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
-            new { draft.Session, now });
-        await SnapshotRows.InsertAsync(transaction, draft.Head, draft.Pages.Select(page => (page, 0L)), now);
-        await transaction.ExecuteAsync(
-            """
-            UPDATE devices SET last_backup_at = @now, version = @version,
-                last_seconds = (SELECT CASE WHEN opened_at <= @now THEN @now - opened_at END FROM sessions WHERE account_id = @account AND session = @session)
-            WHERE account_id = @account AND computer = @computer
-            """, new { now, device.Computer, draft.Session });
+            // The session is over: numbers it did not use lapse for ever.
+            ("UPDATE objects SET state = 'condemned', condemned_at = @now, version = @version WHERE account_id = @account AND session = @session AND state = 'granted' AND receipt IS NULL",
+                new { draft.Session, now }),
+            .. SnapshotRows.Insert(draft.Head, draft.Pages.Select(page => (page, 0L)), now),
+            (
+                """
+                UPDATE devices SET last_backup_at = @now, version = @version,
+                    last_seconds = (SELECT CASE WHEN opened_at <= @now THEN @now - opened_at END FROM sessions WHERE account_id = @account AND session = @session)
+                WHERE account_id = @account AND computer = @computer
+                """, new { now, device.Computer, draft.Session }),
+        ]);
         return now;
     }
 
-    /// <summary>Makes objects of the snapshot itself live; each must be stored.</summary>
-    private static async Task StampAsync(AccountTransaction transaction, ObjectType type, IEnumerable<uint> numbers)
+    /// <summary>Makes objects of the snapshot itself live; each must be stored, and be what it is called.</summary>
+    private static async Task StampAsync(AccountTransaction transaction, IReadOnlyList<(uint Number, ObjectType Type)> objects)
     {
-        foreach (var some in numbers.Distinct().Chunk(SqlParameters.ListMax))
+        foreach (var some in objects.Distinct().Chunk(SqlParameters.ListMax))
         {
-            var stored = await transaction.QueryAsync<long>(
+            var stored = (await transaction.QueryAsync<(long Number, long Type)>(
                 $"""
                 UPDATE objects SET state = 'live', condemned_at = NULL, touched = @version, version = @version
-                WHERE account_id = @account AND type = @type AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') AND number IN ({SqlParameters.List(some)})
-                RETURNING number
-                """, new { type = (int)type });
-            if (stored.Count < some.Length)
+                WHERE account_id = @account AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') AND number IN ({SqlParameters.List([.. some.Select(item => item.Number)])})
+                RETURNING number, type
+                """)).ToHashSet();
+            if (some.Where(item => !stored.Contains((item.Number, (long)item.Type))).Select(item => (uint?)item.Number).FirstOrDefault() is { } lacking)
             {
-                throw new HoldfastException(FailureTable.MissingFrames, $"Object {some.First(number => !stored.Contains(number))}, which the snapshot needs, is not stored.");
+                throw new HoldfastException(FailureTable.MissingFrames, $"Object {lacking}, which the snapshot needs, is not stored.");
             }
         }
     }

@@ -57,13 +57,12 @@ internal sealed class SnapshotMaps(PodClient pod)
     /// <summary>The pages of a snapshot that is live in this transaction, by index; without those that lack frames, for they spare nothing.</summary>
     public static async Task<Dictionary<uint, MapPageReference>?> LivePagesAsync(AccountTransaction transaction, byte[] headId)
     {
-        if (await transaction.FindAsync<string>("SELECT state FROM snapshots WHERE account_id = @account AND head_id = @headId", new { headId }) != "live")
-        {
-            return null;
-        }
-
-        return (await transaction.QueryAsync<(long Index, long Number, byte[] Hash)>(
-            "SELECT page_index, page_number, page_hash FROM snapshot_pages WHERE account_id = @account AND head_id = @headId AND lacking = 0 AND deleted = 0", new { headId }))
-            .ToDictionary(row => (uint)row.Index, row => new MapPageReference((uint)row.Index, (uint)row.Number, row.Hash));
+        var rows = await transaction.QueryAsync<(long? Index, long Number, byte[] Hash)>(
+            """
+            SELECT p.page_index, p.page_number, p.page_hash FROM snapshots s
+            LEFT JOIN snapshot_pages p ON p.account_id = s.account_id AND p.head_id = s.head_id AND p.lacking = 0 AND p.deleted = 0
+            WHERE s.account_id = @account AND s.head_id = @headId AND s.state = 'live'
+            """, new { headId });
+        return rows.Count == 0 ? null : rows.Where(row => row.Index is not null).ToDictionary(row => (uint)row.Index!.Value, row => new MapPageReference((uint)row.Index!.Value, (uint)row.Number, row.Hash));
     }
 }

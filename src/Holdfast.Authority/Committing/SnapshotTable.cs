@@ -8,7 +8,7 @@ namespace Holdfast.Authority.Committing;
 internal sealed class SnapshotTable(AccountStore store)
 {
     /// <summary>Every snapshot, by computer and sequence; heads of those that are no longer kept stay in their chains and are listed too.</summary>
-    public Task<Page<SnapshotSummary>> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction =>
+    public Task<Page<SnapshotSummary>> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.AskAsync(place, async transaction =>
     {
         var (computer, sequence) = paging.AfterPair();
         var page = paging.Cut(await transaction.QueryAsync<Row>(
@@ -19,7 +19,7 @@ internal sealed class SnapshotTable(AccountStore store)
         return new Page<SnapshotSummary>([.. page.Items.Select(row => new SnapshotSummary(row.Head, row.ReceivedAt, row.State))], page.Next);
     }, cancellation);
 
-    public Task<Page<SegmentSummary>> SegmentsAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction => paging.Cut(
+    public Task<Page<SegmentSummary>> SegmentsAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.AskAsync(place, async transaction => paging.Cut(
         (await transaction.QueryAsync<(long Number, long Length, long Computer)>(
             "SELECT number, length, computer FROM objects WHERE account_id = @account AND number > @after AND type = 2 AND state = 'live' ORDER BY number LIMIT @rows",
             new { after = paging.AfterNumber(), rows = paging.Rows }))

@@ -7,9 +7,15 @@ using Npgsql;
 
 namespace Holdfast.Authority.Databases;
 
-/// <summary>A transaction that is open. Properties of the parameters are written <c>@likeThis</c> in SQL.</summary>
-internal sealed partial class DatabaseTransaction(DbConnection connection, DbTransaction transaction, CancellationToken cancellation)
+/// <summary>A transaction that is open, or what is sent at once and so becomes one. Properties of the parameters are written <c>@likeThis</c> in SQL.</summary>
+/// <param name="connection">Where.</param>
+/// <param name="transaction">Which.</param>
+/// <param name="isQuestion">One command and no more.</param>
+/// <param name="cancellation">Ends waiting.</param>
+internal sealed partial class DatabaseTransaction(DbConnection connection, DbTransaction? transaction, bool isQuestion, CancellationToken cancellation)
 {
+    private bool _isAsked;
+
     /// <summary>Set for statements that look at whole tables: they take as long as they take.</summary>
     public bool IsPatient { get; set; }
 
@@ -21,13 +27,20 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     /// <summary>The one row, or null (a tuple of defaults) if there is none.</summary>
     public Task<T?> FindAsync<T>(string sql, object? parameters = null) => connection.QuerySingleOrDefaultAsync<T>(Command(sql, parameters));
 
-    /// <summary>Runs a statement for each of the parameters, in order, in one round trip where the engine can; rows changed in all.</summary>
-    public async Task<int> ExecuteEachAsync(string sql, IReadOnlyCollection<object> each)
+    /// <summary>Two questions in one round trip, with the same parameters: the row that answers the first (a tuple of defaults if there is none), and the rows that answer the second.</summary>
+    public async Task<(TFirst? First, IReadOnlyList<T> Rows)> QueryBothAsync<TFirst, T>(string first, string second, object? parameters)
     {
-        if (!connection.CanCreateBatch || each.Count < 2)
+        await using var answers = await connection.QueryMultipleAsync(Command($"{first}; {second}", parameters));
+        return (await answers.ReadSingleOrDefaultAsync<TFirst>(), (await answers.ReadAsync<T>()).AsList());
+    }
+
+    /// <summary>Runs statements, in order, in one round trip where the engine can; rows changed in all.</summary>
+    public async Task<int> ExecuteAllAsync(IReadOnlyCollection<(string Sql, object Parameters)> statements)
+    {
+        if (!connection.CanCreateBatch || statements.Count < 2)
         {
             var changed = 0;
-            foreach (var parameters in each)
+            foreach (var (sql, parameters) in statements)
             {
                 changed += await ExecuteAsync(sql, parameters);
             }
@@ -37,7 +50,7 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
 
         await using var batch = connection.CreateBatch();
         batch.Transaction = transaction;
-        foreach (var parameters in each)
+        foreach (var (sql, parameters) in statements)
         {
             var command = batch.CreateBatchCommand();
             command.CommandText = sql;
@@ -53,6 +66,9 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
 
         return await batch.ExecuteNonQueryAsync(cancellation);
     }
+
+    /// <summary>Runs a statement for each of the parameters, as <see cref="ExecuteAllAsync"/>.</summary>
+    public Task<int> ExecuteEachAsync(string sql, IEnumerable<object> each) => ExecuteAllAsync([.. each.Select(parameters => (sql, parameters))]);
 
     /// <summary>Reads rows one after the other, whatever their number: names of the columns, and each row's values.</summary>
     public async Task ReadRowsAsync(string sql, Func<IReadOnlyList<string>, object?[], ValueTask> each, object? parameters = null)
@@ -195,6 +211,12 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
 
     private CommandDefinition Command(string sql, object? parameters)
     {
+        if (isQuestion && _isAsked)
+        {
+            throw new InvalidOperationException("a second command where one was to be sent");
+        }
+
+        _isAsked = true;
         var all = new DynamicParameters();
         foreach (var (name, value) in SqlParameters.Of(parameters))
         {

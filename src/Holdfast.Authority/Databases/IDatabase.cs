@@ -20,6 +20,11 @@ internal interface IDatabase : IAsyncDisposable
     /// <summary>Runs one read in which every statement sees the same moment. It may be run again from the start.</summary>
     Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation);
 
+    /// <summary>As <see cref="ReadAsync"/>, for one question: one round trip.</summary>
+    /// <param name="question">Sends one command; a second one is a mistake in the program.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    Task<T> AskAsync<T>(Func<DatabaseTransaction, Task<T>> question, CancellationToken cancellation);
+
     /// <summary>The tables of its kind.</summary>
     IReadOnlyCollection<string> Tables { get; }
 

@@ -63,21 +63,10 @@ internal sealed class PostgresDatabase : IDatabase
     public Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) =>
         TranslateAsync(() => RunAsync(action, IsolationLevel.ReadCommitted, cancellation));
 
-    /// <remarks>The server was restarted, and what the pool kept is dead: a read is begun again.</remarks>
-    public async Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await TranslateAsync(() => RunAsync(action, IsolationLevel.RepeatableRead, cancellation));
-            }
-            catch (HoldfastException exception) when (attempt < ReadAttempts && exception.InnerException is NpgsqlException { InnerException: not TimeoutException } && exception.Kind == FailureTable.ServiceUnavailable)
-            {
-                // Again, on another connection.
-            }
-        }
-    }
+    public Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => ReadAgainAsync(() => RunAsync(action, IsolationLevel.RepeatableRead, cancellation));
+
+    /// <remarks>The server makes a transaction of what it is sent at once: nothing begins it, and nothing commits it.</remarks>
+    public Task<T> AskAsync<T>(Func<DatabaseTransaction, Task<T>> question, CancellationToken cancellation) => ReadAgainAsync(() => RunAsync(question, null, cancellation));
 
     /// <remarks>From the server's own statistics: nothing is counted.</remarks>
     public Task<DatabaseSize> SizeAsync(CancellationToken cancellation) => ReadAsync(async transaction =>
@@ -151,7 +140,8 @@ internal sealed class PostgresDatabase : IDatabase
             }
 
             // What a commit returned from is durable, whatever the role or the database is set to.
-            builder.Options = $"{builder.Options} -c synchronous_commit=on".TrimStart();
+            // What begins no transaction reads, and may ask two questions of the same moment.
+            builder.Options = $"{builder.Options} -c synchronous_commit=on -c default_transaction_isolation=repeatable\\ read".TrimStart();
 
             return builder;
         }
@@ -161,7 +151,23 @@ internal sealed class PostgresDatabase : IDatabase
         }
     }
 
-    private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, IsolationLevel isolation, CancellationToken cancellation)
+    /// <summary>The server was restarted, and what the pool kept is dead: a read is begun again, on another connection.</summary>
+    private static async Task<T> ReadAgainAsync<T>(Func<Task<T>> read)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TranslateAsync(read);
+            }
+            catch (HoldfastException exception) when (attempt < ReadAttempts && exception.InnerException is NpgsqlException { InnerException: not TimeoutException } && exception.Kind == FailureTable.ServiceUnavailable)
+            {
+                // Again.
+            }
+        }
+    }
+
+    private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, IsolationLevel? isolation, CancellationToken cancellation)
     {
         var work = Work.Current;
         if (!await _turns.TryTakeAsync(work.Class, work.Account, 1, cancellation))
@@ -172,8 +178,13 @@ internal sealed class PostgresDatabase : IDatabase
         try
         {
             await using var connection = await _source.OpenConnectionAsync(cancellation);
-            await using var transaction = await connection.BeginTransactionAsync(isolation, cancellation);
-            var result = await action(new DatabaseTransaction(connection, transaction, cancellation));
+            if (isolation is null)
+            {
+                return await action(new DatabaseTransaction(connection, null, isQuestion: true, cancellation));
+            }
+
+            await using var transaction = await connection.BeginTransactionAsync(isolation.Value, cancellation);
+            var result = await action(new DatabaseTransaction(connection, transaction, isQuestion: false, cancellation));
             await transaction.CommitAsync(CancellationToken.None);
             return result;
         }
@@ -192,7 +203,7 @@ internal sealed class PostgresDatabase : IDatabase
             throw new HoldfastException(FailureTable.InvalidRequest, $"The server is PostgreSQL {connection.PostgreSqlVersion}; Holdfast needs 15 or newer.");
         }
 
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellation);
         await connection.ExecuteAsync(new CommandDefinition("SELECT pg_advisory_xact_lock(hashtextextended('holdfast schema', 0))", transaction: transaction, commandTimeout: 0, cancellationToken: cancellation));
         // A change that waits for a table's lock keeps everybody else waiting behind it.
         await connection.ExecuteAsync(new CommandDefinition("SET LOCAL lock_timeout = '10s'", transaction: transaction, cancellationToken: cancellation));

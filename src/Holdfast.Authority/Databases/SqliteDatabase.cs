@@ -43,9 +43,11 @@ internal sealed class SqliteDatabase : IDatabase
     public static Task<SqliteDatabase> OpenMemoryAsync(DatabaseKind kind, CancellationToken cancellation) =>
         OpenAsync(new SqliteDatabase(new SqliteConnectionStringBuilder { DataSource = ":memory:", Pooling = false }, kind, null), cancellation);
 
-    public Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: true, cancellation);
+    public Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: true, isQuestion: false, cancellation);
 
-    public Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: false, cancellation);
+    public Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation) => RunAsync(action, isWrite: false, isQuestion: false, cancellation);
+
+    public Task<T> AskAsync<T>(Func<DatabaseTransaction, Task<T>> question, CancellationToken cancellation) => RunAsync(question, isWrite: false, isQuestion: true, cancellation);
 
     public IReadOnlyCollection<string> Tables => SchemaUpgrade.TablesOf(Engine, _kind);
 
@@ -116,7 +118,7 @@ internal sealed class SqliteDatabase : IDatabase
     }
 
     /// <summary>Writes one at a time, as SQLite has it (BEGIN IMMEDIATE); reads beside them, but not in memory, where there is one connection.</summary>
-    private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, bool isWrite, CancellationToken cancellation)
+    private async Task<T> RunAsync<T>(Func<DatabaseTransaction, Task<T>> action, bool isWrite, bool isQuestion, CancellationToken cancellation)
     {
         var isAlone = isWrite || _memory is not null;
         if (isAlone)
@@ -129,7 +131,7 @@ internal sealed class SqliteDatabase : IDatabase
         {
             connection ??= Connect();
             await using var transaction = connection.BeginTransaction(IsolationLevel.Serializable, deferred: !isWrite);
-            var result = await action(new DatabaseTransaction(connection, transaction, cancellation));
+            var result = await action(new DatabaseTransaction(connection, transaction, isQuestion, cancellation));
             await transaction.CommitAsync(CancellationToken.None);
             return result;
         }

@@ -39,14 +39,14 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     /// <summary>The computer whose token this is; null if it is unknown or revoked.</summary>
     public async Task<Device?> AuthenticateAsync(AccountPlace place, uint computer, string token, CancellationToken cancellation)
     {
-        var row = await store.ReadAsync(place, transaction => transaction.FindAsync<DeviceRow>(
+        var row = await store.AskAsync(place, transaction => transaction.FindAsync<DeviceRow>(
             "SELECT token_hash AS TokenHash, rights, revoked, reads_until AS ReadsUntil, last_backup_at AS LastBackupAt, last_seconds AS LastSeconds FROM devices WHERE account_id = @account AND computer = @computer AND deleted = 0 AND retired_at IS NULL", new { computer }), cancellation);
         return row is { Revoked: 0 } && CryptographicOperations.FixedTimeEquals(row.TokenHash, DeviceToken.HashOf(token))
             ? new Device(place, computer, row.Rights == nameof(DeviceRights.Add) && row.ReadsUntil > time.GetUtcNow().ToUnixTimeSeconds() ? DeviceRights.Read : Enum.Parse<DeviceRights>(row.Rights), row.LastBackupAt, row.LastSeconds ?? 0)
             : null;
     }
 
-    public Task<Page<PendingEnrolment>> PendingAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction => paging.Cut(
+    public Task<Page<PendingEnrolment>> PendingAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.AskAsync(place, async transaction => paging.Cut(
         (await transaction.QueryAsync<PendingRow>(
             """
             SELECT computer, name, request, approval FROM devices
@@ -86,7 +86,7 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
         "UPDATE devices SET revoked = 1, version = @version WHERE account_id = @account AND computer = @computer", new { computer });
 
     /// <summary>All computers, by number.</summary>
-    public Task<Page<ComputerSummary>> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction => paging.Cut(
+    public Task<Page<ComputerSummary>> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.AskAsync(place, async transaction => paging.Cut(
         (await transaction.QueryAsync<ComputerRow>(
             """
             SELECT computer, name, rights, revoked, retired_at AS RetiredAt, created_at AS CreatedAt, last_backup_at AS LastBackupAt, replaces FROM devices

@@ -11,7 +11,7 @@ namespace Holdfast.Authority.Devices;
 /// <summary>The account log and keyring as the service keeps them: it checks every root signature, and can make none.</summary>
 internal sealed class LogTable(AccountStore store)
 {
-    public Task<IReadOnlyList<byte[]>> StatementsAsync(AccountPlace place, CancellationToken cancellation) => store.ReadAsync(place, StatementsAsync, cancellation);
+    public Task<IReadOnlyList<byte[]>> StatementsAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync(place, StatementsAsync, cancellation);
 
     /// <summary>A page of the log, and how many statements there are.</summary>
     public Task<(Page<byte[]> Page, long Sequence)> ListAsync(AccountPlace place, Paging paging, CancellationToken cancellation) => store.ReadAsync(place, async transaction =>
@@ -23,7 +23,7 @@ internal sealed class LogTable(AccountStore store)
             await transaction.FindAsync<long?>("SELECT max(sequence) FROM log WHERE account_id = @account") ?? 0);
     }, cancellation);
 
-    public Task<StoredKeyringRow?> KeyringAsync(AccountPlace place, CancellationToken cancellation) => store.ReadAsync(place, NewestAsync, cancellation);
+    public Task<StoredKeyringRow?> KeyringAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync(place, NewestAsync, cancellation);
 
     public async Task<AccountLog> VerifiedAsync(AccountPlace place, CancellationToken cancellation) => AccountLog.Verify((await StatementsAsync(place, cancellation)).Select(statement => (ReadOnlyMemory<byte>)statement));
 

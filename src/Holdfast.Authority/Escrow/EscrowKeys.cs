@@ -50,12 +50,12 @@ internal sealed class EscrowKeys(IDatabase directory, AccountDirectory accounts,
         }
     }
 
-    private Task<EscrowKeyList> ListAsync(CancellationToken cancellation) => directory.ReadAsync(async transaction => new EscrowKeyList(
+    private Task<EscrowKeyList> ListAsync(CancellationToken cancellation) => directory.AskAsync(async transaction => new EscrowKeyList(
         [.. (await transaction.QueryAsync<(string Fingerprint, byte[] PublicKey, long CreatedAt, long Accounts)>(
             "SELECT fingerprint, public_key, created_at, (SELECT count(*) FROM accounts WHERE escrow_key = fingerprint) FROM escrow_keys ORDER BY created_at DESC, fingerprint"))
             .Select(row => new EscrowKeySummary(row.Fingerprint, row.PublicKey, row.CreatedAt, row.Accounts))]), cancellation);
 
-    private Task<AccountList> AccountsAsync(string fingerprint, string? cursor, int? limit, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+    private Task<AccountList> AccountsAsync(string fingerprint, string? cursor, int? limit, CancellationToken cancellation) => directory.AskAsync(async transaction =>
     {
         var paging = Paging.Of(cursor, limit);
         var page = paging.Cut((await transaction.QueryAsync<(byte[] Id, string Name, string State, long CreatedAt)>(

@@ -77,7 +77,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     /// <summary>One that is not this computer's is refused.</summary>
     public async Task CheckAsync(Device device, long session, CancellationToken cancellation)
     {
-        if (await store.ReadAsync(device.Place, transaction => transaction.FindAsync<long?>("SELECT session FROM sessions WHERE account_id = @account AND session = @session AND computer = @computer", new { session, device.Computer }), cancellation) is null)
+        if (await store.AskAsync(device.Place, transaction => transaction.FindAsync<long?>("SELECT session FROM sessions WHERE account_id = @account AND session = @session AND computer = @computer", new { session, device.Computer }), cancellation) is null)
         {
             throw None(session);
         }
@@ -141,7 +141,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     private async Task RecoverReceiptsAsync(Device device, CancellationToken cancellation)
     {
         var since = (time.GetUtcNow() - TimeSpan.FromDays(7)).ToUnixTimeSeconds();
-        var unknown = await store.ReadAsync(device.Place, transaction => transaction.QueryAsync<long>(
+        var unknown = await store.AskAsync(device.Place, transaction => transaction.QueryAsync<long>(
             """
             SELECT o.number FROM objects o JOIN sessions s ON s.account_id = o.account_id AND s.session = o.session
             WHERE o.account_id = @account AND o.computer = @computer AND o.indexed = 0 AND o.state = 'granted' AND o.receipt IS NULL AND s.seen_at > @since

@@ -105,10 +105,10 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
         "UPDATE jobs SET state = 'done', lease_until = 0, token = token + 1, ended_at = @now, failure = 'It was given up.' WHERE kind = @kind AND state IN ('waiting', 'running')", new { kind, Now }), cancellation);
 
     /// <summary>Jobs, the latest first.</summary>
-    public Task<Page<Job>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<Job>> ListAsync(Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         await transaction.QueryAsync<Job>($"SELECT {Columns} FROM jobs WHERE job_id < @before ORDER BY job_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }), job => job.Id), cancellation);
 
     /// <summary>The latest job of a kind (of a subject, if one is given); null if there was none.</summary>
-    public Task<Job?> FindLatestAsync(string kind, CancellationToken cancellation, string? subject = null) => directory.ReadAsync(transaction => transaction.FindAsync<Job>(
+    public Task<Job?> FindLatestAsync(string kind, CancellationToken cancellation, string? subject = null) => directory.AskAsync(transaction => transaction.FindAsync<Job>(
         $"SELECT {Columns} FROM jobs WHERE kind = @kind{(subject is null ? "" : " AND subject = @subject")} ORDER BY job_id DESC LIMIT 1", new { kind, subject = subject ?? "" }), cancellation);
 }

@@ -33,7 +33,7 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var id = lease.Job.Subject;
-        var (recipient, subject, body, createdAt) = await directory.ReadAsync(transaction => transaction.FindAsync<(string?, string, string, long)>(
+        var (recipient, subject, body, createdAt) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, long)>(
             "SELECT recipient, subject, body, created_at FROM outbox WHERE mail_id = @id AND sent_at IS NULL", new { id }), cancellation);
         if (recipient is null || settings is null || DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life < time.GetUtcNow())
         {

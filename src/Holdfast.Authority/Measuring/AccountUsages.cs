@@ -71,7 +71,7 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         foreach (var account in page.Items)
         {
             var row = await directory.FindByNameAsync(account.Name, cancellation) is { } place
-                ? await store.ReadAsync(place, transaction => transaction.FindAsync<Row>(
+                ? await store.AskAsync(place, transaction => transaction.FindAsync<Row>(
                     "SELECT day, bytes, objects, snapshots, computers FROM account_usage WHERE account_id = @account AND deleted = 0 ORDER BY day DESC LIMIT 1"), cancellation) : null;
             usages.Add(new AccountUsage(account.Account, account.Name, row?.Day, row?.Bytes ?? 0, row?.Objects ?? 0, row?.Snapshots ?? 0, row?.Computers ?? 0));
         }

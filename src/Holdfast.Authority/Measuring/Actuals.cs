@@ -17,7 +17,7 @@ internal sealed class Actuals(IDatabase directory)
     /// <summary>The latest first.</summary>
     public async Task<ActualList> ListAsync(Paging paging, CancellationToken cancellation)
     {
-        var page = await directory.ReadAsync(async transaction => paging.Cut(await transaction.QueryAsync<Row>(
+        var page = await directory.AskAsync(async transaction => paging.Cut(await transaction.QueryAsync<Row>(
             "SELECT id, kind, subject, ended_at AS EndedAt, volume, changed, milliseconds, threads, medium FROM actuals WHERE id < @before ORDER BY id DESC LIMIT @rows",
             new { before = paging.After ?? "~", rows = paging.Rows }), row => row.Id), cancellation);
         return new ActualList([.. page.Items.Select(row => new Actual(row.Kind, row.Subject, row.EndedAt, row.Volume, row.Changed, row.Milliseconds, (int)row.Threads, row.Medium))], page.Next);

@@ -22,7 +22,7 @@ internal sealed class Samples(IDatabase directory)
     }, cancellation);
 
     /// <summary>The values of one metric, or of all, by metric, subject and day.</summary>
-    public Task<Page<GrowthSample>> ListAsync(string? metric, Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+    public Task<Page<GrowthSample>> ListAsync(string? metric, Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction =>
     {
         var (lastMetric, lastSubject, lastDay) = paging.After?.Split('\n') is [var m, var s, var d] && long.TryParse(d, out var day) ? (m, s, day) : ("", "", -1L);
         return paging.Cut((await transaction.QueryAsync<(string Metric, string Subject, long Day, long Value)>(

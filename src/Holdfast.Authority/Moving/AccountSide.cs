@@ -20,14 +20,14 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
     public async Task<bool> PrepareAsync(AccountId account, long epoch, long attempt, string mover, CancellationToken cancellation)
     {
-        while (true)
+        // A large remainder of an older attempt goes in pieces: nobody waits for it for long.
+        var (isPrepared, wiped) = ((bool?)null, (string?)null);
+        while (isPrepared is null)
         {
-            // A large remainder of an older attempt goes in pieces: nobody waits for it for long.
-            if (await WriteAsync(account, MakeAsync, cancellation) is { } isPrepared)
-            {
-                return isPrepared;
-            }
+            isPrepared = await WriteAsync(account, MakeAsync, cancellation);
         }
+
+        return isPrepared.Value;
 
         async Task<bool?> MakeAsync(DatabaseTransaction transaction, byte[] id)
         {
@@ -38,7 +38,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
                 return false;
             }
 
-            if (!isOwn && here.State != "left" && await WipeAsync(transaction, id, WipedAtOnce) == WipedAtOnce)
+            if (!isOwn && here.State != "left" && (wiped = await WipeAsync(transaction, id, wiped)) is not null)
             {
                 // What is still on its way of the older attempt finds no place from here on.
                 await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', mover = NULL WHERE account_id = @id", new { id });
@@ -92,7 +92,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     public Task<string?> FindEndAsync(AccountId account, string? after, int most, CancellationToken cancellation) => database.ReadAsync(transaction =>
     {
         transaction.IsPatient = true;
-        return RowMarks.FindEndAsync(transaction, new RowRange(account.ToArray(), after, null), most);
+        return new RowRange(account.ToArray(), after, null).FindEndAsync(transaction, most);
     }, cancellation);
 
     public Task<RowSum?> SumAsync(AccountId account, string? after, string? until, long version, CancellationToken cancellation) => database.ReadAsync(async transaction =>
@@ -135,22 +135,24 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
     public async Task DiscardAsync(AccountId account, long epoch, long attempt, CancellationToken cancellation)
     {
-        while (await WriteAsync(account, DeleteAsync, cancellation) == WipedAtOnce)
+        var wiped = (string?)null;
+        do
         {
-            cancellation.ThrowIfCancellationRequested();
+            wiped = await WriteAsync(account, DeleteAsync, cancellation);
         }
+        while (wiped is not null);
 
-        async Task<int> DeleteAsync(DatabaseTransaction transaction, byte[] id)
+        async Task<string?> DeleteAsync(DatabaseTransaction transaction, byte[] id)
         {
             var here = await MakeAndLockAsync(transaction, id);
             if (here.Attempt > attempt || here.State is "open" or "frozen" or "closed" || (here.Attempt < attempt && here.State == "left" && here.Epoch > epoch))
             {
-                return 0;
+                return null;
             }
 
             await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', epoch = @epoch, attempt = @attempt, mover = NULL, next_version = 0, position_version = 0, position_key = NULL WHERE account_id = @id",
                 new { id, epoch = Math.Max(here.Epoch, epoch), attempt });
-            return await WipeAsync(transaction, id, WipedAtOnce);
+            return await WipeAsync(transaction, id, wiped);
         }
     }
 
@@ -160,20 +162,20 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     public Task LeaveAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
         account, "SET state = 'left' WHERE account_id = @id AND state = 'frozen' AND epoch = @epoch", new { id = account.ToArray(), epoch }, cancellation);
 
-    public Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
+    public Task<string?> RetireAsync(AccountId account, long epoch, string? after, int most, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
     {
         if (await LockAsync(transaction, id) is not { State: "left" } here || here.Epoch != epoch)
         {
-            return true;
+            return null;
         }
 
-        if (await WipeAsync(transaction, id, most) == most)
+        if (await new RowRange(id, after, null).DeleteAsync(transaction, most) is { } deleted)
         {
-            return false;
+            return deleted;
         }
 
         await transaction.ExecuteAsync("UPDATE fence SET state = 'absent', next_version = 0 WHERE account_id = @id", new { id });
-        return true;
+        return null;
     }, cancellation);
 
     /// <summary>After an older copy of the databases was restored: this is home, whatever was under way, and be it empty.</summary>
@@ -191,10 +193,13 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     public async Task ForgetAsync(AccountId account, long epoch, CancellationToken cancellation)
     {
         await ChangeAsync(account, "SET state = 'absent', epoch = @epoch, mover = NULL, next_version = 0, position_version = 0, position_key = NULL WHERE account_id = @id", new { id = account.ToArray(), epoch }, cancellation);
-        while (await WriteAsync(account, (transaction, id) => WipeAsync(transaction, id, WipedAtOnce), cancellation) == WipedAtOnce)
+        var wiped = (string?)null;
+        do
         {
-            cancellation.ThrowIfCancellationRequested();
+            var after = wiped;
+            wiped = await WriteAsync(account, (transaction, id) => WipeAsync(transaction, id, after), cancellation);
         }
+        while (wiped is not null);
     }
 
     /// <summary>The tables' columns; fails if the store has another schema than this program knows: somebody upgraded it while accounts move, and what is new there would be left behind.</summary>
@@ -237,19 +242,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     private static async Task<Fence> FindAsync(DatabaseTransaction transaction, byte[] id) => await transaction.FindAsync<Fence>($"SELECT {Columns} FROM fence WHERE account_id = @id", new { id })
         ?? throw new HoldfastException(FailureTable.NotFound, "The store does not know the account.");
 
-    /// <summary>Deletes some rows of an account; so many were there.</summary>
-    private static async Task<int> WipeAsync(DatabaseTransaction transaction, byte[] id, int most)
-    {
-        var deleted = 0;
-        foreach (var table in AccountTables.Names)
-        {
-            var key = string.Join(", ", AccountTables.KeyOf(table));
-            deleted += deleted == most ? 0 : await transaction.ExecuteAsync(
-                $"DELETE FROM {table} WHERE account_id = @id AND ({key}) IN (SELECT {key} FROM {table} WHERE account_id = @id ORDER BY {key} LIMIT @left)", new { id, left = (long)(most - deleted) });
-        }
-
-        return deleted;
-    }
+    private static Task<string?> WipeAsync(DatabaseTransaction transaction, byte[] id, string? after) => new RowRange(id, after, null).DeleteAsync(transaction, WipedAtOnce);
 
     private Task<bool> ChangeAsync(AccountId account, string change, object parameters, CancellationToken cancellation) =>
         WriteAsync(account, async (transaction, _) => await transaction.ExecuteAsync($"UPDATE fence {change}", parameters) == 1, cancellation);

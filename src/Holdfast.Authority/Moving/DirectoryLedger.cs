@@ -11,7 +11,7 @@ internal sealed class DirectoryLedger(IDatabase directory) : IMoveLedger
 {
     private const string Columns = "home, epoch, move_state AS State, move_other AS Other, move_attempt AS Attempt, mover";
 
-    public Task<MoveRow> ReadAsync(AccountId account, CancellationToken cancellation) => directory.ReadAsync(transaction => ReadAsync(transaction, account), cancellation);
+    public Task<MoveRow> ReadAsync(AccountId account, CancellationToken cancellation) => directory.AskAsync(transaction => ReadAsync(transaction, account), cancellation);
 
     /// <remarks>An account that is being deleted begins no move.</remarks>
     public Task<bool> ChangeAsync(AccountId account, MoveRow from, MoveRow to, CancellationToken cancellation) => directory.WriteAsync(async transaction =>

@@ -58,8 +58,8 @@ internal interface IMoveSide
     Task LeaveAsync(AccountId account, long epoch, CancellationToken cancellation);
 
     /// <summary>Deletes some rows of a source that was left at this epoch; once there are none it is absent. Its fence row stays, with epoch and attempt: older movers are refused by it.</summary>
-    /// <returns>True if nothing is left of it.</returns>
-    Task<bool> RetireAsync(AccountId account, long epoch, int most, CancellationToken cancellation);
+    /// <returns>The key of the last row that was deleted, behind which it goes on; null if nothing is left.</returns>
+    Task<string?> RetireAsync(AccountId account, long epoch, string? after, int most, CancellationToken cancellation);
 }
 
 /// <summary>How far rows were read: all up to <paramref name="Version"/>, and beyond that what <paramref name="Key"/> says.</summary>

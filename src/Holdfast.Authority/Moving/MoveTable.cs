@@ -36,12 +36,12 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
-    public Task<PlannedMove?> FindAsync(string id, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id = @id", new { id }), cancellation);
+    public Task<PlannedMove?> FindAsync(string id, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id = @id", new { id }), cancellation);
 
-    public Task<PlannedMove?> FindLatestAsync(CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT 1"), cancellation);
+    public Task<PlannedMove?> FindLatestAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.FindAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT 1"), cancellation);
 
     /// <summary>The latest first.</summary>
-    public Task<IReadOnlyList<PlannedMove>> ListAsync(int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT {most}"), cancellation);
+    public Task<IReadOnlyList<PlannedMove>> ListAsync(int most, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<PlannedMove>($"SELECT {Columns} FROM moves WHERE move_id < '~' ORDER BY move_id DESC LIMIT {most}"), cancellation);
 
     /// <summary>Changes a move's state, with what else that says, if it is still in one of these, and has its job look at it.</summary>
     /// <param name="id">The move.</param>
@@ -88,13 +88,13 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
     public Task SetIndexedAsync(string id, string stores, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE moves SET indexed = @stores WHERE move_id = @id", new { id, stores }), cancellation);
 
     /// <summary>Stores in which moves that have not ended made indexes.</summary>
-    public async Task<IReadOnlySet<string>> IndexedAsync(string but, CancellationToken cancellation) => (await directory.ReadAsync(transaction => transaction.QueryAsync<string>(
+    public async Task<IReadOnlySet<string>> IndexedAsync(string but, CancellationToken cancellation) => (await directory.AskAsync(transaction => transaction.QueryAsync<string>(
         $"SELECT indexed FROM moves WHERE move_id <> @but AND state <> '{MoveStates.Ended}'", new { but }), cancellation)).SelectMany(stores => stores.Split(',')).ToHashSet();
 
-    public Task<IReadOnlyList<string>> SourcesAsync(string id, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT DISTINCT source FROM move_accounts WHERE move_id = @id", new { id }), cancellation);
+    public Task<IReadOnlyList<string>> SourcesAsync(string id, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<string>("SELECT DISTINCT source FROM move_accounts WHERE move_id = @id", new { id }), cancellation);
 
     /// <summary>Some accounts of a move in a state, behind one of them.</summary>
-    public Task<IReadOnlyList<PlannedAccount>> AccountsAsync(string id, string state, byte[] after, int most, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<PlannedAccount>(
+    public Task<IReadOnlyList<PlannedAccount>> AccountsAsync(string id, string state, byte[] after, int most, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<PlannedAccount>(
         $"SELECT account_id AS Id, source FROM move_accounts WHERE move_id = @id AND state = @state AND account_id > @after ORDER BY account_id LIMIT {most}", new { id, state, after }), cancellation);
 
     /// <summary>Says what became of an account.</summary>
@@ -105,7 +105,7 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
         """, new { id, account = account.ToArray(), state, watch.Rows, freeze = (long?)watch.Freeze?.TotalMicroseconds, failure }), cancellation);
 
     /// <summary>How many accounts are in which state, and rows that were copied.</summary>
-    public async Task<IReadOnlyDictionary<string, (long Accounts, long Rows)>> CountsAsync(string id, CancellationToken cancellation) => (await directory.ReadAsync(transaction => transaction.QueryAsync<(string State, long Accounts, long Rows)>(
+    public async Task<IReadOnlyDictionary<string, (long Accounts, long Rows)>> CountsAsync(string id, CancellationToken cancellation) => (await directory.AskAsync(transaction => transaction.QueryAsync<(string State, long Accounts, long Rows)>(
         "SELECT state, count(*), CAST(sum(moved_rows) AS BIGINT) FROM move_accounts WHERE move_id = @id GROUP BY state", new { id }), cancellation)).ToDictionary(row => row.State, row => (row.Accounts, row.Rows));
 
     /// <summary>How long writers waited at most, and 99 of 100, in microseconds; null if none did.</summary>

@@ -383,11 +383,12 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
     private async Task EndRetiringAsync(AccountId account, MoveRow row, CancellationToken cancellation)
     {
-        var former = SideOf(row.Other!);
-        while (!await former.RetireAsync(account, row.Epoch, Math.Min(settings.RowsAtOnce, former.RowsMost), cancellation))
+        var (former, deleted) = (SideOf(row.Other!), (string?)null);
+        do
         {
-            cancellation.ThrowIfCancellationRequested();
+            deleted = await former.RetireAsync(account, row.Epoch, deleted, Math.Min(settings.RowsAtOnce, former.RowsMost), cancellation);
         }
+        while (deleted is not null);
 
         await ledger.ChangeAsync(account, row, row with { State = MoveState.None, Other = null, Mover = null }, cancellation);
     }

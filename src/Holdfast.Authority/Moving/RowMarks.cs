@@ -11,32 +11,6 @@ namespace Holdfast.Authority.Moving;
 /// <summary>Reads an account's rows for comparing: by other statements than those that copy, in another order, and never what was copied but what is stored.</summary>
 internal static class RowMarks
 {
-    /// <summary>The key of the row that ends a piece of so many; null if there are fewer.</summary>
-    public static async Task<string?> FindEndAsync(DatabaseTransaction transaction, RowRange range, int most)
-    {
-        var left = most;
-        foreach (var table in await WithRowsAsync(transaction, range))
-        {
-            var (key, parameters) = (string.Join(", ", AccountTables.KeyOf(table)), (List<(string, object?)>)[.. range.Parameters, ("left", (long)left)]);
-            var count = await transaction.FindAsync<long>($"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {range.ConditionOf(table)} LIMIT @left) AS piece", parameters);
-            if (count < left)
-            {
-                left -= (int)count;
-                continue;
-            }
-
-            var end = (object?[])[];
-            await transaction.ReadRowsAsync($"SELECT {key} FROM {table} WHERE {range.ConditionOf(table)} ORDER BY {key} LIMIT 1 OFFSET @left - 1", (_, values) =>
-            {
-                end = values;
-                return ValueTask.CompletedTask;
-            }, parameters);
-            return RowKeys.Write(table, end);
-        }
-
-        return null;
-    }
-
     /// <summary>What the engine itself makes of all rows up to a version; null if it has no such thing.</summary>
     public static async Task<RowSum?> SumAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range, long version)
     {
@@ -45,7 +19,7 @@ internal static class RowMarks
             return null;
         }
 
-        var (sum, tables) = (new RowSum(0, 0), await WithRowsAsync(transaction, range));
+        var (sum, tables) = (new RowSum(0, 0), await range.WithRowsAsync(transaction));
         foreach (var table in tables)
         {
             var (count, hash) = await transaction.SumAsync(shapes[table], range.ConditionOf(table), "version <= @version", [.. range.Parameters, ("version", version)]);
@@ -59,7 +33,7 @@ internal static class RowMarks
     public static async Task<IReadOnlyList<RowMark>> ReadAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range)
     {
         var marks = new List<RowMark>();
-        foreach (var table in await WithRowsAsync(transaction, range))
+        foreach (var table in await range.WithRowsAsync(transaction))
         {
             using var rows = await transaction.ReadPackedAsync(shapes[table], $"{range.ConditionOf(table)} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", range.Parameters);
             Mark(rows, marks);
@@ -90,8 +64,6 @@ internal static class RowMarks
 
         return digest.GetHashAndReset();
     }
-
-    private static Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, RowRange range) => RowRange.WithRowsAsync(transaction, [.. range.Tables], range.ConditionOf, range.Parameters);
 
     private static void Mark(PackedRows rows, List<RowMark> marks)
     {

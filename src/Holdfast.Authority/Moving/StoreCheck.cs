@@ -44,7 +44,7 @@ internal sealed class StoreCheck(IReadOnlyDictionary<string, IDatabase> homes)
     {
         var database = StoreOf(store);
         var (number, tables) = (SchemaUpgrade.NewestOf(DatabaseKind.Accounts), await database.ColumnsAsync(cancellation));
-        var found = await database.ReadAsync(transaction => transaction.FindAsync<long>("SELECT number FROM holdfast_schema WHERE kind = 'Accounts'"), cancellation);
+        var found = await database.AskAsync(transaction => transaction.FindAsync<long>("SELECT number FROM holdfast_schema WHERE kind = 'Accounts'"), cancellation);
         if (found != number)
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"The store '{store}' has schema {found}, and this program knows {number}: move when all nodes are of the same version.");

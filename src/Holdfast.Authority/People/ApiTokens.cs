@@ -41,7 +41,7 @@ internal sealed class ApiTokens(IDatabase directory, TimeProvider time)
         return added == 1 ? new TokenCreated(id, token, expires) : throw new HoldfastException(FailureTable.Conflict, $"You have {TokensMax} tokens: delete some.");
     }
 
-    public Task<TokenList> ListAsync(Person person, CancellationToken cancellation) => directory.ReadAsync(async transaction => new TokenList(
+    public Task<TokenList> ListAsync(Person person, CancellationToken cancellation) => directory.AskAsync(async transaction => new TokenList(
         [.. (await transaction.QueryAsync<(string Id, string Name, string Scopes, long CreatedAt, long ExpiresAt)>(
             "SELECT token_id, name, scopes, created_at, expires_at FROM api_tokens WHERE person_id = @id AND expires_at > @now ORDER BY token_id", new { person.Id, Now }))
             .Select(row => new TokenSummary(row.Id, row.Name, row.Scopes.Split(' '), row.CreatedAt, row.ExpiresAt))]), cancellation);

@@ -31,7 +31,7 @@ internal sealed class OneTimeCodes(IDatabase directory, TimeProvider time)
     /// <summary>Fails if a code is unknown, expired, used or for something else; it is not used up.</summary>
     public async Task RequireAsync(string purpose, string code, CancellationToken cancellation)
     {
-        if (await directory.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM one_time_codes WHERE code_hash = @hash AND purpose = @purpose AND expires_at > @now",
+        if (await directory.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM one_time_codes WHERE code_hash = @hash AND purpose = @purpose AND expires_at > @now",
             new { hash = DeviceToken.HashOf(code), purpose, Now }), cancellation) == 0)
         {
             throw new HoldfastException(FailureTable.CodeInvalid, "The code is unknown, used or expired.");

@@ -21,12 +21,12 @@ internal sealed class Organisations(IDatabase directory, TimeProvider time)
     }
 
     /// <summary>Organisations by id; only some of them, if <paramref name="only"/> says which.</summary>
-    public Task<Page<OrganisationSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<OrganisationSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         [.. (await transaction.QueryAsync<(string Id, string Name, long CreatedAt)>(
             $"SELECT organisation_id, name, created_at FROM organisations WHERE organisation_id > @after {SqlParameters.Among("organisation_id", only)} ORDER BY organisation_id LIMIT @rows",
             new { after = paging.After ?? "", rows = paging.Rows })).Select(row => new OrganisationSummary(row.Id, row.Name, row.CreatedAt))], row => row.Organisation), cancellation);
 
-    public Task<Page<MemberSummary>> MembersAsync(string organisation, Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<MemberSummary>> MembersAsync(string organisation, Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         [.. (await transaction.QueryAsync<(string Person, string Email, string Name, string Role)>(
             "SELECT m.person_id, p.email, p.name, m.role FROM members m JOIN people p ON p.person_id = m.person_id WHERE m.organisation_id = @organisation AND m.person_id > @after ORDER BY m.person_id LIMIT @rows",
             new { organisation, after = paging.After ?? "", rows = paging.Rows })).Select(row => new MemberSummary(row.Person, row.Email, row.Name, row.Role))], row => row.Person), cancellation);
@@ -70,7 +70,7 @@ internal sealed class Organisations(IDatabase directory, TimeProvider time)
             .Select(row => new Membership(row.Id, row.Name, row.Role))];
 
     /// <summary>Fails if there is no such organisation.</summary>
-    public Task RequireAsync(string organisation, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+    public Task RequireAsync(string organisation, CancellationToken cancellation) => directory.AskAsync(async transaction =>
         await transaction.FindAsync<string>("SELECT name FROM organisations WHERE organisation_id = @organisation", new { organisation }) ?? throw Unknown(organisation), cancellation);
 
     /// <summary>Two changes at once could leave it without an owner.</summary>

@@ -128,7 +128,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     }
 
     /// <summary>People by id.</summary>
-    public Task<Page<PersonSummary>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction => paging.Cut(
+    public Task<Page<PersonSummary>> ListAsync(Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         [.. (await transaction.QueryAsync<PersonStore.PersonRow>($"SELECT {PersonStore.Columns} FROM people WHERE person_id > @after ORDER BY person_id LIMIT @rows", new { after = paging.After ?? "", rows = paging.Rows }))
             .Select(row => Summary(row.Person))], person => person.Person), cancellation);
 

@@ -43,7 +43,7 @@ internal sealed partial class PersonStore
         await transaction.FindAsync<string>("SELECT person_id FROM passkeys WHERE credential_id = @credentialId", new { credentialId }) is { } id
             ? await FindAsync(transaction, "person_id = @key", id) : null, cancellationToken);
 
-    public Task<UserPasskeyInfo?> FindPasskeyAsync(Person user, byte[] credentialId, CancellationToken cancellationToken) => directory.ReadAsync(async transaction =>
+    public Task<UserPasskeyInfo?> FindPasskeyAsync(Person user, byte[] credentialId, CancellationToken cancellationToken) => directory.AskAsync(async transaction =>
         (await transaction.FindAsync<PasskeyRow>($"SELECT {PasskeyColumns} FROM passkeys WHERE credential_id = @credentialId AND person_id = @id", new { credentialId, user.Id }))?.Passkey, cancellationToken);
 
     private sealed record PasskeyRow

@@ -141,7 +141,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         transaction.ExecuteAsync("DELETE FROM recovery_codes WHERE person_id = @id AND code_hash = @hash", new { person.Id, hash = HashOf(code) }), cancellation) == 1;
 
     /// <summary>How many recovery codes are left.</summary>
-    public async Task<int> CountCodesAsync(Person person, CancellationToken cancellation) => (int)await directory.ReadAsync(transaction =>
+    public async Task<int> CountCodesAsync(Person person, CancellationToken cancellation) => (int)await directory.AskAsync(transaction =>
         transaction.FindAsync<long>("SELECT count(*) FROM recovery_codes WHERE person_id = @id", new { person.Id }), cancellation);
 
     /// <summary>Uses an authenticator's code up: false if it was used before.</summary>
@@ -162,7 +162,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
     public static async Task<Person?> FindAsync(DatabaseTransaction transaction, string where, string key) =>
         await transaction.FindAsync<PersonRow>($"SELECT {Columns} FROM people WHERE {where}", new { key }) is { } row ? row.Person : null;
 
-    private Task<Person?> FindAsync(string where, string key, CancellationToken cancellation) => directory.ReadAsync(transaction => FindAsync(transaction, where, key), cancellation);
+    private Task<Person?> FindAsync(string where, string key, CancellationToken cancellation) => directory.AskAsync(transaction => FindAsync(transaction, where, key), cancellation);
 
     private static object Parameters(Person person, string version) => new
     {

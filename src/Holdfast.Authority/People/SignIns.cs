@@ -115,7 +115,7 @@ internal sealed class SignIns(IDatabase directory, TimeProvider time)
     }
 
     /// <summary>A person's sessions, the latest first.</summary>
-    public Task<SignInList> ListAsync(Caller caller, CancellationToken cancellation) => directory.ReadAsync(async transaction => new SignInList(
+    public Task<SignInList> ListAsync(Caller caller, CancellationToken cancellation) => directory.AskAsync(async transaction => new SignInList(
         [.. (await transaction.QueryAsync<SignInRow>($"SELECT {Columns} FROM sign_ins WHERE person_id = @id AND expires_at > @now AND used_at > @idle ORDER BY sign_in_id DESC LIMIT 1000",
             new { caller.Person!.Id, Now, idle = Now - (long)_idle.TotalSeconds }))
             .Select(row => new SignInSummary(row.Id, row.Method, row.CreatedAt, row.UsedAt, row.ExpiresAt, row.Address, row.Agent, row.Id == caller.SignIn?.Id))]), cancellation);

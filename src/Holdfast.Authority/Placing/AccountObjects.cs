@@ -13,34 +13,30 @@ internal sealed class AccountObjects(AccountStore store, AccountDirectory direct
     /// <summary>Puts everything of the account that is not on its pod yet.</summary>
     public async Task PlaceAsync(AccountPlace place, CancellationToken cancellation)
     {
-        var waiting = await store.ReadAsync(place, async transaction => (
-            Log: await transaction.QueryAsync<Row>("SELECT sequence AS Key, statement AS Bytes FROM log WHERE account_id = @account AND on_pod = 0 ORDER BY sequence"),
-            Keyrings: await transaction.QueryAsync<Row>("SELECT keyring_version AS Key, keyring AS Bytes FROM keyrings WHERE account_id = @account AND on_pod = 0 ORDER BY keyring_version"),
-            Heads: await transaction.QueryAsync<Row>("SELECT sequence AS Key, head AS Bytes FROM snapshots WHERE account_id = @account AND on_pod = 0 ORDER BY computer, sequence")), cancellation);
-        foreach (var row in waiting.Log)
-        {
-            await pod.PutAsync(new ObjectName(place.Account, ObjectSpace.Log, (ulong)row.Key), row.Bytes, cancellation);
-        }
-
-        foreach (var row in waiting.Keyrings)
-        {
-            await pod.PutAsync(new ObjectName(place.Account, ObjectSpace.Keyrings, (ulong)row.Key), row.Bytes, cancellation);
-        }
-
-        foreach (var row in waiting.Heads)
-        {
-            await pod.PutAsync(ObjectName.Of(ObjectHeader.Read(row.Bytes)), row.Bytes, cancellation);
-        }
-
-        if (waiting.Log.Count + waiting.Keyrings.Count + waiting.Heads.Count == 0)
+        var waiting = await store.AskAsync(place, transaction => transaction.QueryAsync<Row>(
+            """
+            SELECT kind, key, bytes FROM (
+                SELECT CAST(0 AS BIGINT) AS kind, sequence AS key, CAST(0 AS BIGINT) AS computer, statement AS bytes FROM log WHERE account_id = @account AND on_pod = 0
+                UNION ALL SELECT 1, keyring_version, 0, keyring FROM keyrings WHERE account_id = @account AND on_pod = 0
+                UNION ALL SELECT 2, sequence, computer, head FROM snapshots WHERE account_id = @account AND on_pod = 0) AS waiting
+            ORDER BY kind, computer, key
+            """), cancellation);
+        if (waiting.Count == 0)
         {
             return;
         }
 
-        await store.WriteAsync(place, async transaction =>
-            await transaction.ExecuteEachAsync("UPDATE log SET on_pod = 1, version = @version WHERE account_id = @account AND sequence = @key", waiting.Log.Select(row => new { row.Key }))
-            + await transaction.ExecuteEachAsync("UPDATE keyrings SET on_pod = 1, version = @version WHERE account_id = @account AND keyring_version = @key", waiting.Keyrings.Select(row => new { row.Key }))
-            + await transaction.ExecuteEachAsync("UPDATE snapshots SET on_pod = 1, version = @version WHERE account_id = @account AND head_id = @id", waiting.Heads.Select(row => new { Head.Parse(row.Bytes).Id })), cancellation);
+        foreach (var row in waiting)
+        {
+            await pod.PutAsync(NameOf(place.Account, row), row.Bytes, cancellation);
+        }
+
+        await store.WriteAsync(place, transaction => transaction.ExecuteAllAsync(waiting.Select(row => (Kind)row.Kind switch
+        {
+            Kind.Statement => ("UPDATE log SET on_pod = 1, version = @version WHERE account_id = @account AND sequence = @key", new { row.Key }),
+            Kind.Keyring => ("UPDATE keyrings SET on_pod = 1, version = @version WHERE account_id = @account AND keyring_version = @key", new { row.Key }),
+            _ => ("UPDATE snapshots SET on_pod = 1, version = @version WHERE account_id = @account AND head_id = @id", (object)new { Head.Parse(row.Bytes).Id }),
+        })), cancellation);
     }
 
     /// <summary>At start: what a crash left behind.</summary>
@@ -63,5 +59,20 @@ internal sealed class AccountObjects(AccountStore store, AccountDirectory direct
         }
     }
 
-    private sealed record Row(long Key, byte[] Bytes);
+    private static ObjectName NameOf(AccountId account, Row row) => (Kind)row.Kind switch
+    {
+        Kind.Statement => new ObjectName(account, ObjectSpace.Log, (ulong)row.Key),
+        Kind.Keyring => new ObjectName(account, ObjectSpace.Keyrings, (ulong)row.Key),
+        _ => ObjectName.Of(ObjectHeader.Read(row.Bytes)),
+    };
+
+    /// <summary>In the order in which they are put.</summary>
+    private enum Kind
+    {
+        Statement,
+        Keyring,
+        Head,
+    }
+
+    private sealed record Row(long Kind, long Key, byte[] Bytes);
 }

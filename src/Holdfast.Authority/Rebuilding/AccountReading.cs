@@ -59,7 +59,7 @@ internal sealed class AccountReading(AccountStore store, PodClient pod, TimeProv
     {
         foreach (var name in condemned)
         {
-            if (await store.ReadAsync(place, transaction => transaction.FindAsync<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { name.Number }), cancellation) != "live")
+            if (await store.AskAsync(place, transaction => transaction.FindAsync<string>("SELECT state FROM objects WHERE account_id = @account AND number = @number", new { name.Number }), cancellation) != "live")
             {
                 continue;
             }

@@ -105,7 +105,7 @@ internal sealed class ObjectReading(AccountStore store, PodClient pod, AccountPl
     }
 
     /// <summary>What the pod said of these before, if rows of an older copy say so.</summary>
-    private Task<Dictionary<uint, byte[]>> KnownAsync(List<(ObjectName Name, PodObject Object)> batch, CancellationToken cancellation) => store.ReadAsync(place, async transaction =>
+    private Task<Dictionary<uint, byte[]>> KnownAsync(List<(ObjectName Name, PodObject Object)> batch, CancellationToken cancellation) => store.AskAsync(place, async transaction =>
         (await transaction.QueryAsync<(long Number, byte[] Receipt)>(
             $"SELECT number, receipt FROM objects WHERE account_id = @account AND receipt IS NOT NULL AND number IN ({SqlParameters.List([.. batch.Select(item => (uint)item.Name.Number)])})"))
             .ToDictionary(row => (uint)row.Number, row => row.Receipt), cancellation);

@@ -45,7 +45,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
     /// <summary>Heads that have no rows yet, without what is behind them: so that nobody who saw them finds them gone.</summary>
     public async Task RunNewHeadsAsync(CancellationToken cancellation)
     {
-        var known = (await store.ReadAsync(place, transaction => transaction.QueryAsync<(long Computer, long Sequence)>("SELECT computer, sequence FROM snapshots WHERE account_id = @account"), cancellation))
+        var known = (await store.AskAsync(place, transaction => transaction.QueryAsync<(long Computer, long Sequence)>("SELECT computer, sequence FROM snapshots WHERE account_id = @account"), cancellation))
             .Select(row => ((ulong)row.Computer << 32) | (ulong)row.Sequence).ToHashSet();
         await foreach (var (name, item) in pod.ListAsync(draft.Account, ObjectSpace.Heads, cancellation))
         {
@@ -53,7 +53,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
             {
                 await store.WriteAsync(place, async transaction =>
                 {
-                    await SnapshotRows.MergeAsync(transaction, head, [], "live", item.StoredAt);
+                    await transaction.ExecuteAllAsync(SnapshotRows.Merge(head, [], "live", item.StoredAt));
                     return 0;
                 }, cancellation);
             }
@@ -107,7 +107,7 @@ internal sealed class SnapshotReading(AccountStore store, PodClient pod, Account
         draft.Snapshots += isThere ? 1 : 0;
         await store.WriteAsync(place, async transaction =>
         {
-            await SnapshotRows.MergeAsync(transaction, head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt);
+            await transaction.ExecuteAllAsync(SnapshotRows.Merge(head, pages, isThere || !isDeleted ? "live" : "purged", receivedAt));
             return await transaction.ExecuteAsync("UPDATE objects SET state = 'live', condemned_at = NULL, version = @version WHERE account_id = @account AND number = @snapshotNumber AND state = 'condemned'", new { head.SnapshotNumber });
         }, cancellation);
     }

@@ -50,7 +50,7 @@ internal sealed class SelfRestore(
     public async Task<SelfRestored> RunAsync(SelfBackupKey key, uint? number, Action<string> trouble, Action<long> progress, CancellationToken cancellation)
     {
         var backup = await FindAsync(number, cancellation);
-        if (await directory.MarkAsync(EmptyDatabases.Mark, cancellation) is null && await directoryDatabase.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM people"), cancellation) is > 0 and var people)
+        if (await directory.MarkAsync(EmptyDatabases.Mark, cancellation) is null && await directoryDatabase.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM people"), cancellation) is > 0 and var people)
         {
             throw new HoldfastException(FailureTable.Conflict, $"The directory has {people} people: restoring a copy needs empty databases. Nothing was changed.");
         }

@@ -129,7 +129,7 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
 
     private static HoldfastException Invalid(string why) => new(FailureTable.InvalidRequest, why);
 
-    private Task<IReadOnlyList<Row>> ReadAsync(CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.QueryAsync<Row>(
+    private Task<IReadOnlyList<Row>> ReadAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Row>(
         """
         SELECT id, account_id AS account, class, is_shared AS IsShared, bytes_per_second AS BytesPerSecond, at_once AS AtOnce, from_time AS FromTime, to_time AS ToTime, zone,
           starts_at AS StartsAt, ends_at AS EndsAt, reason FROM throttles WHERE ends_at > @now ORDER BY starts_at, id

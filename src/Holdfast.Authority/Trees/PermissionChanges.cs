@@ -76,7 +76,7 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
     public async Task<PermissionChangeList> ListAsync(CancellationToken cancellation)
     {
         var all = new List<PermissionChangeStatus>();
-        foreach (var change in await directory.ReadAsync(transaction => transaction.QueryAsync<AskedChange>($"SELECT {AskedChange.Columns} FROM permission_changes ORDER BY tree"), cancellation))
+        foreach (var change in await directory.AskAsync(transaction => transaction.QueryAsync<AskedChange>($"SELECT {AskedChange.Columns} FROM permission_changes ORDER BY tree"), cancellation))
         {
             all.Add(await StatusAsync(change, cancellation));
         }
@@ -85,7 +85,7 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
     }
 
     /// <summary>What was asked for last; null if nothing was.</summary>
-    public Task<AskedChange?> FindAsync(string tree, CancellationToken cancellation) => directory.ReadAsync(transaction => transaction.FindAsync<AskedChange>(
+    public Task<AskedChange?> FindAsync(string tree, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.FindAsync<AskedChange>(
         $"SELECT {AskedChange.Columns} FROM permission_changes WHERE tree = @tree", new { tree }), cancellation);
 
     /// <summary>Runs something of the library's whose failures are the service's.</summary>
@@ -114,7 +114,7 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
     private async Task CheckTreeAsync(string tree, CancellationToken cancellation)
     {
         // Another node's tree is known by its growth, once it was counted.
-        if (!trees.ContainsKey(tree) && await directory.ReadAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM samples WHERE metric = 'tree_files' AND subject = @tree", new { tree }), cancellation) == 0)
+        if (!trees.ContainsKey(tree) && await directory.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM samples WHERE metric = 'tree_files' AND subject = @tree", new { tree }), cancellation) == 0)
         {
             throw new HoldfastException(FailureTable.NotFound, $"No tree is registered as '{tree}': name it under \"trees\" in the configuration of the node that has it (`holdfastd config explain`), and start that node again.");
         }

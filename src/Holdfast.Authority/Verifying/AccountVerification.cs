@@ -27,7 +27,7 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
     public async Task RunAsync(CancellationToken cancellation)
     {
         await CheckSmallObjectsAsync(cancellation);
-        foreach (var index in await store.ReadAsync(place, transaction => transaction.QueryAsync<long>(
+        foreach (var index in await store.AskAsync(place, transaction => transaction.QueryAsync<long>(
             "SELECT DISTINCT page_index FROM snapshot_pages JOIN snapshots USING (account_id, head_id) WHERE account_id = @account AND state = 'live' ORDER BY page_index"), cancellation))
         {
             await CheckIndexAsync(index, cancellation);
@@ -114,7 +114,7 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
     {
         for (var after = -1L; ;)
         {
-            var rows = await store.ReadAsync(place, transaction => transaction.QueryAsync<T>(query, new { after, rows = RowsAtOnce, index }), cancellation);
+            var rows = await store.AskAsync(place, transaction => transaction.QueryAsync<T>(query, new { after, rows = RowsAtOnce, index }), cancellation);
             foreach (var row in rows)
             {
                 yield return row;
@@ -186,7 +186,7 @@ internal sealed class AccountVerification(AccountStore store, PodClient pod, Acc
     }
 
     private Task<byte[]?> ChecksumOfAsync(long number, CancellationToken cancellation) =>
-        store.ReadAsync(place, transaction => transaction.FindAsync<byte[]>("SELECT checksum FROM objects WHERE account_id = @account AND number = @number", new { number }), cancellation);
+        store.AskAsync(place, transaction => transaction.FindAsync<byte[]>("SELECT checksum FROM objects WHERE account_id = @account AND number = @number", new { number }), cancellation);
 
     private Task<IReadOnlyList<string>> SnapshotsWithAsync(IEnumerable<long> pages, CancellationToken cancellation) => store.ReadAsync<IReadOnlyList<string>>(place, async transaction =>
     {

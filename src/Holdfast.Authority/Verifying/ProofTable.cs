@@ -51,7 +51,7 @@ internal sealed class ProofTable(AccountStore store, AccountDirectory directory,
         }
 
         var evidence = System.Text.Json.JsonSerializer.Serialize(drill, MessageJson.Default.HandInDrill);
-        if (await store.ReadAsync(device.Place, transaction => transaction.FindAsync<long?>("SELECT max(number) FROM proofs WHERE account_id = @account AND kind = 'drill' AND evidence = @evidence", new { evidence }), cancellation) is { } known)
+        if (await store.AskAsync(device.Place, transaction => transaction.FindAsync<long?>("SELECT max(number) FROM proofs WHERE account_id = @account AND kind = 'drill' AND evidence = @evidence", new { evidence }), cancellation) is { } known)
         {
             // Handed in before: an old drill does not take the place of a newer one.
             return new DrillKept(known);

@@ -9,6 +9,15 @@ public static class Signatures
     public const int Length = 64;
     public const int PublicKeyLength = 65;
 
+    private const int RecentMax = 4;
+
+    /// <summary>A key is for one thread at a time.</summary>
+    [ThreadStatic]
+    private static (byte[] Bytes, ECDsa Key)?[]? _recent;
+
+    [ThreadStatic]
+    private static int _oldest;
+
     /// <summary>Labels keep a signature made for one purpose from being worth anything for another.</summary>
     public static ReadOnlySpan<byte> PackLabel => "holdfast pack v1\0"u8;
 
@@ -29,7 +38,7 @@ public static class Signatures
 
     public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
-        using var key = TryImport(publicKey);
+        var key = Recent(publicKey);
         return key is not null && Verify(key, label, message, signature);
     }
 
@@ -64,6 +73,29 @@ public static class Signatures
     {
         var point = key.ExportParameters(false).Q;
         return [4, .. point.X!, .. point.Y!];
+    }
+
+    /// <summary>Making a key of its bytes takes twice as long as verifying with it, and what is verified comes in runs: a log's statements, a commit's receipts.</summary>
+    private static ECDsa? Recent(ReadOnlySpan<byte> publicKey)
+    {
+        _recent ??= new (byte[], ECDsa)?[RecentMax];
+        foreach (var known in _recent)
+        {
+            if (known is var (bytes, imported) && publicKey.SequenceEqual(bytes))
+            {
+                return imported;
+            }
+        }
+
+        if (TryImport(publicKey) is not { } key)
+        {
+            return null;
+        }
+
+        _oldest = (_oldest + 1) % RecentMax;
+        _recent[_oldest]?.Key.Dispose();
+        _recent[_oldest] = (publicKey.ToArray(), key);
+        return key;
     }
 
     private static byte[] Concatenate(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)

@@ -1,7 +1,6 @@
-using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 
-namespace Holdfast.Authority.Moving;
+namespace Holdfast.Authority.Accounts;
 
 /// <summary>An account's rows between two keys, in the order of tables, then keys.</summary>
 /// <param name="Account">Whose.</param>
@@ -35,6 +34,48 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until)
     /// <summary>Parameters of all conditions.</summary>
     public List<(string Name, object? Value)> Parameters => [("account", Account),
         .. (_first?.Key ?? []).Select((value, i) => ($"after{i}", (object?)value)), .. (_last?.Key ?? []).Select((value, i) => ($"until{i}", (object?)value))];
+
+    /// <summary>The key of the row that ends a piece of so many; null if there are fewer.</summary>
+    public async Task<string?> FindEndAsync(DatabaseTransaction transaction, int most)
+    {
+        var left = most;
+        foreach (var table in await WithRowsAsync(transaction))
+        {
+            var (key, parameters) = (string.Join(", ", AccountTables.KeyOf(table)), (List<(string, object?)>)[.. Parameters, ("left", (long)left)]);
+            var count = await transaction.FindAsync<long>($"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {ConditionOf(table)} LIMIT @left) AS piece", parameters);
+            if (count < left)
+            {
+                left -= (int)count;
+                continue;
+            }
+
+            var end = (object?[])[];
+            await transaction.ReadRowsAsync($"SELECT {key} FROM {table} WHERE {ConditionOf(table)} ORDER BY {key} LIMIT 1 OFFSET @left - 1", (_, values) =>
+            {
+                end = values;
+                return ValueTask.CompletedTask;
+            }, parameters);
+            return RowKeys.Write(table, end);
+        }
+
+        return null;
+    }
+
+    /// <summary>Deletes its first rows. Who has more deleted goes on behind what is returned, so that nothing that was deleted is looked at again.</summary>
+    /// <returns>The key of the last row that was deleted; null if none is left.</returns>
+    public async Task<string?> DeleteAsync(DatabaseTransaction transaction, int most)
+    {
+        var piece = new RowRange(Account, After, await FindEndAsync(transaction, most) ?? Until);
+        foreach (var table in await piece.WithRowsAsync(transaction))
+        {
+            await transaction.ExecuteAsync($"DELETE FROM {table} WHERE {piece.ConditionOf(table)}", piece.Parameters);
+        }
+
+        return piece.Until == Until ? null : piece.Until;
+    }
+
+    /// <summary>The tables that have rows of it.</summary>
+    public Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction) => WithRowsAsync(transaction, [.. Tables], ConditionOf, Parameters);
 
     /// <summary>Of tables, those that have rows that a condition is true of: one question for all.</summary>
     public static async Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, IReadOnlyList<string> tables, Func<string, string> conditionOf, IReadOnlyList<(string Name, object? Value)> parameters)

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text;
-using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 
-namespace Holdfast.Authority.Moving;
+namespace Holdfast.Authority.Accounts;
 
 /// <summary>Keys of rows as text: the table, then each value with a letter for its type. Engines of every kind read what another wrote.</summary>
 internal static class RowKeys
