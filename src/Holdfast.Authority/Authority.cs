@@ -7,6 +7,7 @@ using Holdfast.Authority.Closing;
 using Holdfast.Authority.Committing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
+using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Granting;
 using Holdfast.Authority.Jobs;
@@ -55,14 +56,14 @@ public sealed class Authority : IAsyncDisposable
     private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
-    private Authority(List<IDatabase> databases, IDatabase directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, DirectoryHome directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store) = (databases, directory, store);
         var pod = new PodClient(http, place, time);
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
         var node = NodeName;
-        _admissions = new Admissions(new GateTable(directoryDatabase, node, time), store, pod, time, logging.CreateLogger<Admissions>());
+        _admissions = new Admissions(new GateTable(directoryDatabase, node, new NodeFacts(NodeFacts.OwnSchemas, [.. homes.Keys], directoryDatabase.NextId), time), store, pod, time, logging.CreateLogger<Admissions>());
         var throttles = new ThrottleTable(directoryDatabase, directory, time);
         var flows = new Flows(throttles, _admissions, time);
         var sessions = new Sessions(store, pod, log, flows, time);
@@ -83,9 +84,10 @@ public sealed class Authority : IAsyncDisposable
         var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);
         var (permissions, actuals) = (new PermissionChanges(directoryDatabase, _jobs, settings.Trees, time), new Actuals(directoryDatabase));
         var (moveTable, storeCheck) = (new MoveTable(directoryDatabase, time), new StoreCheck(homes));
-        _moves = new Moves(directoryDatabase, moveTable, storeCheck, _jobs, time);
+        var (nodes, directoryMoveTable) = (new LiveNodes(directoryDatabase, time), new DirectoryMoveTable(directory));
+        _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, _jobs, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -93,7 +95,7 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time), place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
@@ -116,7 +118,8 @@ public sealed class Authority : IAsyncDisposable
                 return database;
             }
 
-            var directoryDatabase = await OpenDatabaseAsync(sources.Directory, DatabaseKind.Directory);
+            var directoryDatabase = await DirectoryHome.OpenAsync(() => OpenDatabaseAsync(sources.Directory, DatabaseKind.Directory),
+                sources.NextDirectory is null ? null : () => OpenDatabaseAsync(sources.NextDirectory, DatabaseKind.Directory), time, cancellation);
             var directory = new AccountDirectory(directoryDatabase, sources.NewAccounts, time);
             var homes = new Dictionary<string, IDatabase>();
             foreach (var (name, source) in sources.Stores)

@@ -4,6 +4,7 @@ using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Closing;
 using Holdfast.Authority.Devices;
+using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
@@ -22,7 +23,7 @@ namespace Holdfast.Authority;
 
 /// <summary>The service and its accounts, as operators see them, and as the people see them whose accounts they are.</summary>
 internal sealed class OperatingEndpoints(
-    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles, PermissionChanges changes, Actuals actuals, Moves moves,
+    AccountDirectory directory, AccountStore store, Closures closures, DeviceTable devices, Organisations organisations, Verifications verifications, ProofTable proofs, JobTable jobs, AccountUsages usages, Samples samples, AuditLog audit, SelfBackup selfBackup, Reconciliation reconciliation, Admissions admissions, ThrottleTable throttles, PermissionChanges changes, Actuals actuals, Moves moves, DirectoryMoves directoryMoves,
     Func<bool, CancellationToken, Task> rotateGrantKey)
 {
     public void Map(ApiRoutes api)
@@ -77,6 +78,9 @@ internal sealed class OperatingEndpoints(
         api.Post("/moves/{move}/pause", ApiAction.MoveAccounts, "Begins no other account.", (string move, CancellationToken cancellation) => moves.PauseAsync(move, cancellation));
         api.Post("/moves/{move}/resume", ApiAction.MoveAccounts, "Goes on with a move that is paused.", (string move, CancellationToken cancellation) => moves.ResumeAsync(move, cancellation));
         api.Post("/moves/{move}/abort", ApiAction.MoveAccounts, "Moves no other account; those that have moved stay, and may go back.", (string move, CancellationToken cancellation) => moves.AbortAsync(move, cancellation));
+        api.Get("/directory-move", ApiAction.ReadService, "How far the latest move of the directory is.", (CancellationToken cancellation) => directoryMoves.StatusAsync(cancellation));
+        api.Post("/directory-move", ApiAction.MoveAccounts, "Moves the directory to the database that the configuration names as the next one.", (StartDirectoryMove asked, CancellationToken cancellation) => directoryMoves.StartAsync(asked, cancellation));
+        api.Post("/directory-move/abort", ApiAction.MoveAccounts, "Gives a move of the directory up that has not been decided.", (CancellationToken cancellation) => directoryMoves.AbortAsync(cancellation));
         api.Post("/moves/{move}/reverse", ApiAction.MoveAccounts, "Moves all accounts back that have moved, while there is a way.", (string move, CancellationToken cancellation) => moves.ReverseAsync(move, cancellation));
         api.Get("/actuals", ApiAction.ReadService, "What long work of the service really took, the latest first.", (string? cursor, int? limit, CancellationToken cancellation) => actuals.ListAsync(Paging.Of(cursor, limit), cancellation));
         api.Get("/jobs", ApiAction.ReadService, "The service's own work, the latest first.", ListJobsAsync);

@@ -34,6 +34,9 @@ internal static class ConfigCommand
           // Paths are seen from the data folder. Keep passwords out of this file: PGPASSFILE or Passfile=… names a file with them.
           "directory": "Host=db.example.org;Database=holdfast;Username=holdfast;SSL Mode=VerifyFull",
 
+          // Only while the directory is being moved (docs/moving.md): where to. Once it has moved, put this in "directory" and take it away.
+          "next_directory": "Host=db2.example.org;Database=holdfast;Username=holdfast;SSL Mode=VerifyFull",
+
           // Everything that belongs to accounts. The names are kept in the directory: do not change them.
           "stores": {
             "one": "Host=db.example.org;Database=holdfast;Username=holdfast;SSL Mode=VerifyFull",
@@ -85,6 +88,11 @@ internal static class ConfigCommand
         var sources = configuration.DatabasesOf(root);
         Console.WriteLine(configuration.IsEmbedded ? $"{root}: everything is in this folder, for one process." : $"{Path.Combine(root, ServiceConfiguration.FileName)} is understood.");
         Console.WriteLine($"directory     {DatabaseSource.Describe(sources.Directory)}");
+        if (sources.NextDirectory is { } next)
+        {
+            Console.WriteLine($"              moves to {DatabaseSource.Describe(next)}, or has");
+        }
+
         foreach (var (name, source) in sources.Stores)
         {
             Console.WriteLine($"store {name,-7} {DatabaseSource.Describe(source)}{(name == sources.NewAccounts ? "   (home of new accounts)" : "")}");

@@ -16,6 +16,9 @@ internal sealed record ServiceConfiguration
     /// <summary>The database of people and accounts.</summary>
     public string? Directory { get; init; }
 
+    /// <summary>Where the directory is to move to while the service runs; once it has, <see cref="Directory"/> is set to it.</summary>
+    public string? NextDirectory { get; init; }
+
     /// <summary>The stores of accounts, by name.</summary>
     public IReadOnlyDictionary<string, string>? Stores { get; init; }
 
@@ -77,7 +80,8 @@ internal sealed record ServiceConfiguration
     }
 
     public DatabaseSources DatabasesOf(string root) => IsEmbedded ? DatabaseSources.InFolder(root) : new DatabaseSources(
-        DatabaseSource.Rooted(Directory!, Path.GetFullPath(root)), Stores!.ToDictionary(store => store.Key, store => DatabaseSource.Rooted(store.Value, Path.GetFullPath(root))), NewAccounts ?? Stores!.Keys.First());
+        DatabaseSource.Rooted(Directory!, Path.GetFullPath(root)), Stores!.ToDictionary(store => store.Key, store => DatabaseSource.Rooted(store.Value, Path.GetFullPath(root))), NewAccounts ?? Stores!.Keys.First(),
+        NextDirectory is null ? null : DatabaseSource.Rooted(NextDirectory, Path.GetFullPath(root)));
 
     /// <summary>The PEM files' paths; null if none are named.</summary>
     public TlsFiles? TlsOf(string root) => Tls is null ? null : new TlsFiles(Path.GetFullPath(Tls.Certificate, Path.GetFullPath(root)), Path.GetFullPath(Tls.Key, Path.GetFullPath(root)));
@@ -103,6 +107,8 @@ internal sealed record ServiceConfiguration
         (null, > 0, _) => "it names stores of accounts and no directory.",
         (null, _, not null) => "it says where new accounts go and names no stores.",
         (not null, 0, _) => "it names a directory and no store of accounts.",
+        (null, _, _) when NextDirectory is not null => "it names a next directory and no directory.",
+        _ when Stores?.Keys.FirstOrDefault(name => name.Contains(',', StringComparison.Ordinal)) is { } odd => $"'{odd}' is no name of a store: it has a comma.",
         (_, > 1, null) => "it names several stores: say in new_accounts which is the home of new accounts.",
         (_, _, { } home) when !Stores!.ContainsKey(home) => $"new_accounts is '{home}', which is no store in it.",
         _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",

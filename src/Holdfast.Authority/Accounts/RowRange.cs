@@ -90,6 +90,5 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until)
         return found;
     }
 
-    private static string Compared(string table, string comparison, string name, int count) =>
-        $" AND ({string.Join(", ", AccountTables.KeyOf(table))}) {comparison} ({string.Join(", ", Enumerable.Range(0, count).Select(i => $"@{name}{i}"))})";
+    private static string Compared(string table, string comparison, string name, int count) => $" AND {KeyRange.Compare(AccountTables.KeyOf(table), comparison, name, count)}";
 }

@@ -44,7 +44,7 @@ internal sealed record GateNews(long Since, long Admitted, double Skipped, long 
 }
 
 /// <summary>The gate in the directory. Nodes tell and ask once a second; each writes a row of its own, and those of the backups that it has to do with.</summary>
-internal sealed class GateTable(IDatabase directory, string node, TimeProvider time)
+internal sealed class GateTable(IDatabase directory, string node, NodeFacts facts, TimeProvider time)
 {
     private const int TurnKeyLength = 32;
 
@@ -82,9 +82,9 @@ internal sealed class GateTable(IDatabase directory, string node, TimeProvider t
         var seen = await transaction.FindAsync<long?>("SELECT max(seen_at) FROM gate_nodes WHERE seen_at < @future", new { future = Now + (long)NodeLife.TotalSeconds });
         await transaction.ExecuteAsync(
             """
-            INSERT INTO gate_nodes (node, seen_at, since, admitted, skipped, busy_at) VALUES (@node, @now, @since, @admitted, @skipped, @busyAt)
+            INSERT INTO gate_nodes (node, seen_at, since, admitted, skipped, busy_at, schemas, stores, next_directory) VALUES (@node, @now, @since, @admitted, @skipped, @busyAt, @schemas, @stores, @next)
             ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since, admitted = excluded.admitted, skipped = excluded.skipped, busy_at = excluded.busy_at
-            """, new { node, Now, news.Since, news.Admitted, skipped = (long)news.Skipped, news.BusyAt });
+            """, new { node, Now, news.Since, news.Admitted, skipped = (long)news.Skipped, news.BusyAt, facts.Schemas, stores = string.Join(',', facts.Stores), next = facts.NextDirectory });
 
         // A backup is under way if it was let in after it ended last, in whichever order nodes tell.
         await EachAsync(transaction,

@@ -4,7 +4,8 @@ namespace Holdfast.Authority.Databases;
 /// <param name="Directory">Who there is, and where each account lives.</param>
 /// <param name="Stores">The stores of accounts, by the names that the directory calls them.</param>
 /// <param name="NewAccounts">The store that is the home of new accounts.</param>
-public sealed record DatabaseSources(string Directory, IReadOnlyDictionary<string, string> Stores, string NewAccounts)
+/// <param name="NextDirectory">Where the directory is to move to, or has.</param>
+public sealed record DatabaseSources(string Directory, IReadOnlyDictionary<string, string> Stores, string NewAccounts, string? NextDirectory = null)
 {
     /// <summary>The one store of a service that keeps everything in its folder.</summary>
     public const string EmbeddedStore = "embedded";

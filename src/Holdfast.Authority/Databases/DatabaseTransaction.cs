@@ -14,6 +14,9 @@ namespace Holdfast.Authority.Databases;
 /// <param name="cancellation">Ends waiting.</param>
 internal sealed partial class DatabaseTransaction(DbConnection connection, DbTransaction? transaction, bool isQuestion, CancellationToken cancellation)
 {
+    /// <summary>Databases that share a server's database have schemas of their own.</summary>
+    private const string LockNumber = "hashtextextended(current_schema() || ' ' || @lock, 0)";
+
     private bool _isAsked;
 
     /// <summary>Set for statements that look at whole tables: they take as long as they take.</summary>
@@ -91,6 +94,13 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     /// <summary>The commit need not wait for the disk: whatever is committed later and does makes this durable too; until then it may be undone by a crash, as if it had never been.</summary>
     public Task DeferDurabilityAsync() => connection is NpgsqlConnection ? ExecuteAsync("SET LOCAL synchronous_commit = off") : Task.CompletedTask;
 
+    /// <summary>Holds a lock together with others until the transaction ends, and reads one row as it is from then on; null if there is none. An engine with one writer needs no lock.</summary>
+    public async Task<T?> ShareLockAsync<T>(string @lock, string sql) => connection is NpgsqlConnection
+        ? (await QueryBothAsync<int, T>($"SELECT 1 FROM pg_advisory_xact_lock_shared({LockNumber})", sql, new { @lock })).Rows.SingleOrDefault() : await FindAsync<T>(sql);
+
+    /// <summary>Holds the lock alone until the transaction ends.</summary>
+    public Task LockAsync(string @lock) => connection is NpgsqlConnection ? QueryAsync<int>($"SELECT 1 FROM pg_advisory_xact_lock({LockNumber})", new { @lock }) : Task.CompletedTask;
+
     /// <summary>A table's columns, by name.</summary>
     public async Task<TableShape> ShapeAsync(string table)
     {
@@ -138,11 +148,11 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
         $"SELECT count(*) FILTER (WHERE {other}), coalesce(bit_xor(hash_record_extended(ROW({string.Join(", ", shape.Columns)}), 0)) FILTER (WHERE {other}), 0) FROM {shape.Table} WHERE {condition}", parameters);
 
     /// <summary>Inserts rows that the table has none of.</summary>
-    public async Task InsertAsync(PackedRows rows, IReadOnlyList<string> key)
+    public async Task InsertAsync(PackedRows rows)
     {
         if (connection is not NpgsqlConnection postgres)
         {
-            await InsertNewerAsync(rows, key);
+            await InsertEachAsync(rows, "");
             return;
         }
 
@@ -153,18 +163,17 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     /// <summary>Inserts rows, each only if it is newer (<c>version</c>) than the one that there is of its key.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="key">What their table's key has behind <c>account_id</c>.</param>
-    public async Task InsertNewerAsync(PackedRows rows, IReadOnlyList<string> key)
+    public Task InsertNewerAsync(PackedRows rows, IReadOnlyList<string> key) => InsertEachAsync(rows,
+        $"ON CONFLICT (account_id, {string.Join(", ", key)}) DO UPDATE SET {string.Join(", ", rows.Shape.Columns.Select(column => $"{column} = excluded.{column}"))} WHERE {rows.Shape.Table}.version < excluded.version");
+
+    private async Task InsertEachAsync(PackedRows rows, string ifThere)
     {
         var (table, columns) = (rows.Shape.Table, rows.Shape.Columns);
         var isList = connection is NpgsqlConnection;
         var names = string.Join(", ", columns.Select((_, i) => $"@p{i}"));
         await using var command = connection.CreateCommand();
         (command.Transaction, command.CommandTimeout) = (transaction, 0);
-        command.CommandText =
-            $"""
-            INSERT INTO {table} ({string.Join(", ", columns)}) {(isList ? $"SELECT * FROM unnest({names})" : $"VALUES ({names})")}
-            ON CONFLICT (account_id, {string.Join(", ", key)}) DO UPDATE SET {string.Join(", ", columns.Select(column => $"{column} = excluded.{column}"))} WHERE {table}.version < excluded.version
-            """;
+        command.CommandText = $"INSERT INTO {table} ({string.Join(", ", columns)}) {(isList ? $"SELECT * FROM unnest({names})" : $"VALUES ({names})")} {ifThere}";
         var values = Enumerable.Range(0, rows.Count).Select(rows.Values).ToList();
         for (var i = 0; i < columns.Count; i++)
         {

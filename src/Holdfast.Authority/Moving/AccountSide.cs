@@ -78,8 +78,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         await ShapesAsync(transaction);
         foreach (var table in rows.Tables)
         {
-            var key = AccountTables.KeyOf(table.Shape.Table);
-            await (rows.After.Version == 0 ? transaction.InsertAsync(table, key) : transaction.InsertNewerAsync(table, key));
+            await (rows.After.Version == 0 ? transaction.InsertAsync(table) : transaction.InsertNewerAsync(table, AccountTables.KeyOf(table.Shape.Table)));
         }
 
         return true;

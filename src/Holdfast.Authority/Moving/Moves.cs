@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Format.Objects;
@@ -8,7 +9,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>Moves of accounts that operators plan: looked at as a whole before the first is copied, then run as a job.</summary>
-internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck check, JobTable jobs, TimeProvider time)
+internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck check, LiveNodes nodes, JobTable jobs, TimeProvider time)
 {
     private const int AtOnceDefault = 4;
     private const int AtOnceMax = 16;
@@ -39,11 +40,7 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
             throw new HoldfastException(FailureTable.MoveRefused, $"There is no account to move to '{asked.Target}'{(notPlanned > 0 ? $": {notPlanned} are being moved already, deleted, or compared with the pod" : "")}.");
         }
 
-        foreach (var source in sources)
-        {
-            await check.CheckAsync(source, asked.Target, cancellation);
-        }
-
+        await CheckAsync(sources, asked.Target, cancellation);
         await check.CheckAbsentAsync(asked.Target, accounts.Keys.ToHashSet(), cancellation);
         var move = new PlannedMove
         {
@@ -82,11 +79,7 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
             throw new HoldfastException(FailureTable.MoveRefused, $"The move {id} is {move.State}, and was started before.");
         }
 
-        foreach (var source in await table.SourcesAsync(id, cancellation))
-        {
-            await check.CheckAsync(source, move.Target, cancellation);
-        }
-
+        await CheckAsync(await table.SourcesAsync(id, cancellation), move.Target, cancellation);
         return await ChangeAsync(id, [MoveStates.Planned], MoveStates.Running, ", started_at = @now", "is not planned any more", cancellation, async transaction =>
         {
             transaction.IsPatient = true;
@@ -129,6 +122,20 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
         }
 
         return new MoveList(all);
+    }
+
+    /// <summary>Fails unless all stores, and all nodes, can go along.</summary>
+    private async Task CheckAsync(IReadOnlyList<string> sources, string target, CancellationToken cancellation)
+    {
+        foreach (var source in sources)
+        {
+            await check.CheckAsync(source, target, cancellation);
+        }
+
+        if (await nodes.UnableAsync(facts => facts.Stores.Contains(target), cancellation) is { Count: > 0 } unable)
+        {
+            throw new HoldfastException(FailureTable.MoveRefused, $"Nodes could not serve accounts in '{target}', because they are of another version, or their configuration does not name it: {string.Join(", ", unable)}.");
+        }
     }
 
     /// <summary>Accounts that may move, by id; where they live; and how many may not.</summary>

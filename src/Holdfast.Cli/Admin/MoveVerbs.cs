@@ -40,6 +40,7 @@ internal static class MoveVerbs
             Change(output, move, "reverse", "Moves all accounts back that have moved, while there is a way."),
             AdminCall.Ask("status", "How far a move is.", [move], async (parsed, service, cancellation) =>
                 Show(output, await service.GetAtAsync("/v1/moves/" + AdminCall.Part(parsed, move), MessageJson.Default.MoveStatus, cancellation))),
+            DirectoryMoveVerbs.Build(output),
             AdminCall.Ask("list", "Moves, the latest first.", [], async (_, service, cancellation) =>
             {
                 foreach (var one in (await service.GetAtAsync("/v1/moves", MessageJson.Default.MoveList, cancellation)).Moves)

@@ -78,6 +78,8 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(PlanMove))]
 [JsonSerializable(typeof(MoveStatus))]
 [JsonSerializable(typeof(MoveList))]
+[JsonSerializable(typeof(StartDirectoryMove))]
+[JsonSerializable(typeof(DirectoryMoveStatus))]
 [JsonSerializable(typeof(PodPressure))]
 [JsonSerializable(typeof(AccountUsageList))]
 [JsonSerializable(typeof(GrowthHistory))]

@@ -48,3 +48,24 @@ public sealed record MoveStatus(
 
 /// <summary>Moves, the latest first.</summary>
 public sealed record MoveList(IReadOnlyList<MoveStatus> Moves);
+
+/// <summary>Moves the directory to the database that the configuration names as the next one.</summary>
+/// <param name="PauseMostSeconds">Writes to it wait for no longer, 1 to 15; 10 unless given.</param>
+/// <param name="IsDry">Only looks whether it can be done.</param>
+public sealed record StartDirectoryMove(int? PauseMostSeconds = null, bool IsDry = false);
+
+/// <summary>The latest move of the directory.</summary>
+/// <param name="State">running, moved, failed (it stays where it was), aborted, or dry run.</param>
+/// <param name="From">The id of the database that it leaves.</param>
+/// <param name="To">The id of the database that it moves to.</param>
+/// <param name="PauseMostSeconds">How long writes may wait.</param>
+/// <param name="StartedAt">Unix seconds.</param>
+/// <param name="EndedAt">Unix seconds; null while it runs.</param>
+/// <param name="Rows">Rows that it has.</param>
+/// <param name="Copied">Rows that were written to the other database; what was written meanwhile counts again.</param>
+/// <param name="Passes">How often all was compared.</param>
+/// <param name="PausedMs">How long writes waited; null before, or if who moved it was killed behind it.</param>
+/// <param name="Progress">How far it is.</param>
+/// <param name="Failure">What went wrong last.</param>
+public sealed record DirectoryMoveStatus(
+    string State, string From, string To, int PauseMostSeconds, long StartedAt, long? EndedAt, long Rows, long Copied, int Passes, double? PausedMs, string? Progress, string? Failure);
