@@ -148,6 +148,18 @@ public sealed class DirectoryMoveTests(SharedClusters clusters) : IClassFixture<
     }
 
     [Fact]
+    public async Task A_node_that_only_reads_goes_along_too()
+    {
+        var nodes = await NodesAsync(await NewAsync("postgres", clusters.One), await NewAsync("postgres", clusters.Other));
+        await new DirectoryMover(nodes[0].Current, nodes[0].Next!, "mover", TimeProvider.System).RunAsync(_pause, _ => Task.CompletedTask, Cancellation);
+        await nodes[0].WriteAsync(transaction => transaction.ExecuteAsync("INSERT INTO attempts (attempt_key, begun_at, tries) VALUES (@key, 1, 7)", new { key = new byte[16] }), Cancellation);
+        foreach (var node in nodes)
+        {
+            Assert.Equal(7, await node.AskAsync(transaction => transaction.FindAsync<long>("SELECT tries FROM attempts WHERE attempt_key = @key", new { key = new byte[16] }), Cancellation));
+        }
+    }
+
+    [Fact]
     public async Task Writers_give_up_what_a_dead_mover_froze()
     {
         var (a, b) = (await NewAsync("postgres", clusters.One), await NewAsync("postgres", clusters.Other));
