@@ -1,35 +1,8 @@
-using System.Globalization;
-using System.Text.Json;
-using Holdfast.Tests;
-
 namespace Holdfast.Scenarios.Tests;
 
 /// <summary>Accounts move from one store to another and back, by an operator's commands, while their computers back up and restore.</summary>
-public sealed class MovingTests : Scenario
+public sealed class MovingTests : TwoStoresScenario
 {
-    private PostgresCluster _cluster = null!;
-    private string _accounts = "";
-
-    private string Data => Path.Combine(Root, "service");
-
-    private protected override async Task<Service> StartServiceAsync()
-    {
-        _cluster = await PostgresCluster.StartAsync(Cancellation);
-        _accounts = await _cluster.NewDatabaseAsync("accounts", Cancellation);
-        Directory.CreateDirectory(Data);
-        await File.WriteAllTextAsync(Path.Combine(Data, "holdfastd.json"), JsonSerializer.Serialize(new
-        {
-            directory = $"sqlite:{Data}/directory.db", stores = new { near = $"sqlite:{Data}/accounts.db", far = _accounts }, new_accounts = "near",
-        }), Cancellation);
-        return await Service.StartAsync(Data, Cancellation);
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        await _cluster.DisposeAsync();
-    }
-
     [Fact]
     public async Task Accounts_move_there_and_back_while_they_are_used_and_a_node_is_killed()
     {
@@ -49,13 +22,13 @@ public sealed class MovingTests : Scenario
         Assert.Equal((3, ""), (dry.GetProperty("accounts").GetInt32(), dry.GetProperty("id").GetString()));
 
         // What is in the target already, and what the program does not know, is found before anything is copied.
-        await _cluster.AskAsync(_accounts, "CREATE TABLE notes (account_id BYTEA, note TEXT)", Cancellation);
+        await Cluster.AskAsync(Accounts, "CREATE TABLE notes (account_id BYTEA, note TEXT)", Cancellation);
         Assert.Contains("notes", await RefusedAsync("move", "plan", "--to", "far"), StringComparison.Ordinal);
-        await _cluster.AskAsync(_accounts, "DROP TABLE notes", Cancellation);
+        await Cluster.AskAsync(Accounts, "DROP TABLE notes", Cancellation);
         var held = Convert.ToHexString(Service.Ask<byte[]>("SELECT min(account_id) FROM fence"));
-        await _cluster.AskAsync(_accounts, $"INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES ('\\x{held}', 1, 'open', 1, 1, 1, 1, 1)", Cancellation);
+        await Cluster.AskAsync(Accounts, $"INSERT INTO fence (account_id, epoch, state, next_version, next_number, next_computer, next_session, collection_number) VALUES ('\\x{held}', 1, 'open', 1, 1, 1, 1, 1)", Cancellation);
         Assert.Contains("holds the account", await RefusedAsync("move", "plan", "--to", "far"), StringComparison.Ordinal);
-        await _cluster.AskAsync(_accounts, "DELETE FROM fence", Cancellation);
+        await Cluster.AskAsync(Accounts, "DELETE FROM fence", Cancellation);
 
         // A plan that something has overtaken is not started.
         Lines(await AdminAsync("move", "plan", "--to", "far", "--accounts", "one", "two", "--json"));
@@ -93,7 +66,7 @@ public sealed class MovingTests : Scenario
         await Service.KillAsync(Cancellation);
         await Service.RestartAsync(Cancellation);
         await WaitForAsync("reversible");
-        Assert.Equal("3", (await _cluster.AskAsync(_accounts, "SELECT count(*) FROM fence WHERE state = 'open'", Cancellation)).Trim());
+        Assert.Equal("3", (await Cluster.AskAsync(Accounts, "SELECT count(*) FROM fence WHERE state = 'open'", Cancellation)).Trim());
         Assert.Equal(3, Service.Ask<int>("SELECT count(*) FROM fence WHERE state = 'left'"));
         var moved = Lines(await AdminAsync("move", "status", "--json")).Single();
         Assert.Equal((3, 0), (moved.GetProperty("moved").GetInt32(), moved.GetProperty("waiting").GetInt32()));
@@ -101,14 +74,14 @@ public sealed class MovingTests : Scenario
         await WaitForAsync("ended");
         await stop.CancelAsync();
         await Task.WhenAll(using_);
-        Assert.Equal("0|0", (await _cluster.AskAsync(_accounts, "SELECT (SELECT count(*) FROM fence WHERE state <> 'absent'), (SELECT count(*) FROM objects)", Cancellation)).Trim());
+        Assert.Equal("0|0", (await Cluster.AskAsync(Accounts, "SELECT (SELECT count(*) FROM fence WHERE state <> 'absent'), (SELECT count(*) FROM objects)", Cancellation)).Trim());
         foreach (var computer in computers)
         {
             await computer.MustAsync(Cancellation, "check", "--read-data");
         }
 
         // The indexes were made for the moves, and are gone with them; the next plans go by what it took.
-        Assert.Equal("0", (await _cluster.AskAsync(_accounts, "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%_versions'", Cancellation)).Trim());
+        Assert.Equal("0", (await Cluster.AskAsync(Accounts, "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%_versions'", Cancellation)).Trim());
         Assert.Contains(Lines(await AdminAsync("actuals", "--json")), actual => actual.GetProperty("kind").GetString() == "move");
     }
 
@@ -121,12 +94,5 @@ public sealed class MovingTests : Scenario
         {
             await pause.WaitForNextTickAsync(Cancellation);
         }
-    }
-
-    private async Task<string> RefusedAsync(params string[] arguments)
-    {
-        var ended = await AdminAsync(arguments);
-        Assert.True(ended.ExitCode != 0, string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', arguments)} was not refused"));
-        return ended.Error;
     }
 }

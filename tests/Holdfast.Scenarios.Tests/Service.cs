@@ -124,10 +124,15 @@ internal sealed class Service : IAsyncDisposable
         return command.ExecuteNonQuery();
     }
 
+    /// <summary>One value of the directory.</summary>
+    public T DirectoryAsk<T>(string query) => Ask<T>(isDirectory: true, query);
+
     /// <summary>One value of the account store.</summary>
-    public T Ask<T>(string query, params (string Name, object Value)[] parameters)
+    public T Ask<T>(string query, params (string Name, object Value)[] parameters) => Ask<T>(isDirectory: false, query, parameters);
+
+    private T Ask<T>(bool isDirectory, string query, params (string Name, object Value)[] parameters)
     {
-        using var connection = Databases.Open(isDirectory: false);
+        using var connection = Databases.Open(isDirectory);
         using var command = Command(connection, query, parameters);
         return (T)Convert.ChangeType(command.ExecuteScalar()!, typeof(T), System.Globalization.CultureInfo.InvariantCulture);
     }

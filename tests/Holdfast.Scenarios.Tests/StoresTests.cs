@@ -1,32 +1,10 @@
-using System.Text.Json;
 using Holdfast.Client.Computers;
-using Holdfast.Tests;
 
 namespace Holdfast.Scenarios.Tests;
 
 /// <summary>Accounts in several stores, of both engines, behind one directory; and accounts that are closed for writing for a moment, as when they move.</summary>
-public sealed class StoresTests : Scenario
+public sealed class StoresTests : TwoStoresScenario
 {
-    private PostgresCluster _cluster = null!;
-    private string _accounts = "";
-
-    private string Data => Path.Combine(Root, "service");
-
-    private protected override async Task<Service> StartServiceAsync()
-    {
-        _cluster = await PostgresCluster.StartAsync(Cancellation);
-        _accounts = await _cluster.NewDatabaseAsync("accounts", Cancellation);
-        Directory.CreateDirectory(Data);
-        await ConfigureAsync("near");
-        return await Service.StartAsync(Data, Cancellation);
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        await _cluster.DisposeAsync();
-    }
-
     [Fact]
     public async Task Stores_of_both_engines_serve_side_by_side_and_an_account_that_is_frozen_waits_and_goes_on()
     {
@@ -38,7 +16,7 @@ public sealed class StoresTests : Scenario
         await Service.RestartAsync(Cancellation);
         var far = await EnrolAsync("two", "far");
         await far.MustAsync(Cancellation, "backup", tree);
-        Assert.Equal((1, 1), (Service.Ask<int>("SELECT count(*) FROM snapshots"), int.Parse(await _cluster.AskAsync(_accounts, "SELECT count(*) FROM snapshots", Cancellation), System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal((1, 1), (Service.Ask<int>("SELECT count(*) FROM snapshots"), int.Parse(await Cluster.AskAsync(Accounts, "SELECT count(*) FROM snapshots", Cancellation), System.Globalization.CultureInfo.InvariantCulture)));
         await File.WriteAllTextAsync(Path.Combine(tree, "new"), "new", Cancellation);
         foreach (var computer in new[] { near, far })
         {
@@ -78,9 +56,4 @@ public sealed class StoresTests : Scenario
         Assert.Equal(4, Service.Ask<int>("SELECT count(*) FROM snapshots"));
         await near.MustAsync(Cancellation, "check", "--read-data");
     }
-
-    private Task ConfigureAsync(string home) => File.WriteAllTextAsync(Path.Combine(Data, "holdfastd.json"), JsonSerializer.Serialize(new
-    {
-        directory = $"sqlite:{Data}/directory.db", stores = new { near = $"sqlite:{Data}/accounts.db", far = _accounts }, new_accounts = home,
-    }), Cancellation);
 }

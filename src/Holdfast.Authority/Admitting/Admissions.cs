@@ -193,6 +193,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         try
         {
             await LookAsync(limit.Token);
+            await table.LeaveAsync(limit.Token);
         }
         catch (Exception exception) when (exception is HoldfastException or OperationCanceledException)
         {

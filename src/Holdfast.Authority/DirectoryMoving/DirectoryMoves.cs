@@ -35,7 +35,7 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
         var id = home.NextId!;
         if (await nodes.UnableAsync(facts => facts.NextDirectory == id, cancellation) is { Count: > 0 } unable)
         {
-            throw new HoldfastException(FailureTable.MoveRefused, $"Nodes would be left behind that are of another version, or whose next_directory is not the same database: {string.Join(", ", unable)}.");
+            throw new HoldfastException(FailureTable.MoveRefused, $"Nodes would be left behind that are of another version, or whose next_directory is not the same database: {string.Join(", ", unable)}. (One that was killed is forgotten after a minute.)");
         }
 
         await new DirectoryMover(home.Current, next, "", time).CheckAsync(cancellation);

@@ -134,7 +134,7 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
 
         if (await nodes.UnableAsync(facts => facts.Stores.Contains(target), cancellation) is { Count: > 0 } unable)
         {
-            throw new HoldfastException(FailureTable.MoveRefused, $"Nodes could not serve accounts in '{target}', because they are of another version, or their configuration does not name it: {string.Join(", ", unable)}.");
+            throw new HoldfastException(FailureTable.MoveRefused, $"Nodes could not serve accounts in '{target}', because they are of another version, or their configuration does not name it: {string.Join(", ", unable)}. (One that was killed is forgotten after a minute.)");
         }
     }
 
