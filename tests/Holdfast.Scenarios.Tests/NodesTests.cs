@@ -29,10 +29,7 @@ public sealed class NodesTests : Scenario
         for (var number = 1; number <= 2; number++)
         {
             var data = Directory.CreateDirectory(Path.Combine(Root, $"node{number}")).FullName;
-            await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""
-                // Two nodes, one service.
-                { "directory": "{{_directory}}", "stores": { "main": "{{_accounts}}" }, "keys": "../keys" }
-                """, Cancellation);
+            await ConfigureAsync(data, "");
             if (number == 1)
             {
                 var joined = await OperateAsync("pod", "join", _pod.Url, "--secret-file", Path.Combine(podData, "bootstrap-secret"), "--data", data);
@@ -84,6 +81,36 @@ public sealed class NodesTests : Scenario
             await Task.Delay(random.Next(0, 300), Cancellation);
             await _cluster.StartServerAsync(Cancellation);
         });
+    }
+
+    [Fact]
+    public async Task The_directory_moves_under_both_nodes_and_whichever_has_the_job_may_be_killed()
+    {
+        var (next, random, hasMoved) = (await _cluster.NewDatabaseAsync("moved", Cancellation), new Random(3), false);
+        await ConfigureAsync(_nodes[0].Data, $"\"next_directory\": \"{next}\",");
+        await _nodes[0].StopAsync(Cancellation);
+        await _nodes[0].RestartAsync(Cancellation);
+        var early = await AdminAsync("move", "directory", "start");
+        Assert.Contains("would be left behind", early.Error, StringComparison.Ordinal);
+        await ConfigureAsync(_nodes[1].Data, $"\"next_directory\": \"{next}\",");
+        await _nodes[1].StopAsync(Cancellation);
+        await _nodes[1].RestartAsync(Cancellation);
+        await WorkWhileAsync(async () =>
+        {
+            if (!hasMoved)
+            {
+                await WaitAsync(async () => (await AdminAsync("move", "directory", "start")).ExitCode == 0);
+            }
+
+            var node = _nodes[random.Next(2)];
+            await Task.Delay(random.Next(0, 300), Cancellation);
+            await node.KillAsync(Cancellation);
+            await node.RestartAsync(Cancellation);
+            await WaitAsync(async () => Lines(await AdminAsync("move", "directory", "status", "--json")).Single().GetProperty("state").GetString() == "moved");
+            hasMoved = true;
+        });
+        Assert.Equal("left", (await _cluster.AskAsync(_directory, "SELECT state FROM directory_home", Cancellation)).Trim());
+        Assert.Equal("home", (await _cluster.AskAsync(next, "SELECT state FROM directory_home", Cancellation)).Trim());
     }
 
     [Fact]
@@ -325,6 +352,11 @@ public sealed class NodesTests : Scenario
     }
 
     /// <summary>Two computers back up again and again and a third restores, while things are broken; nothing of it may fail, and everything acknowledged is there at the end.</summary>
+    private Task ConfigureAsync(string data, string more) => File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""
+        // Two nodes, one service.
+        { "directory": "{{_directory}}", {{more}} "stores": { "main": "{{_accounts}}" }, "keys": "../keys" }
+        """, Cancellation);
+
     private async Task WorkWhileAsync(Func<Task> breakAsync)
     {
         var (runsMin, breaksMin) = IsLong ? (40, 30) : (4, 4);
