@@ -87,6 +87,9 @@ public sealed partial class AdminCoverageTests : Scenario
             Assert.Contains("[not_found]", (await AdminAsync("move", verb)).Error, StringComparison.Ordinal);
         }
 
+        Assert.Contains("[move_refused]", (await AdminAsync("move", "directory", "start")).Error, StringComparison.Ordinal);
+        Assert.Contains("[not_found]", (await AdminAsync("move", "directory", "status")).Error, StringComparison.Ordinal);
+        Assert.Contains("[not_found]", (await AdminAsync("move", "directory", "abort")).Error, StringComparison.Ordinal);
         Assert.Contains("backups under way", (await AdminAsync("gate", "show")).Output, StringComparison.Ordinal);
         Assert.Contains("verification", (await AdminAsync("jobs")).Output, StringComparison.Ordinal);
         Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);
