@@ -10,10 +10,14 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 {
     private const int WipedAtOnce = 2000;
 
+    private static readonly int _newestSchema = SchemaUpgrade.NewestOf(DatabaseKind.Accounts);
+
     private IReadOnlyDictionary<string, TableShape>? _shapes;
 
     private const string Columns =
         "state, epoch, next_version AS Version, next_number AS Number, next_computer AS Computer, next_session AS Session, collection_number AS Collection, attempt, mover, position_version AS PositionVersion, position_key AS PositionKey";
+
+    private const string Schema = "(SELECT number FROM holdfast_schema WHERE kind = 'Accounts')";
 
     /// <remarks>SQLite has one writer for all accounts.</remarks>
     public int RowsMost => database is SqliteDatabase ? WipedAtOnce : int.MaxValue;
@@ -57,25 +61,27 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     {
         transaction.IsPatient = true;
         var here = await FindAsync(transaction, account.ToArray());
-        var (tables, position) = await RowReading.ReadAsync(transaction, await ShapesAsync(transaction), account.ToArray(), after, here.Version, most);
+        var (tables, position) = await RowReading.ReadAsync(transaction, await ShapesAsync(transaction, here.Schema), account.ToArray(), after, here.Version, most);
         return new MovedRows(tables, after, position, here.Version, here.Numbers);
     }, cancellation);
 
     public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
     {
         transaction.IsPatient = true;
-        if (await transaction.ExecuteAsync(
-            """
+        var schema = await transaction.FindAsync<long?>(
+            $"""
             UPDATE fence SET position_version = @version, position_key = @key
             WHERE account_id = @id AND state = 'incoming' AND attempt = @attempt AND mover = @mover AND position_version = @afterVersion AND coalesce(position_key, '') = @afterKey
-            """, new { id, attempt, mover, rows.Position.Version, rows.Position.Key, afterVersion = rows.After.Version, afterKey = rows.After.Key ?? "" }) == 0)
+            RETURNING {Schema}
+            """, new { id, attempt, mover, rows.Position.Version, rows.Position.Key, afterVersion = rows.After.Version, afterKey = rows.After.Key ?? "" });
+        if (schema is null)
         {
             return false;
         }
 
         // The position goes with the rows. What seals the place, or decides, waits for the disk, and so for these.
         await transaction.DeferDurabilityAsync();
-        await ShapesAsync(transaction);
+        await ShapesAsync(transaction, schema.Value);
         foreach (var table in rows.Tables)
         {
             await (rows.After.Version == 0 ? transaction.InsertAsync(table) : transaction.InsertNewerAsync(table, AccountTables.KeyOf(table.Shape.Table)));
@@ -126,7 +132,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {
         var here = await FindAsync(transaction, account.ToArray());
-        return await RowMarks.DigestAsync(transaction, await ShapesAsync(transaction), account.ToArray(), above, $"{here.Version} {here.Numbers}");
+        return await RowMarks.DigestAsync(transaction, await ShapesAsync(transaction, here.Schema), account.ToArray(), above, $"{here.Version} {here.Numbers}");
     }, cancellation);
 
     public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
@@ -202,9 +208,9 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     }
 
     /// <summary>The tables' columns; fails if the store has another schema than this program knows: somebody upgraded it while accounts move, and what is new there would be left behind.</summary>
-    private async Task<IReadOnlyDictionary<string, TableShape>> ShapesAsync(DatabaseTransaction transaction)
+    private async Task<IReadOnlyDictionary<string, TableShape>> ShapesAsync(DatabaseTransaction transaction, long? schema = null)
     {
-        var (found, known) = (await transaction.FindAsync<long>("SELECT number FROM holdfast_schema WHERE kind = 'Accounts'"), SchemaUpgrade.NewestOf(DatabaseKind.Accounts));
+        var (found, known) = (schema ?? await transaction.FindAsync<long>($"SELECT {Schema}"), _newestSchema);
         if (found != known)
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"A store has schema {found}, and this program knows {known}: moves go on when all nodes are of the same version.");
@@ -238,7 +244,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     /// <summary>Locks the row, whatever it says.</summary>
     private static Task<Fence?> LockAsync(DatabaseTransaction transaction, byte[] id) => transaction.FindAsync<Fence>($"UPDATE fence SET epoch = epoch WHERE account_id = @id RETURNING {Columns}", new { id });
 
-    private static async Task<Fence> FindAsync(DatabaseTransaction transaction, byte[] id) => await transaction.FindAsync<Fence>($"SELECT {Columns} FROM fence WHERE account_id = @id", new { id })
+    private static async Task<Fence> FindAsync(DatabaseTransaction transaction, byte[] id) => await transaction.FindAsync<Fence>($"SELECT {Columns}, {Schema} AS Schema FROM fence WHERE account_id = @id", new { id })
         ?? throw new HoldfastException(FailureTable.NotFound, "The store does not know the account.");
 
     private static Task<string?> WipeAsync(DatabaseTransaction transaction, byte[] id, string? after) => new RowRange(id, after, null).DeleteAsync(transaction, WipedAtOnce);
@@ -272,6 +278,9 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         public long PositionVersion { get; init; }
 
         public string? PositionKey { get; init; }
+
+        /// <summary>Of the store; only where it was asked for.</summary>
+        public long Schema { get; init; }
 
         public GivenNumbers Numbers => new(Number, Computer, Session, Collection);
     }
