@@ -1,5 +1,6 @@
 using System.Globalization;
 using Holdfast.Authority.Admitting;
+using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
@@ -41,7 +42,7 @@ for (var i = 0; i < Number(4); i++)
 }
 
 var (jobs, table, check, actuals) = (new JobTable(service.DirectoryDatabase, "bench", time), new MoveTable(service.DirectoryDatabase, time), new StoreCheck(service.Homes), new Actuals(service.DirectoryDatabase));
-var moves = new Moves(service.DirectoryDatabase, table, check, new LiveNodes(service.DirectoryDatabase, time), jobs, time);
+var moves = new Moves(service.DirectoryDatabase, table, check, new LiveNodes(service.DirectoryDatabase, time), new DirectoryMoveTable(service.DirectoryDatabase, time), jobs, time);
 await using var runner = new JobRunner(jobs, [new MoveJob(table, service.Movers, check, actuals, time)], time, NullLogger.Instance);
 var traffic = new Traffic(service, accounts);
 var clients = Enumerable.Range(0, 8).Select(client => Task.Run(() => traffic.RunAsync(client))).ToList();

@@ -52,6 +52,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly SelfRestore _selfRestore;
     private readonly Closures _closures;
     private readonly Moves _moves;
+    private readonly DirectoryMoves _directoryMoves;
     private readonly Admissions _admissions;
     private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
@@ -84,10 +85,11 @@ public sealed class Authority : IAsyncDisposable
         var reconciliation = new Reconciliation(directory, store, _objects, _escrow, pod, _jobs, time);
         var (permissions, actuals) = (new PermissionChanges(directoryDatabase, _jobs, settings.Trees, time), new Actuals(directoryDatabase));
         var (moveTable, storeCheck) = (new MoveTable(directoryDatabase, time), new StoreCheck(homes));
-        var (nodes, directoryMoveTable) = (new LiveNodes(directoryDatabase, time), new DirectoryMoveTable(directory));
-        _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, _jobs, time);
+        var (nodes, directoryMoveTable) = (new LiveNodes(directoryDatabase, time), new DirectoryMoveTable(directoryDatabase, time));
+        _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, directoryMoveTable, _jobs, time);
+        _directoryMoves = new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -95,7 +97,7 @@ public sealed class Authority : IAsyncDisposable
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
-        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time), place.RotateGrantKey);
+        _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, _directoryMoves, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
@@ -212,6 +214,7 @@ public sealed class Authority : IAsyncDisposable
         await _jobs.EnqueueAsync(SelfBackup.JobName, "", cancellation, _selfBackup.FirstDue);
         await _closures.ContinueAsync(cancellation);
         await _moves.ContinueAsync(cancellation);
+        await _directoryMoves.ContinueAsync(cancellation);
         if (await _directory.CountReconcilingAsync(cancellation) > 0)
         {
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);

@@ -211,12 +211,30 @@ public sealed class DirectoryMoveTests(SharedClusters clusters) : IClassFixture<
         await (await OpenAsync(b)).WriteAsync(transaction => transaction.ExecuteAsync("ALTER TABLE people DROP COLUMN colour"), Cancellation);
         Assert.Contains("one and the same", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(b, b))).Message, StringComparison.Ordinal);
 
+        // A node whose configuration names another service's directory as the next one does not take it for its own.
+        Assert.Contains("a directory of its own", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(a, c))).Message, StringComparison.Ordinal);
+
         // A node whose configuration takes the copy for the directory.
         await ClearAsync();
         var nodes = await NodesAsync(a, b);
         var there = await DirectoryFence.ReadAsync(nodes[0].Next!, Cancellation);
         await DirectoryFence.ChangeAsync(nodes[0].Next!, there, there with { State = DirectoryState.Incoming, Attempt = 1 }, Cancellation);
         Assert.Contains("next_directory", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(b, null))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Once_it_moves_no_node_begins_that_would_be_left_behind_and_one_that_was_reads_nothing()
+    {
+        var (a, b) = (await NewAsync("postgres", clusters.One), await NewAsync("postgres", clusters.Other));
+        var lonely = (await NodesAsync(a, null))[0];
+        var nodes = await NodesAsync(a, b);
+        await new DirectoryMover(nodes[0].Current, nodes[0].Next!, "mover", TimeProvider.System).RunAsync(_pause, async _ =>
+            Assert.Contains("next_directory", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(a, null))).Message, StringComparison.Ordinal), Cancellation);
+
+        // A program from before there was a row to look at does not start where the directory was.
+        Assert.Equal(12, await (await OpenAsync(a)).AskAsync(transaction => transaction.FindAsync<long>("SELECT oldest FROM holdfast_schema WHERE kind = 'Directory'"), Cancellation));
+        await Assert.ThrowsAsync<HoldfastException>(() => lonely.WriteAsync(transaction => transaction.ExecuteAsync("DELETE FROM attempts"), Cancellation));
+        Assert.Contains("has moved", (await Assert.ThrowsAsync<HoldfastException>(() => lonely.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM attempts"), Cancellation))).Message, StringComparison.Ordinal);
     }
 
     private async Task RefusedAsync(string from, string to, string why)

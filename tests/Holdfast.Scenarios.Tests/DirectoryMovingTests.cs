@@ -47,7 +47,7 @@ public sealed class DirectoryMovingTests : TwoStoresScenario
         ];
 
         Assert.Equal("dry run", Lines(await AdminAsync("move", "directory", "start", "--dry-run", "--json")).Single().GetProperty("state").GetString());
-        Assert.Contains("1 to 15", await RefusedAsync("move", "directory", "start", "--pause-most", "100"), StringComparison.Ordinal);
+        Assert.Contains("1 to 10", await RefusedAsync("move", "directory", "start", "--pause-most", "100"), StringComparison.Ordinal);
         await WaitAsync(() => Task.FromResult(signIns > 2));
         Assert.Equal("running", Lines(await AdminAsync("move", "directory", "start", "--json")).Single().GetProperty("state").GetString());
         var moved = await MovedAsync();

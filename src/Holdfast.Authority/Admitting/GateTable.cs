@@ -83,7 +83,8 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
         await transaction.ExecuteAsync(
             """
             INSERT INTO gate_nodes (node, seen_at, since, admitted, skipped, busy_at, schemas, stores, next_directory) VALUES (@node, @now, @since, @admitted, @skipped, @busyAt, @schemas, @stores, @next)
-            ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since, admitted = excluded.admitted, skipped = excluded.skipped, busy_at = excluded.busy_at, is_stopped = 0
+            ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since, admitted = excluded.admitted, skipped = excluded.skipped, busy_at = excluded.busy_at,
+                schemas = excluded.schemas, stores = excluded.stores, next_directory = excluded.next_directory, stopped_at = 0
             """, new { node, Now, news.Since, news.Admitted, skipped = (long)news.Skipped, news.BusyAt, facts.Schemas, stores = string.Join(',', facts.Stores), next = facts.NextDirectory });
 
         // A backup is under way if it was let in after it ended last, in whichever order nodes tell.
@@ -107,7 +108,7 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
     }, cancellation);
 
     /// <summary>Says that this node is stopping: nobody waits for it to go along with anything.</summary>
-    public Task LeaveAsync(CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE gate_nodes SET is_stopped = 1 WHERE node = @node", new { node }), cancellation);
+    public Task LeaveAsync(CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE gate_nodes SET stopped_at = @now WHERE node = @node", new { node, Now }), cancellation);
 
     public Task<GateState> ReadAsync(CancellationToken cancellation) => directory.ReadAsync(ReadAsync, cancellation);
 
@@ -128,7 +129,7 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
     private async Task<GateState> ReadAsync(DatabaseTransaction transaction)
     {
         var row = (await transaction.FindAsync<GateRow>("SELECT mode, reason, since, opens_at AS OpensAt, at_most AS AtMost, cohorts FROM gate WHERE name = 'backups'"))!;
-        var nodes = await transaction.QueryAsync<NodeRow>("SELECT node, seen_at AS SeenAt, since, admitted, skipped, busy_at AS BusyAt, is_stopped AS IsStopped FROM gate_nodes");
+        var nodes = await transaction.QueryAsync<NodeRow>("SELECT node, seen_at AS SeenAt, since, admitted, skipped, busy_at AS BusyAt, stopped_at AS StoppedAt FROM gate_nodes");
         var others = nodes.Where(row => row.Node != node).ToList();
         return new GateState(
             TryParse(row.Mode) ?? GateMode.Closed, row.Reason, row.Since, row.OpensAt, (int?)row.AtMost,
@@ -137,7 +138,7 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
             nodes.Where(node => node.Since == row.Since).Sum(node => node.Admitted),
             others.Where(node => node.Since == row.Since).Sum(node => (double)node.Skipped),
             others.Any(node => IsRecent(node.BusyAt)),
-            others.Count(node => node.IsStopped == 0 && IsRecent(node.SeenAt)) + 1);
+            others.Count(node => node.StoppedAt < node.SeenAt && IsRecent(node.SeenAt)) + 1);
     }
 
     private bool IsRecent(long seconds) => Math.Abs(seconds - Now) < (long)NodeLife.TotalSeconds;
@@ -148,5 +149,5 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
 
     private sealed record GateRow(string Mode, string? Reason, long Since, long? OpensAt, long? AtMost, string Cohorts);
 
-    private sealed record NodeRow(string Node, long SeenAt, long Since, long Admitted, long Skipped, long BusyAt, long IsStopped);
+    private sealed record NodeRow(string Node, long SeenAt, long Since, long Admitted, long Skipped, long BusyAt, long StoppedAt);
 }

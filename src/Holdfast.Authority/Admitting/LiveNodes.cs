@@ -19,7 +19,7 @@ internal sealed class LiveNodes(IDatabase directory, TimeProvider time)
     {
         var since = (time.GetUtcNow() - GateTable.NodeLife).ToUnixTimeSeconds();
         return [.. (await directory.AskAsync(transaction => transaction.QueryAsync<(string Node, string Schemas, string Stores, string? Next)>(
-            "SELECT node, schemas, stores, next_directory FROM gate_nodes WHERE seen_at > @since AND is_stopped = 0 ORDER BY node", new { since }), cancellation))
+            "SELECT node, schemas, stores, next_directory FROM gate_nodes WHERE seen_at > @since AND seen_at > stopped_at ORDER BY node", new { since }), cancellation))
             .Select(row => (row.Node, new NodeFacts(row.Schemas, row.Stores.Split(','), row.Next)))];
     }
 

@@ -21,6 +21,9 @@ internal sealed class DirectoryHome : IDatabase
     private volatile IDatabase _current;
     private volatile IDatabase? _next;
 
+    /// <summary>The directory went where this node does not find it: what it reads here is of the past.</summary>
+    private volatile bool _isLost;
+
     private DirectoryHome(IDatabase current, IDatabase? next, string? nextId, TimeSpan? givesUpAfter, TimeProvider time) =>
         (_current, _next, NextId, _givesUpAfter, _time) = (current, next, nextId, givesUpAfter ?? _givesUpAfterDefault, time);
 
@@ -42,19 +45,30 @@ internal sealed class DirectoryHome : IDatabase
     /// <param name="givesUpAfter">How long writers wait before they give a move up; 20 seconds unless given.</param>
     public static async Task<DirectoryHome> OpenAsync(Func<Task<IDatabase>> openAsync, Func<Task<IDatabase>>? openNextAsync, TimeProvider time, CancellationToken cancellation, TimeSpan? givesUpAfter = null)
     {
-        // The next one first: once it is home, nothing needs the former one to be there.
         var next = openNextAsync is null ? null : await openNextAsync();
-        if (next is not null && await NameAsync(next, cancellation) is { State: DirectoryState.Home })
+        var there = next is null ? null : await NameAsync(next, cancellation);
+        IDatabase first;
+        try
         {
-            return new DirectoryHome(next, null, null, givesUpAfter, time);
+            first = await openAsync();
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable && there is { State: DirectoryState.Home, Other: not null })
+        {
+            // It has moved; nothing needs the former one to be there.
+            return new DirectoryHome(next!, null, null, givesUpAfter, time);
         }
 
-        var first = await openAsync();
-        var fence = await NameAsync(first, cancellation);
-        var nextId = next is null ? null : (await DirectoryFence.ReadAsync(next, cancellation)).Id;
+        var (fence, nextId) = (await NameAsync(first, cancellation), there?.Id);
         if (nextId == fence.Id)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "The configuration's directory and next_directory are one and the same database.");
+        }
+
+        if (there is { State: DirectoryState.Home })
+        {
+            return there.Other is not null && !fence.IsOpen && fence.State != DirectoryState.Frozen
+                ? new DirectoryHome(next!, null, null, givesUpAfter, time)
+                : throw new HoldfastException(FailureTable.InvalidRequest, "What the configuration calls next_directory is a directory of its own, to which this one was not moved: name a database that nobody uses.");
         }
 
         var home = new DirectoryHome(first, next, nextId, givesUpAfter, time);
@@ -63,6 +77,8 @@ internal sealed class DirectoryHome : IDatabase
             case DirectoryState.New:
                 await DirectoryFence.ChangeAsync(first, fence, fence with { State = DirectoryState.Home, Epoch = 1 }, cancellation);
                 break;
+            case DirectoryState.Moving or DirectoryState.Frozen when fence.Other != nextId:
+                throw new HoldfastException(FailureTable.InvalidRequest, "The directory is being moved to a database that this node's configuration does not name as next_directory: name it, and have the move given up (`holdfast admin move directory abort`) if it is to stay.");
             case DirectoryState.Left:
                 await home.FollowAsync(fence, cancellation);
                 break;
@@ -95,6 +111,7 @@ internal sealed class DirectoryHome : IDatabase
 
     public async Task<T> ReadAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation)
     {
+        RefuseIfLost();
         while (_next is not null)
         {
             var database = _current;
@@ -111,8 +128,11 @@ internal sealed class DirectoryHome : IDatabase
         return await _current.ReadAsync(action, cancellation);
     }
 
-    public Task<T> AskAsync<T>(Func<DatabaseTransaction, Task<T>> question, CancellationToken cancellation) =>
-        _next is null ? _current.AskAsync(question, cancellation) : ReadAsync(question, cancellation);
+    public Task<T> AskAsync<T>(Func<DatabaseTransaction, Task<T>> question, CancellationToken cancellation)
+    {
+        RefuseIfLost();
+        return _next is null ? _current.AskAsync(question, cancellation) : ReadAsync(question, cancellation);
+    }
 
     public Task<DatabaseSize> SizeAsync(CancellationToken cancellation) => _current.SizeAsync(cancellation);
 
@@ -140,10 +160,9 @@ internal sealed class DirectoryHome : IDatabase
             there = await DirectoryFence.ReadAsync(next, cancellation);
         }
 
-        // It may have moved on from there.
-        if (there.Id != left.Other || there.State is DirectoryState.New or DirectoryState.Incoming or DirectoryState.Sealed)
+        if (there.Id != left.Other || there.State is not (DirectoryState.Home or DirectoryState.Moving or DirectoryState.Frozen))
         {
-            throw new HoldfastException(FailureTable.ServiceUnavailable, "The directory has moved to another database than the one that this node's configuration names as next_directory.");
+            throw new HoldfastException(FailureTable.ServiceUnavailable, "The directory has moved to another database than the one that this node's configuration names as next_directory, or on from there.");
         }
     }
 
@@ -183,9 +202,19 @@ internal sealed class DirectoryHome : IDatabase
     /// <summary>What a frozen directory becomes that does not move: its mover compares the whole row, and decides nothing any more.</summary>
     public static DirectoryFence Thawed(DirectoryFence frozen) => frozen with { State = DirectoryState.Home, Epoch = frozen.Epoch + 1, Mover = null };
 
+    private void RefuseIfLost()
+    {
+        if (_isLost)
+        {
+            throw Lost();
+        }
+    }
+
+    private static HoldfastException Lost() => new(FailureTable.ServiceUnavailable, "The directory has moved to another database, which this node's configuration does not name: set `directory` in holdfastd.json to it, and restart this node.");
+
     private async Task FollowAsync(DirectoryFence left, CancellationToken cancellation)
     {
-        var (was, next) = (_current, _next);
+        var (next, was) = (_next, _current);
         if (next is null)
         {
             // Another request of this node was faster; or there is none to go to.
@@ -194,7 +223,8 @@ internal sealed class DirectoryHome : IDatabase
                 return;
             }
 
-            throw new HoldfastException(FailureTable.ServiceUnavailable, "The directory has moved to another database, which this node's configuration does not name: set `directory` in holdfastd.json to it.");
+            _isLost = true;
+            throw Lost();
         }
 
         await OpenCopyAsync(next, left, cancellation);

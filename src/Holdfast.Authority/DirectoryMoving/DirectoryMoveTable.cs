@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
 
 namespace Holdfast.Authority.DirectoryMoving;
 
@@ -37,15 +38,39 @@ internal sealed record DirectoryMove(string State, string From, string To, int P
     public DirectoryMove With(DirectoryProgress progress) => this with { Rows = progress.Rows, Copied = progress.Copied, Passes = progress.Passes, PausedMs = progress.Paused?.TotalMilliseconds };
 }
 
-/// <summary>The latest move of the directory.</summary>
-internal sealed class DirectoryMoveTable(AccountDirectory directory)
+/// <summary>The latest move of the directory, among the marks of the whole service.</summary>
+internal sealed class DirectoryMoveTable(IDatabase directory, TimeProvider time)
 {
     private const string Mark = "directory_move";
+    private const string Found = $"SELECT value FROM directory_marks WHERE name = '{Mark}'";
 
-    public async Task<DirectoryMove?> FindAsync(CancellationToken cancellation) =>
-        await directory.MarkAsync(Mark, cancellation) is { } text ? JsonSerializer.Deserialize(text, DirectoryMoveJson.Default.DirectoryMove) : null;
+    public Task<DirectoryMove?> FindAsync(CancellationToken cancellation) => directory.AskAsync(FindAsync, cancellation);
 
-    public Task WriteAsync(DirectoryMove move, CancellationToken cancellation) => directory.SetMarkAsync(Mark, JsonSerializer.Serialize(move, DirectoryMoveJson.Default.DirectoryMove), cancellation);
+    /// <summary>Changes it as it is now, and has it worked on if it runs; what is decided on an older state is not written over a newer one.</summary>
+    /// <param name="change">What it becomes; null to leave it.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    /// <returns>What it is then.</returns>
+    public Task<DirectoryMove?> ChangeAsync(Func<DirectoryMove?, DirectoryMove?> change, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await transaction.LockAsync(Mark);
+        var found = await FindAsync(transaction);
+        if (change(found) is not { } changed)
+        {
+            return found;
+        }
+
+        await transaction.ExecuteAsync($"DELETE FROM directory_marks WHERE name = '{Mark}'");
+        await transaction.ExecuteAsync($"INSERT INTO directory_marks (name, value) VALUES ('{Mark}', @value)", new { value = JsonSerializer.Serialize(changed, DirectoryMoveJson.Default.DirectoryMove) });
+        if (changed.State == DirectoryMove.Running)
+        {
+            await JobTable.EnqueueAsync(transaction, DirectoryMoveJob.JobName, "", time);
+        }
+
+        return changed;
+    }, cancellation);
+
+    private static async Task<DirectoryMove?> FindAsync(DatabaseTransaction transaction) =>
+        await transaction.FindAsync<string>(Found) is { } text ? JsonSerializer.Deserialize(text, DirectoryMoveJson.Default.DirectoryMove) : null;
 }
 
 [JsonSerializable(typeof(DirectoryMove))]

@@ -24,11 +24,14 @@ internal sealed class DirectoryMover(IDatabase source, IDatabase target, string 
     private const int PassesMost = 8;
     private const int TriesMost = 60;
 
+    /// <summary>The first schema whose programs look at the row.</summary>
+    private const int FencedSince = 12;
+
     private static readonly TimeSpan _triesEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>Moves it.</summary>
     /// <param name="pauseMost">Writes wait for no longer; if the last pass takes longer, it is given up.</param>
-    /// <param name="progress">Hears how far it is.</param>
+    /// <param name="progress">Hears how far it is, after each pass; fails if it is to go no further.</param>
     /// <param name="cancellation">Stops it; what is frozen goes on first.</param>
     /// <exception cref="HoldfastException">move_refused: it was given up, and the directory is where it was.</exception>
     public async Task<DirectoryProgress> RunAsync(TimeSpan pauseMost, Func<DirectoryProgress, Task> progress, CancellationToken cancellation)
@@ -89,10 +92,16 @@ internal sealed class DirectoryMover(IDatabase source, IDatabase target, string 
         var attempt = Math.Max(here.Attempt, there.Attempt) + 1;
         var moving = here with { State = DirectoryState.Moving, Attempt = attempt, Other = there.Id, Mover = name };
         var incoming = there with { State = DirectoryState.Incoming, Attempt = attempt, Other = here.Id, Mover = name };
+        await RefuseOlderAsync(source, cancellation);
+        await RefuseOlderAsync(target, cancellation);
         return await DirectoryFence.ChangeAsync(source, here, moving, cancellation) && await DirectoryFence.ChangeAsync(target, there, incoming, cancellation)
             ? (moving, incoming)
             : throw new HoldfastException(FailureTable.MoveRefused, "Somebody else moves the directory now.");
     }
+
+    /// <summary>A program that does not look at the row would go on in the former directory, or write past the next freeze: from now on it does not start.</summary>
+    private static Task RefuseOlderAsync(IDatabase database, CancellationToken cancellation) => database.WriteAsync(
+        transaction => transaction.ExecuteAsync($"UPDATE holdfast_schema SET oldest = {FencedSince} WHERE kind = 'Directory' AND oldest < {FencedSince}"), cancellation);
 
     /// <summary>Fails unless the one can become the other.</summary>
     public async Task CheckAsync(CancellationToken cancellation) => await CheckAsync(await DirectoryFence.ReadAsync(source, cancellation), await DirectoryFence.ReadAsync(target, cancellation), cancellation);
@@ -107,7 +116,8 @@ internal sealed class DirectoryMover(IDatabase source, IDatabase target, string 
         var isOwnCopy = there.State is DirectoryState.Incoming or DirectoryState.Sealed && there.Other == here.Id;
         if (!isOwnCopy && there.State is not (DirectoryState.New or DirectoryState.Left))
         {
-            throw new HoldfastException(FailureTable.MoveRefused, "The other database is a directory of its own, or is being made one: nothing is written to it.");
+            throw new HoldfastException(FailureTable.MoveRefused, there.State is DirectoryState.Incoming or DirectoryState.Sealed
+                ? "The other database holds a copy that was begun from another directory: empty it first. Nothing is written to it." : "The other database is a directory of its own: nothing is written to it.");
         }
 
         if (there.State == DirectoryState.New)

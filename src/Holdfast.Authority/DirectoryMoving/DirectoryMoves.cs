@@ -8,10 +8,10 @@ namespace Holdfast.Authority.DirectoryMoving;
 /// <summary>Moves of the directory to another database, as operators ask for them.</summary>
 internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable table, LiveNodes nodes, JobTable jobs, TimeProvider time)
 {
-    private const int PauseDefault = 10;
+    private const int PauseDefault = 5;
 
-    /// <summary>Nodes that wait give it up soon after.</summary>
-    private const int PauseMost = 15;
+    /// <summary>Nodes that wait give it up soon after; accounts' writers wait for no more than 15 seconds for anything.</summary>
+    private const int PauseMost = 10;
 
     /// <summary>Looks whether the directory can move to the database that the configuration names as the next one, and has it moved, unless <see cref="StartDirectoryMove.IsDry"/>.</summary>
     public async Task<DirectoryMoveStatus> StartAsync(StartDirectoryMove asked, CancellationToken cancellation)
@@ -27,9 +27,9 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
             throw new HoldfastException(FailureTable.MoveRefused, "No other database is known: name it as next_directory in holdfastd.json of every node, and restart them one after the other.");
         }
 
-        if (await table.FindAsync(cancellation) is { State: DirectoryMove.Running })
+        if (await home.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM moves WHERE state IN ('running', 'aborting')"), cancellation) > 0)
         {
-            throw new HoldfastException(FailureTable.MoveRefused, "The directory is being moved already.");
+            throw new HoldfastException(FailureTable.MoveRefused, "Accounts are being moved, and would wait for the directory while they are fenced: pause that first (`holdfast admin move pause`).");
         }
 
         var id = home.NextId!;
@@ -43,12 +43,15 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
         var move = new DirectoryMove(asked.IsDry ? "dry run" : DirectoryMove.Running, from, id, pause, time.GetUtcNow().ToUnixTimeSeconds());
         if (!asked.IsDry)
         {
-            await table.WriteAsync(move, cancellation);
+            await table.ChangeAsync(found => found is { State: DirectoryMove.Running } ? throw new HoldfastException(FailureTable.MoveRefused, "The directory is being moved already.") : move, cancellation);
             await jobs.HurryAsync(DirectoryMoveJob.JobName, "", cancellation);
         }
 
         return await StatusAsync(move, cancellation);
     }
+
+    /// <summary>Has a move worked on that has not ended.</summary>
+    public Task ContinueAsync(CancellationToken cancellation) => table.ChangeAsync(found => found is { State: DirectoryMove.Running } ? found : null, cancellation);
 
     public async Task<DirectoryMoveStatus> StatusAsync(CancellationToken cancellation) => await StatusAsync(await FindAsync(cancellation), cancellation);
 
@@ -69,7 +72,8 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
             throw new HoldfastException(FailureTable.MoveRefused, "It has just been decided, or begun anew: look again (`holdfast admin move directory status`).");
         }
 
-        await table.WriteAsync(move with { State = DirectoryMove.Aborted, EndedAt = time.GetUtcNow().ToUnixTimeSeconds() }, cancellation);
+        await table.ChangeAsync(found => found is { State: DirectoryMove.Running } && found.StartedAt == move.StartedAt
+            ? move with { State = DirectoryMove.Aborted, EndedAt = time.GetUtcNow().ToUnixTimeSeconds() } : null, cancellation);
         return await StatusAsync(cancellation);
     }
 

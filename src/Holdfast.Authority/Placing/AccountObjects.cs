@@ -74,5 +74,13 @@ internal sealed class AccountObjects(AccountStore store, AccountDirectory direct
         Head,
     }
 
-    private sealed record Row(long Kind, long Key, byte[] Bytes);
+    /// <summary>By properties: SQLite knows no type of a computed column without rows.</summary>
+    private sealed record Row
+    {
+        public long Kind { get; init; }
+
+        public long Key { get; init; }
+
+        public byte[] Bytes { get; init; } = [];
+    }
 }

@@ -9,7 +9,7 @@ internal static class DirectoryMoveVerbs
 {
     public static Command Build(Output output)
     {
-        var pause = new Option<int?>("--pause-most") { Description = "Seconds that writes to the directory may wait at the end, 1 to 15 (10); if it takes longer, it stays where it is." };
+        var pause = new Option<int?>("--pause-most") { Description = "Seconds that writes to the directory may wait at the end, 1 to 10 (5); if it takes longer, it stays where it is." };
         var dry = new Option<bool>("--dry-run") { Description = "Only looks whether it can be done." };
         return new Command("directory", """
             Moves the directory (people, sign-ins, accounts, jobs) to the database that holdfastd.json names as next_directory on every node. Sign-ins, backups and restores go on; writes to it wait for a moment at the end. See docs/moving.md.

@@ -50,7 +50,7 @@ public sealed record MoveStatus(
 public sealed record MoveList(IReadOnlyList<MoveStatus> Moves);
 
 /// <summary>Moves the directory to the database that the configuration names as the next one.</summary>
-/// <param name="PauseMostSeconds">Writes to it wait for no longer, 1 to 15; 10 unless given.</param>
+/// <param name="PauseMostSeconds">Writes to it wait for no longer, 1 to 10; 5 unless given.</param>
 /// <param name="IsDry">Only looks whether it can be done.</param>
 public sealed record StartDirectoryMove(int? PauseMostSeconds = null, bool IsDry = false);
 

@@ -14,4 +14,4 @@ INSERT INTO directory_home (one, id, state, epoch, attempt) VALUES (1, '', 'new'
 ALTER TABLE gate_nodes ADD COLUMN schemas TEXT NOT NULL DEFAULT '';
 ALTER TABLE gate_nodes ADD COLUMN stores TEXT NOT NULL DEFAULT '';
 ALTER TABLE gate_nodes ADD COLUMN next_directory TEXT;
-ALTER TABLE gate_nodes ADD COLUMN is_stopped INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE gate_nodes ADD COLUMN stopped_at INTEGER NOT NULL DEFAULT 0;
