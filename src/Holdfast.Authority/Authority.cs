@@ -2,6 +2,7 @@ using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Auditing;
+using Holdfast.Authority.Billing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Closing;
 using Holdfast.Authority.Committing;
@@ -42,6 +43,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly ComputerEndpoints _computers;
     private readonly PeopleEndpoints _people;
     private readonly EscrowKeys _escrow;
+    private readonly BillingEndpoints _billing;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
     private readonly RepeatedRequests _repeated;
@@ -101,6 +103,8 @@ public sealed class Authority : IAsyncDisposable
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
+        var plans = new PlanTable(directoryDatabase, time);
+        _billing = new BillingEndpoints(directory, plans, new MonthBills(plans, store), audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
@@ -174,6 +178,7 @@ public sealed class Authority : IAsyncDisposable
         _computers.Map(api);
         _people.Map(api);
         _escrow.Map(api);
+        _billing.Map(api);
     }
 
     /// <summary>Signs in whom an operator's identity provider vouches for; the failure sign_in_failed if they are nobody here.</summary>

@@ -180,13 +180,13 @@ internal sealed class OperatingEndpoints(
 
     private async Task<ComputerList> ListComputersAsync(string name, string? cursor, int? limit, CancellationToken cancellation)
     {
-        var page = await devices.ListAsync(await PlaceOfAsync(name, cancellation), Paging.Of(cursor, limit), cancellation);
+        var page = await devices.ListAsync(await directory.PlaceOfAsync(name, cancellation), Paging.Of(cursor, limit), cancellation);
         return new ComputerList(page.Items, page.Next);
     }
 
     private async Task<ComputerSummary> ChangeComputerAsync(HttpContext context, string name, uint computer, ChangeComputer request, CancellationToken cancellation)
     {
-        var place = await PlaceOfAsync(name, cancellation);
+        var place = await directory.PlaceOfAsync(name, cancellation);
         if (request.Name is not null)
         {
             await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"rename computer {computer} of {name}", Names.Checked(request.Name), cancellation);
@@ -219,7 +219,7 @@ internal sealed class OperatingEndpoints(
 
     private async Task<AccountSummary> CloseAsync(HttpContext context, string name, SetClosing request, CancellationToken cancellation)
     {
-        var (place, caller) = (await PlaceOfAsync(name, cancellation), CallerCheck.CallerOf(context).Name);
+        var (place, caller) = (await directory.PlaceOfAsync(name, cancellation), CallerCheck.CallerOf(context).Name);
         await audit.AppendAsync(caller, request.Closing ? "close account" : "reopen account", name, cancellation);
         if (request.Closing)
         {
@@ -254,12 +254,9 @@ internal sealed class OperatingEndpoints(
         return new GrantKeyRotated(request.RevokeOld);
     }
 
-    private async Task<AccountPlace> PlaceOfAsync(string name, CancellationToken cancellation) =>
-        await directory.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
-
     private async Task<AccountCreated> CreateCodeAsync(string name, CancellationToken cancellation)
     {
-        var place = await PlaceOfAsync(name, cancellation);
+        var place = await directory.PlaceOfAsync(name, cancellation);
 
         // Earlier versions could leave an account without its fence row; admitting again makes it whole.
         await store.AdmitAsync(place, cancellation);

@@ -4,7 +4,7 @@ using System.Numerics;
 namespace Holdfast.Billing;
 
 /// <summary>An amount of money: whole minor units (cents) of one currency. Sums that do not fit, or are of two currencies, fail.</summary>
-public readonly record struct Money(long Minor, Currency Currency) : IComparable<Money>
+public readonly record struct Money(long Minor, Currency Currency)
 {
     public bool IsZero => Minor == 0;
 
@@ -28,8 +28,6 @@ public readonly record struct Money(long Minor, Currency Currency) : IComparable
     }
 
     public static Money Sum(IEnumerable<Money> amounts, Currency currency) => amounts.Aggregate(Zero(currency), (sum, amount) => sum + amount);
-
-    public int CompareTo(Money other) => Minor.CompareTo(other.In(Currency));
 
     /// <summary>As in <c>EUR 1234.50</c>.</summary>
     public override string ToString()

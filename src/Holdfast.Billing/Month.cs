@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Holdfast.Billing;
 
 /// <summary>A month of the calendar in UTC: what bills are of. Days are counted from 1970-01-01.</summary>
-public readonly record struct Month(int Year, int Number) : IComparable<Month>
+public readonly record struct Month(int Year, int Number)
 {
     private static readonly DateOnly _first = new(1970, 1, 1);
 
@@ -28,8 +28,6 @@ public readonly record struct Month(int Year, int Number) : IComparable<Month>
 
     /// <summary>Reads <c>2026-11</c>.</summary>
     public static Month? TryParse(string text) => DateOnly.TryParseExact(text + "-01", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date) ? new Month(date.Year, date.Month) : null;
-
-    public int CompareTo(Month other) => (Year, Number).CompareTo((other.Year, other.Number));
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Year:d4}-{Number:d2}");
 }

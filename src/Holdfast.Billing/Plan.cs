@@ -51,7 +51,7 @@ public sealed record Plan(string Name, int Version, Currency Currency)
             { Version: < 1 } => "versions count from 1",
             { Base: < 0 } or { PerComputer: < 0 } or { ComputersIncluded: < 0 } or { GigabytesIncluded: < 0 } or { GigabytesIncludedPerComputer: < 0 } => "a price or an amount is negative",
             _ when Tiers.Any(tier => tier.MicrosPerGigabyte < 0 || tier.UpToGigabytes <= 0) => "a tier's price or end is negative",
-            _ when Tiers.Take(Math.Max(0, Tiers.Count - 1)).Any(tier => tier.UpToGigabytes is null) || Tiers.LastOrDefault()?.UpToGigabytes is not null => "the last tier is for all that is more, and only that one",
+            _ when Tiers.Take(Math.Max(0, Tiers.Count - 1)).Any(tier => tier.UpToGigabytes is null) || Tiers is [.., { UpToGigabytes: not null }] => "the last tier is for all that is more, and only that one",
             _ when Tiers.Zip(Tiers.Skip(1)).Any(pair => pair.Second.UpToGigabytes <= pair.First.UpToGigabytes) => "each tier ends higher than the one before",
             _ when Promise.Any(step => step.BelowPartsPerMillion is < 1 or > 1_000_000 || step.Percent is < 1 or > 100) => "a promise is of 1 to 1,000,000 parts per million, and 1 to 100 percent are given back",
             _ when Promise.Zip(Promise.Skip(1)).Any(pair => pair.Second.BelowPartsPerMillion >= pair.First.BelowPartsPerMillion || pair.Second.Percent <= pair.First.Percent) => "each step of a promise is of less availability, and gives more back",

@@ -79,6 +79,13 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("exports", (await AdminAsync("permissions", "status")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("actuals")).ExitCode);
 
+        var terms = Path.Combine(Root, "terms.json");
+        await File.WriteAllTextAsync(terms, """{ "name": "home", "currency": "EUR", "per_computer": 300 }""", Cancellation);
+        Assert.Equal(0, (await AdminAsync("plan", "make", terms)).ExitCode);
+        Assert.Contains("home, version 1", (await AdminAsync("plan", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("home, version 1", (await AdminAsync("plan", "give", "one", "home")).Output, StringComparison.Ordinal);
+        Assert.Contains("EUR 0.00", (await AdminAsync("bill", "one")).Output, StringComparison.Ordinal);
+
         // Accounts have nowhere to move to here (MovingTests moves them): each verb says so.
         Assert.Contains("[move_refused]", (await AdminAsync("move", "plan", "--to", "nowhere")).Error, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("move", "list")).ExitCode);

@@ -43,6 +43,14 @@ public abstract class Scenario : IAsyncLifetime
     private protected Task<Ended> AdminAsync(params string[] arguments) =>
         Programs.RunAsync(Programs.Holdfast, ["admin", .. arguments, "--service", Service.Url, "--token-file", Path.Combine(Service.Data, "operator-token")], new Dictionary<string, string>(), Cancellation);
 
+    /// <summary>What an operator is told whose command is refused.</summary>
+    private protected async Task<string> RefusedAsync(params string[] arguments)
+    {
+        var ended = await AdminAsync(arguments);
+        Assert.True(ended.ExitCode != 0, $"{string.Join(' ', arguments)} was not refused");
+        return ended.Error;
+    }
+
     /// <summary>The JSON lines of a verb that must succeed.</summary>
     private protected static List<JsonElement> Lines(Ended ended)
     {

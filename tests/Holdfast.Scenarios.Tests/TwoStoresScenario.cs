@@ -34,12 +34,4 @@ public abstract class TwoStoresScenario : Scenario
     {
         directory = directory ?? $"sqlite:{Data}/directory.db", next_directory = nextDirectory, stores = new { near = $"sqlite:{Data}/accounts.db", far = Accounts }, new_accounts = home,
     }), Cancellation);
-
-    /// <summary>What an operator is told whose command is refused.</summary>
-    protected async Task<string> RefusedAsync(params string[] arguments)
-    {
-        var ended = await AdminAsync(arguments);
-        Assert.True(ended.ExitCode != 0, $"{string.Join(' ', arguments)} was not refused");
-        return ended.Error;
-    }
 }

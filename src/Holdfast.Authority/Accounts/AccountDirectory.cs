@@ -120,7 +120,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>Suspends an account, or lets it go on; one that is not there is the failure not_found.</summary>
     public async Task<AccountSummary> SuspendAsync(string name, bool isSuspended, CancellationToken cancellation)
     {
-        var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var place = await PlaceOfAsync(name, cancellation);
         await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET suspended_at = @at WHERE account_id = @id",
             new { id = place.Account.ToArray(), at = isSuspended ? Now : (long?)null }), cancellation);
         return Summary(place with { IsSuspended = isSuspended });
@@ -129,7 +129,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>Gives an account to an organisation, or to none; one that is not there is the failure not_found.</summary>
     public async Task<AccountSummary> AssignAsync(string name, string? organisation, CancellationToken cancellation)
     {
-        var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var place = await PlaceOfAsync(name, cancellation);
         await database.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE accounts SET organisation_id = @organisation WHERE account_id = @id", new { id = place.Account.ToArray(), organisation }), cancellation);
         return Summary(place);
     }
@@ -137,7 +137,7 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>Gives an account another name; a name that is taken is the failure conflict.</summary>
     public async Task<AccountSummary> RenameAsync(string name, string newName, CancellationToken cancellation)
     {
-        var place = await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+        var place = await PlaceOfAsync(name, cancellation);
         var renamed = await database.WriteAsync(transaction => transaction.ExecuteAsync(
             "UPDATE accounts SET name = @newName WHERE account_id = @id AND NOT EXISTS (SELECT 1 FROM accounts WHERE name = @newName AND account_id <> @id)",
             new { id = place.Account.ToArray(), newName }), cancellation);
@@ -166,6 +166,10 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     public Task<AccountPlace?> FindAsync(AccountId account, CancellationToken cancellation) => PlaceAsync("WHERE account_id = @key", account.ToArray(), cancellation);
 
     public Task<AccountPlace?> FindByNameAsync(string name, CancellationToken cancellation) => PlaceAsync("WHERE name = @key", name, cancellation);
+
+    /// <summary>The account of that name; the failure not_found if there is none.</summary>
+    public async Task<AccountPlace> PlaceOfAsync(string name, CancellationToken cancellation) =>
+        await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
 
     /// <summary>Accounts by name; only those of some organisations, if <paramref name="only"/> says which.</summary>
     public Task<Page<AccountSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => database.AskAsync(async transaction => paging.Cut(

@@ -11,7 +11,7 @@ namespace Holdfast.Authority.Callers;
 internal sealed record Permission(Roles Roles, bool BacksUp = false, Proof Proof = Proof.None, bool OnlyPeople = false)
 {
     /// <summary>May be granted to an API token.</summary>
-    public bool IsScope => Proof == Proof.None && (Roles & (Owner | Member | RestoreOnly | Billing | Support | Operator | Admin)) != None;
+    public bool IsScope => Proof == Proof.None && (Roles & (Owner | Member | RestoreOnly | Roles.Billing | Support | Operator | Admin)) != None;
 }
 
 /// <summary>What a person must have shown a moment ago.</summary>
@@ -40,7 +40,7 @@ internal static class Permissions
         // Accounts, by those who run the service and by the organisation that an account belongs to.
         [ApiAction.CreateAccount] = new(Operators),
         [ApiAction.ImportAccounts] = new(Operators),
-        [ApiAction.ListAccounts] = new(Staff | Owner | Member | RestoreOnly | Billing),
+        [ApiAction.ListAccounts] = new(Staff | Owner | Member | RestoreOnly | Roles.Billing),
         [ApiAction.RenameAccount] = new(Operators | Owner),
         [ApiAction.SuspendAccount] = new(Operators),
         [ApiAction.CloseAccount] = new(Admin | Owner, Proof: Proof.TwoFactors, OnlyPeople: true),
@@ -48,7 +48,10 @@ internal static class Permissions
         [ApiAction.CreateEnrolmentCode] = new(Operators | Owner | Member),
         [ApiAction.ListComputers] = new(Staff | Owner | Member | RestoreOnly),
         [ApiAction.ChangeComputer] = new(Operators | Owner | Member),
-        [ApiAction.ReadUsage] = new(Staff | Owner | Member | Billing),
+        [ApiAction.ReadUsage] = new(Staff | Owner | Member | Roles.Billing),
+        [ApiAction.ReadBills] = new(Staff | Owner | Roles.Billing),
+        [ApiAction.AssignPlan] = new(Operators, Proof: Proof.Recent),
+        [ApiAction.ChangePlans] = new(Admin, Proof: Proof.Recent),
 
         // The service.
         [ApiAction.ReadService] = new(Staff),
@@ -69,7 +72,7 @@ internal static class Permissions
         [ApiAction.ChangePerson] = new(Admin, Proof: Proof.Recent),
         [ApiAction.ResetPassword] = new(Operators, Proof: Proof.Recent),
         [ApiAction.CreateOrganisation] = new(Operators),
-        [ApiAction.ListOrganisations] = new(Staff | Owner | Member | RestoreOnly | Billing),
+        [ApiAction.ListOrganisations] = new(Staff | Owner | Member | RestoreOnly | Roles.Billing),
         [ApiAction.ListMembers] = new(Staff | Owner),
         [ApiAction.ChangeMembers] = new(Operators | Owner, Proof: Proof.Recent),
         [ApiAction.SignIn] = new(Anybody),

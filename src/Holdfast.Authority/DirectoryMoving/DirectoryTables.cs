@@ -36,6 +36,8 @@ internal static class DirectoryTables
         ["actuals"] = ["id"],
         ["moves"] = ["move_id"],
         ["move_accounts"] = ["move_id", "account_id"],
+        ["plans"] = ["name", "version"],
+        ["account_plans"] = ["account_id", "from_day"],
     };
 
     public static IReadOnlyList<string> Names { get; } = [.. _keys.Keys];

@@ -91,7 +91,7 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
             throw Invalid("Hours have a beginning and an end, and a time zone only with them.");
         }
 
-        var account = asked.Account is { } name ? (await accounts.FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.")).Account.ToArray() : null;
+        var account = asked.Account is { } name ? (await accounts.PlaceOfAsync(name, cancellation)).Account.ToArray() : null;
         var row = new Row
         {
             Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), Account = account, Class = asked.Class, IsShared = asked.IsShared ? 1 : 0, BytesPerSecond = asked.BytesPerSecond, AtOnce = asked.AtOnce,

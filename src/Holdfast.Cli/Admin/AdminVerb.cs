@@ -30,6 +30,7 @@ internal static class AdminVerb
         OrganisationVerbs.AddTo(command, output);
         GateVerbs.AddTo(command, output);
         ThrottleVerbs.AddTo(command, output);
+        BillingVerbs.AddTo(command, output);
         PermissionVerbs.AddTo(command, output);
         MoveVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);

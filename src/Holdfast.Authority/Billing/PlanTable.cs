@@ -1,0 +1,106 @@
+using System.Text.Json;
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
+using Holdfast.Billing;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Billing;
+
+/// <summary>Plans, each version for ever, and which account has which from when.</summary>
+internal sealed class PlanTable(IDatabase directory, TimeProvider time)
+{
+    private const int SecondsPerDay = 86_400;
+    private const int PiecesMax = 20;
+
+    public long Today => time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay;
+
+    /// <summary>Makes a plan, or another version of one.</summary>
+    public async Task<PlanSummary> AddAsync(PlanTerms terms, CancellationToken cancellation)
+    {
+        if (terms.Storage?.Count > PiecesMax || terms.Promise?.Count > PiecesMax)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"A plan has no more than {PiecesMax} prices of storage, and promises.");
+        }
+
+        PlanOf(1, terms);
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        return await directory.WriteAsync(async transaction =>
+        {
+            var newest = await transaction.FindAsync<(long? Version, string? Terms)>("SELECT version, terms FROM plans WHERE name = @name ORDER BY version DESC LIMIT 1", new { terms.Name });
+            if (newest.Terms is not null && PlanOf(1, Read(newest.Terms)).Currency.Code != terms.Currency)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, $"The plan '{terms.Name}' is in {Read(newest.Terms).Currency}: a plan in {terms.Currency} needs another name.");
+            }
+
+            var version = (newest.Version ?? 0) + 1;
+            await transaction.ExecuteAsync("INSERT INTO plans (name, version, terms, created_at) VALUES (@name, @version, @text, @now)", new { terms.Name, version, text = JsonSerializer.Serialize(terms, MessageJson.Default.PlanTerms), now });
+            return new PlanSummary((int)version, now, terms);
+        }, cancellation);
+    }
+
+    /// <summary>By name, then version.</summary>
+    public async Task<Page<PlanSummary>> ListAsync(Paging paging, CancellationToken cancellation)
+    {
+        var (name, version) = paging.After?.Split('\n') is [var afterName, var afterVersion] ? (afterName, long.Parse(afterVersion, System.Globalization.CultureInfo.InvariantCulture)) : ("", 0);
+        var page = await directory.AskAsync(async transaction => paging.Cut(await transaction.QueryAsync<(string Name, long Version, string Terms, long CreatedAt)>(
+            "SELECT name, version, terms, created_at FROM plans WHERE (name, version) > (@name, @version) ORDER BY name, version LIMIT @rows", new { name, version, rows = paging.Rows }), row => $"{row.Name}\n{row.Version}"), cancellation);
+        return new Page<PlanSummary>([.. page.Items.Select(row => new PlanSummary((int)row.Version, row.CreatedAt, Read(row.Terms)))], page.Next);
+    }
+
+    /// <summary>Gives an account a plan from a day on, today or later; what was to come from that day on is given up.</summary>
+    public Task<AssignedPlanList> AssignAsync(AccountPlace place, AssignPlan asked, CancellationToken cancellation)
+    {
+        var from = asked.From is null ? Today : DateOnly.TryParseExact(asked.From, "yyyy-MM-dd", out var date) ? Month.DayOf(date) : throw new HoldfastException(FailureTable.InvalidRequest, $"'{asked.From}' is no day such as 2026-12-01.");
+        if (from < Today)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "A plan counts from today on or from later: days that have passed are paid by the plan that the account had.");
+        }
+
+        return directory.WriteAsync(async transaction =>
+        {
+            var id = place.Account.ToArray();
+            var (version, terms) = await transaction.FindAsync<(long Version, string? Terms)>("SELECT version, terms FROM plans WHERE name = @plan AND (version = @version OR @version = 0) ORDER BY version DESC LIMIT 1", new { asked.Plan, version = (long)(asked.Version ?? 0) });
+            if (terms is null)
+            {
+                throw new HoldfastException(FailureTable.NotFound, $"There is no plan '{asked.Plan}'{(asked.Version is { } wanted ? $", version {wanted}" : "")}.");
+            }
+
+            await transaction.ExecuteAsync("DELETE FROM account_plans WHERE account_id = @id AND from_day >= @from", new { id, from });
+            var known = await PeriodsAsync(transaction, id);
+            if (known.Count > 0 && known[0].Plan.Currency.Code != Read(terms).Currency)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, $"The account pays in {known[0].Plan.Currency}, and the plan is in {Read(terms).Currency}: a customer has one currency.");
+            }
+
+            await transaction.ExecuteAsync("INSERT INTO account_plans (account_id, from_day, plan, version) VALUES (@id, @from, @plan, @version)", new { id, from, asked.Plan, version });
+            return new AssignedPlanList([.. (await PeriodsAsync(transaction, id)).Select(period => new AssignedPlan($"{Month.DateOf(period.FromDay):yyyy-MM-dd}", period.Plan.Name, period.Plan.Version))]);
+        }, cancellation);
+    }
+
+    /// <summary>An account's plans, in the order of days.</summary>
+    public Task<IReadOnlyList<PlanPeriod>> PeriodsAsync(AccountPlace place, CancellationToken cancellation) => directory.AskAsync(transaction => PeriodsAsync(transaction, place.Account.ToArray()), cancellation);
+
+    private static async Task<IReadOnlyList<PlanPeriod>> PeriodsAsync(DatabaseTransaction transaction, byte[] id) => [.. (await transaction.QueryAsync<(long FromDay, long Version, string Terms)>(
+        "SELECT a.from_day, a.version, p.terms FROM account_plans a JOIN plans p ON p.name = a.plan AND p.version = a.version WHERE a.account_id = @id ORDER BY a.from_day", new { id }))
+        .Select(row => new PlanPeriod(PlanOf((int)row.Version, Read(row.Terms)), row.FromDay))];
+
+    private static PlanTerms Read(string terms) => JsonSerializer.Deserialize(terms, MessageJson.Default.PlanTerms)!;
+
+    private static Plan PlanOf(int version, PlanTerms terms)
+    {
+        try
+        {
+            return new Plan(terms.Name, version, Currency.Parse(terms.Currency))
+            {
+                Base = terms.Base, PerComputer = terms.PerComputer, ComputersIncluded = terms.ComputersIncluded, GigabytesIncluded = terms.GigabytesIncluded, GigabytesIncludedPerComputer = terms.GigabytesIncludedPerComputer,
+                Tiers = [.. (terms.Storage ?? []).Select(price => new StorageTier(price.UpToGigabytes, price.MicrosPerGigabyte))], Promise = [.. (terms.Promise ?? []).Select(promise => new PromiseStep(promise.BelowPartsPerMillion, promise.Percent))],
+            }.Check();
+        }
+        catch (BillingException exception)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
+        }
+    }
+}
