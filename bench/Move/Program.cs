@@ -1,6 +1,5 @@
 using System.Globalization;
 using Holdfast.Authority.Admitting;
-using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
@@ -9,7 +8,7 @@ using Holdfast.Moving;
 using Holdfast.Protocol.Messages;
 using Microsoft.Extensions.Logging.Abstractions;
 
-// traffic DIRECTORY A B ACCOUNTS ROWS_OF_THE_LARGE_ONE: moves all accounts from A to B while clients write and restore.
+// traffic DIRECTORY A B ACCOUNTS ROWS_OF_THE_LARGE_ONE ROWS_OF_THE_DIRECTORY NEXT…: moves all accounts from A to B while clients write and restore, then the directory to each of the next ones.
 // bulk DIRECTORY A B: moves one account without traffic; prints seconds.
 // fill DIRECTORY A B ROWS: makes that account.
 // Before either a small account is moved elsewhere: a node's code is warm.
@@ -42,7 +41,7 @@ for (var i = 0; i < Number(4); i++)
 }
 
 var (jobs, table, check, actuals) = (new JobTable(service.DirectoryDatabase, "bench", time), new MoveTable(service.DirectoryDatabase, time), new StoreCheck(service.Homes), new Actuals(service.DirectoryDatabase));
-var moves = new Moves(service.DirectoryDatabase, table, check, new LiveNodes(service.DirectoryDatabase, time), new DirectoryMoveTable(service.DirectoryDatabase, time), jobs, time);
+var moves = new Moves(service.DirectoryDatabase, table, check, new LiveNodes(service.DirectoryDatabase, time), jobs, time);
 await using var runner = new JobRunner(jobs, [new MoveJob(table, service.Movers, check, actuals, time)], time, NullLogger.Instance);
 var traffic = new Traffic(service, accounts);
 var clients = Enumerable.Range(0, 8).Select(client => Task.Run(() => traffic.RunAsync(client))).ToList();
@@ -65,6 +64,11 @@ var lost = await traffic.CountLostAsync();
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| accounts, rows of the largest, rows copied in all | {status.Moved} of {status.Accounts} | {Number(5)} | {status.Rows} |"));
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| seconds, accounts a second, writes that took longer than 0.1 s | {time.GetElapsedTime(start).TotalSeconds:0.0} | {status.Moved / time.GetElapsedTime(start).TotalSeconds:0.0} | {traffic.Waits} |"));
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| writes as clients saw them: median, p99, longest, ms | {traffic.WriteMs(0.5):0.0} | {traffic.WriteMs(0.99):0.0} | {traffic.WriteMs(1):0.0} |"));
+foreach (var line in await DirectoryRace.RunAsync(service.DirectoryDatabase, Number(6), args[7..]))
+{
+    Console.WriteLine(line);
+}
+
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"freeze-p99-ms {status.FreezeP99Ms:0.0} freeze-max-ms {status.FreezeMaxMs:0.0} restores-served {traffic.Served} restores-refused {traffic.Refused} acknowledged-writes {traffic.Acknowledged} lost-writes {lost}"));
 
 async Task WarmAsync()

@@ -88,7 +88,7 @@ public sealed class Authority : IAsyncDisposable
         var (permissions, actuals) = (new PermissionChanges(directoryDatabase, _jobs, settings.Trees, time), new Actuals(directoryDatabase));
         var (moveTable, storeCheck) = (new MoveTable(directoryDatabase, time), new StoreCheck(homes));
         var (nodes, directoryMoveTable) = (new LiveNodes(directoryDatabase, time), new DirectoryMoveTable(directoryDatabase, time));
-        _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, directoryMoveTable, _jobs, time);
+        _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, _jobs, time);
         _directoryMoves = new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
         _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());

@@ -10,11 +10,11 @@ public readonly record struct Money(long Minor, Currency Currency)
 
     public static Money Zero(Currency currency) => new(0, currency);
 
-    public static Money operator +(Money one, Money other) => new(checked(one.Minor + other.In(one.Currency)), one.Currency);
+    public static Money operator +(Money one, Money other) => Fit((Int128)one.Minor + other.In(one.Currency), one.Currency);
 
-    public static Money operator -(Money one, Money other) => new(checked(one.Minor - other.In(one.Currency)), one.Currency);
+    public static Money operator -(Money one, Money other) => Fit((Int128)one.Minor - other.In(one.Currency), one.Currency);
 
-    public static Money operator -(Money amount) => new(checked(-amount.Minor), amount.Currency);
+    public static Money operator -(Money amount) => Fit(-(Int128)amount.Minor, amount.Currency);
 
     /// <summary>A fraction of a minor unit is rounded to the nearest whole one, half away from zero: once for each line of a bill, and nowhere else.</summary>
     public static Money Round(BigInteger numerator, BigInteger denominator, Currency currency)
@@ -22,9 +22,7 @@ public readonly record struct Money(long Minor, Currency Currency)
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(denominator);
         var isNegative = numerator < 0;
         var rounded = ((2 * BigInteger.Abs(numerator)) + denominator) / (2 * denominator);
-        return rounded > long.MaxValue
-            ? throw new BillingException(BillingError.ImpossibleUsage, "An amount is larger than can be billed.")
-            : new Money((long)(isNegative ? -rounded : rounded), currency);
+        return rounded > long.MaxValue ? throw TooLarge() : new Money((long)(isNegative ? -rounded : rounded), currency);
     }
 
     public static Money Sum(IEnumerable<Money> amounts, Currency currency) => amounts.Aggregate(Zero(currency), (sum, amount) => sum + amount);
@@ -37,6 +35,10 @@ public readonly record struct Money(long Minor, Currency Currency)
     }
 
     private static UInt128 UInt128Of(long minor) => (UInt128)Int128.Abs(minor);
+
+    private static Money Fit(Int128 minor, Currency currency) => minor < long.MinValue || minor > long.MaxValue ? throw TooLarge() : new Money((long)minor, currency);
+
+    private static BillingException TooLarge() => new(BillingError.ImpossibleUsage, "An amount is larger than can be billed.");
 
     private long In(Currency currency) => Currency == currency
         ? Minor : throw new BillingException(BillingError.MixedCurrencies, $"{Currency.Code} and {currency.Code} cannot be added up: a customer has one currency.");

@@ -18,6 +18,9 @@ public sealed record Plan(string Name, int Version, Currency Currency)
 {
     public const long Gigabyte = 1_000_000_000;
 
+    /// <summary>No price and no amount is more: a month of anything that can be stored then fits into <see cref="Money"/>.</summary>
+    public const long NumberMax = 1_000_000_000_000;
+
     /// <summary>Minor units a month.</summary>
     public long Base { get; init; }
 
@@ -50,6 +53,8 @@ public sealed record Plan(string Name, int Version, Currency Currency)
             { Name.Length: 0 or > 100 } => "it has no name, or one of more than 100 characters",
             { Version: < 1 } => "versions count from 1",
             { Base: < 0 } or { PerComputer: < 0 } or { ComputersIncluded: < 0 } or { GigabytesIncluded: < 0 } or { GigabytesIncludedPerComputer: < 0 } => "a price or an amount is negative",
+            { Base: > NumberMax } or { PerComputer: > NumberMax } or { GigabytesIncluded: > NumberMax } or { GigabytesIncludedPerComputer: > NumberMax } => $"no price or amount is more than {NumberMax}",
+            _ when Tiers.Any(tier => tier.MicrosPerGigabyte > NumberMax || tier.UpToGigabytes > NumberMax) => $"no price or amount is more than {NumberMax}",
             _ when Tiers.Any(tier => tier.MicrosPerGigabyte < 0 || tier.UpToGigabytes <= 0) => "a tier's price or end is negative",
             _ when Tiers.Take(Math.Max(0, Tiers.Count - 1)).Any(tier => tier.UpToGigabytes is null) || Tiers is [.., { UpToGigabytes: not null }] => "the last tier is for all that is more, and only that one",
             _ when Tiers.Zip(Tiers.Skip(1)).Any(pair => pair.Second.UpToGigabytes <= pair.First.UpToGigabytes) => "each tier ends higher than the one before",

@@ -65,7 +65,7 @@ public sealed class ChargeTests
     [
         _personal with { Name = "" }, _personal with { Version = 0 }, _personal with { Base = -1 }, _personal with { PerComputer = -1 }, _personal with { GigabytesIncluded = -1 },
         _personal with { Tiers = [new StorageTier(10, 1)] }, _personal with { Tiers = [new StorageTier(null, 1), new StorageTier(null, 1)] }, _personal with { Tiers = [new StorageTier(10, 1), new StorageTier(10, 1), new StorageTier(null, 1)] },
-        _personal with { Tiers = [new StorageTier(null, -1)] }, _personal with { Promise = [new PromiseStep(0, 1)] }, _personal with { Promise = [new PromiseStep(1000, 101)] }, _personal with { Promise = [new PromiseStep(990_000, 10), new PromiseStep(999_000, 20)] },
+        _personal with { Tiers = [new StorageTier(null, -1)] }, _personal with { Base = Plan.NumberMax + 1 }, _personal with { Tiers = [new StorageTier(null, Plan.NumberMax + 1)] }, _personal with { Promise = [new PromiseStep(0, 1)] }, _personal with { Promise = [new PromiseStep(1000, 101)] }, _personal with { Promise = [new PromiseStep(990_000, 10), new PromiseStep(999_000, 20)] },
     ];
 
     /// <summary>Whatever is used and however plans change: each day is in the lines of one plan, once; and an independent sum, in decimals and day by day, differs by no more than half a unit a line.</summary>

@@ -23,7 +23,8 @@ public sealed class MoneyTests
         var (euro, dollar) = (new Money(1, _eur), new Money(1, Currency.Parse("USD")));
         Assert.Equal(BillingError.MixedCurrencies, Assert.Throws<BillingException>(() => euro + dollar).Error);
         Assert.Equal(BillingError.UnknownCurrency, Assert.Throws<BillingException>(() => Currency.Parse("eur")).Error);
-        Assert.Throws<OverflowException>(() => new Money(long.MaxValue, _eur) + euro);
+        Assert.Equal(BillingError.ImpossibleUsage, Assert.Throws<BillingException>(() => new Money(long.MaxValue, _eur) + euro).Error);
+        Assert.Equal(BillingError.ImpossibleUsage, Assert.Throws<BillingException>(() => -new Money(long.MinValue, _eur)).Error);
     }
 
     [Fact]

@@ -171,6 +171,24 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         await StaysAsync();
     }
 
+    /// <summary>What was copied is not synced before the seal: a crash of the target between the last look at its position and the seal undoes rows and position together, and nothing that is compared behind the fence would show it.</summary>
+    [Fact]
+    public async Task A_target_that_lost_what_was_compared_is_not_sealed()
+    {
+        var isFenced = false;
+        var outcome = await NewMover(async step =>
+        {
+            isFenced |= step is { What: "a FenceAsync", IsBehind: true };
+            if (isFenced && step is { What: "b PositionAsync", IsBehind: true })
+            {
+                await _service.Homes["b"].WriteAsync(async transaction =>
+                    await transaction.ExecuteAsync("UPDATE fence SET position_version = 0 WHERE account_id = @id", new { id = _account.ToArray() }) + await transaction.ExecuteAsync("DELETE FROM objects WHERE account_id = @id", new { id = _account.ToArray() }), Cancellation);
+            }
+        }).MoveAsync(_account, "b", _watch, Cancellation);
+        Assert.Equal((MoveOutcome.GivenUp, true), (outcome, isFenced));
+        await StaysAsync();
+    }
+
     /// <summary>gh-ost#909, #444, #784: rows with binary keys were lost; a copy in part was taken for whole after time-outs; the switch was tried again and again while hours of work were left.</summary>
     [Fact]
     public async Task Class_8_keys_of_any_bytes_move_and_a_copy_in_part_is_never_taken_for_whole()

@@ -209,10 +209,17 @@ public sealed class DirectoryMoveTests(SharedClusters clusters) : IClassFixture<
         await (await OpenAsync(b)).WriteAsync(transaction => transaction.ExecuteAsync("ALTER TABLE people ADD COLUMN colour TEXT"), Cancellation);
         await RefusedAsync(a, b, "colour");
         await (await OpenAsync(b)).WriteAsync(transaction => transaction.ExecuteAsync("ALTER TABLE people DROP COLUMN colour"), Cancellation);
+        await (await OpenAsync(b)).WriteAsync(transaction => transaction.ExecuteAsync("UPDATE holdfast_schema SET number = number + 1"), Cancellation);
+        await RefusedAsync(a, b, "of the same version");
+        await (await OpenAsync(b)).WriteAsync(transaction => transaction.ExecuteAsync("UPDATE holdfast_schema SET number = number - 1"), Cancellation);
         Assert.Contains("one and the same", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(b, b))).Message, StringComparison.Ordinal);
 
         // A node whose configuration names another service's directory as the next one does not take it for its own.
         Assert.Contains("a directory of its own", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(a, c))).Message, StringComparison.Ordinal);
+        var elsewhere = await NodesAsync(c, await NewAsync("postgres", clusters.Other));
+        var other = elsewhere[0].Next!;
+        await new DirectoryMover(elsewhere[0].Current, other, "mover", TimeProvider.System).RunAsync(_pause, _ => Task.CompletedTask, Cancellation);
+        Assert.Contains("a directory of its own", (await Assert.ThrowsAsync<HoldfastException>(() => DirectoryHome.OpenAsync(() => OpenAsync(a), () => Task.FromResult(other), TimeProvider.System, Cancellation))).Message, StringComparison.Ordinal);
 
         // A node whose configuration takes the copy for the directory.
         await ClearAsync();
@@ -223,13 +230,19 @@ public sealed class DirectoryMoveTests(SharedClusters clusters) : IClassFixture<
     }
 
     [Fact]
-    public async Task Once_it_moves_no_node_begins_that_would_be_left_behind_and_one_that_was_reads_nothing()
+    public async Task No_node_is_left_behind_and_one_that_was_reads_nothing()
     {
         var (a, b) = (await NewAsync("postgres", clusters.One), await NewAsync("postgres", clusters.Other));
         var lonely = (await NodesAsync(a, null))[0];
         var nodes = await NodesAsync(a, b);
-        await new DirectoryMover(nodes[0].Current, nodes[0].Next!, "mover", TimeProvider.System).RunAsync(_pause, async _ =>
-            Assert.Contains("next_directory", (await Assert.ThrowsAsync<HoldfastException>(() => NodesAsync(a, null))).Message, StringComparison.Ordinal), Cancellation);
+
+        // One that comes while it is copied and could not go along has the move given up.
+        var refused = await Assert.ThrowsAsync<HoldfastException>(() => new DirectoryMover(nodes[0].Current, nodes[0].Next!, "mover", TimeProvider.System).RunAsync(_pause, _ => NodesAsync(a, null), Cancellation));
+        Assert.Equal((FailureTable.MoveRefused, DirectoryState.Home), (refused.Kind, (await DirectoryFence.ReadAsync(nodes[0].Current, Cancellation)).State));
+
+        // As does one whose next database is away: it begins, and the directory stays.
+        Assert.Null((await NodesAsync(a, "Host=127.0.0.1;Port=1;Database=x;Username=x;Timeout=2"))[0].Next);
+        await new DirectoryMover(nodes[0].Current, nodes[0].Next!, "mover", TimeProvider.System).RunAsync(_pause, _ => Task.CompletedTask, Cancellation);
 
         // A program from before there was a row to look at does not start where the directory was.
         Assert.Equal(12, await (await OpenAsync(a)).AskAsync(transaction => transaction.FindAsync<long>("SELECT oldest FROM holdfast_schema WHERE kind = 'Directory'"), Cancellation));

@@ -15,7 +15,8 @@ public sealed class BillingTests : Scenario
         Assert.Equal(["dollars 1", "home 1", "home 2"], Lines(await AdminAsync("plan", "list", "--json")).Select(plan => $"{plan.GetProperty("name").GetString()} {plan.GetProperty("version").GetInt32()}"));
 
         // What cannot be is refused, and says why.
-        foreach (var (terms, why) in (IEnumerable<(string, string)>)[("""{ "name": "x", "currency": "EUR", "base": -1 }""", "negative"), ("""{ "name": "x", "currency": "XYZ" }""", "no currency"), ("""{ "name": "home", "currency": "USD" }""", "needs another name"),
+        foreach (var (terms, why) in (IEnumerable<(string, string)>)[("""{ "name": "x", "currency": "EUR", "base": -1 }""", "negative"), ("""{ "name": "x", "currency": "XYZ" }""", "no currency"), ("""{ "name": "x", "currency": "EUR", "base": 9000000000000000000 }""", "no price"),
+            ("""{ "name": "x", "currency": "EUR", "storage": [ null ] }""", "none is null"), ("""{ "name": "home", "currency": "USD" }""", "needs another name"),
             ("""{ "name": "x", "currency": "EUR", "storage": [ { "up_to_gigabytes": 5, "micros_per_gigabyte": 1 } ] }""", "last tier"), ("{", "no terms of a plan")])
         {
             Assert.Contains(why, await RefusedAsync("plan", "make", await FileAsync(terms)), StringComparison.Ordinal);

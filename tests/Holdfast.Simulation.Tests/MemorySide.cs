@@ -165,7 +165,7 @@ internal sealed class MemorySide(World world, string name)
             here => here.State == SideState.Open && here.Epoch == epoch ? here with { State = SideState.Frozen, Epoch = epoch + 1 } : null, waits: !World.Weakness.HasFlag(Weakness.FenceForgetsWriters));
 
         public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => ChangeAsync(
-            here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover 
+            here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover && side._position == last.Position
                 ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : last.Version, Numbers = World.Weakness.HasFlag(Weakness.CountersAnew) ? new GivenNumbers(0, 0, 0, 0) : here.Numbers.And(last.Numbers) } : null);
 
         public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => World.DoAsync(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)

@@ -11,7 +11,7 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
 {
     public void Map(ApiRoutes api)
     {
-        api.Get("/plans", ApiAction.ReadBills, "Plans by name, each with all its versions.", async (string? cursor, int? limit, CancellationToken cancellation) =>
+        api.Get("/plans", ApiAction.ReadService, "Plans by name, each with all its versions: also those that were made for one customer.", async (string? cursor, int? limit, CancellationToken cancellation) =>
         {
             var page = await plans.ListAsync(Paging.Of(cursor, limit), cancellation);
             return new PlanList(page.Items, page.Next);
@@ -24,7 +24,7 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
         api.Put("/accounts/{name}/plan", ApiAction.AssignPlan, "Gives an account a plan, from today or a later day on.", async (HttpContext context, string name, AssignPlan asked, CancellationToken cancellation) =>
         {
             var place = await directory.PlaceOfAsync(name, cancellation);
-            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"give plan {asked.Plan}", name, cancellation);
+            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"give plan {Names.Checked(asked.Plan)}", name, cancellation);
             return await plans.AssignAsync(place, asked, cancellation);
         });
         api.Get("/accounts/{name}/bills/{month}", ApiAction.ReadBills, "What a month costs, by what was recorded until now. Nothing is issued by asking.", async (string name, string month, CancellationToken cancellation) =>

@@ -19,9 +19,9 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
     /// <summary>Makes a plan, or another version of one.</summary>
     public async Task<PlanSummary> AddAsync(PlanTerms terms, CancellationToken cancellation)
     {
-        if (terms.Storage?.Count > PiecesMax || terms.Promise?.Count > PiecesMax)
+        if (terms.Storage?.Count > PiecesMax || terms.Promise?.Count > PiecesMax || terms.Storage?.Contains(null!) == true || terms.Promise?.Contains(null!) == true)
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"A plan has no more than {PiecesMax} prices of storage, and promises.");
+            throw new HoldfastException(FailureTable.InvalidRequest, $"A plan has no more than {PiecesMax} prices of storage, and promises, and none is null.");
         }
 
         PlanOf(1, terms);
@@ -43,7 +43,7 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
     /// <summary>By name, then version.</summary>
     public async Task<Page<PlanSummary>> ListAsync(Paging paging, CancellationToken cancellation)
     {
-        var (name, version) = paging.After?.Split('\n') is [var afterName, var afterVersion] ? (afterName, long.Parse(afterVersion, System.Globalization.CultureInfo.InvariantCulture)) : ("", 0);
+        var (name, version) = paging.AfterNameAndNumber();
         var page = await directory.AskAsync(async transaction => paging.Cut(await transaction.QueryAsync<(string Name, long Version, string Terms, long CreatedAt)>(
             "SELECT name, version, terms, created_at FROM plans WHERE (name, version) > (@name, @version) ORDER BY name, version LIMIT @rows", new { name, version, rows = paging.Rows }), row => $"{row.Name}\n{row.Version}"), cancellation);
         return new Page<PlanSummary>([.. page.Items.Select(row => new PlanSummary((int)row.Version, row.CreatedAt, Read(row.Terms)))], page.Next);
@@ -61,6 +61,13 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
         return directory.WriteAsync(async transaction =>
         {
             var id = place.Account.ToArray();
+
+            // Locks the account's row: two who give it plans go one after the other.
+            if (await transaction.ExecuteAsync("UPDATE accounts SET name = name WHERE account_id = @id", new { id }) == 0)
+            {
+                throw new HoldfastException(FailureTable.NotFound, "There is no such account any more.");
+            }
+
             var (version, terms) = await transaction.FindAsync<(long Version, string? Terms)>("SELECT version, terms FROM plans WHERE name = @plan AND (version = @version OR @version = 0) ORDER BY version DESC LIMIT 1", new { asked.Plan, version = (long)(asked.Version ?? 0) });
             if (terms is null)
             {

@@ -45,6 +45,10 @@ internal sealed class Paging
         : After.Split('.') is [var a, var b] && long.TryParse(a, System.Globalization.CultureInfo.InvariantCulture, out var first) && long.TryParse(b, System.Globalization.CultureInfo.InvariantCulture, out var second)
             ? (first, second) : throw Unknown();
 
+    /// <summary>The key as a name and a number joined by a line break; an empty name for the first page.</summary>
+    public (string Name, long Number) AfterNameAndNumber() => After is null ? ("", -1)
+        : After.Split('\n') is [var name, var text] && long.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var number) ? (name, number) : throw Unknown();
+
     /// <summary>The page of <paramref name="rows"/> (read with <see cref="Rows"/> as their limit), and the cursor of the next.</summary>
     public Page<T> Cut<T>(IReadOnlyList<T> rows, Func<T, string> key) => rows.Count <= Limit
         ? new Page<T>(rows, null)

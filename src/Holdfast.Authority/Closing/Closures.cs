@@ -96,6 +96,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         var id = place.Account.ToArray();
         await TellOwnersAsync(transaction, id, $"The backup account '{place.Name}' was closed", $"The account '{place.Name}' is closed, and everything that was backed up there is deleted.\n");
         await transaction.ExecuteAsync("DELETE FROM enrolment_codes WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM account_plans WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM accounts WHERE account_id = @id", new { id });
         return await transaction.ExecuteAsync("UPDATE closures SET deleted_at = coalesce(deleted_at, @now) WHERE account_id = @id", new { id, Now });
     }, cancellation);

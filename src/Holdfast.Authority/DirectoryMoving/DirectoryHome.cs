@@ -45,20 +45,34 @@ internal sealed class DirectoryHome : IDatabase
     /// <param name="givesUpAfter">How long writers wait before they give a move up; 20 seconds unless given.</param>
     public static async Task<DirectoryHome> OpenAsync(Func<Task<IDatabase>> openAsync, Func<Task<IDatabase>>? openNextAsync, TimeProvider time, CancellationToken cancellation, TimeSpan? givesUpAfter = null)
     {
-        var next = openNextAsync is null ? null : await openNextAsync();
+        var (next, isAway) = ((IDatabase?)null, (HoldfastException?)null);
+        try
+        {
+            next = openNextAsync is null ? null : await openNextAsync();
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable)
+        {
+            isAway = exception;
+        }
+
         var there = next is null ? null : await NameAsync(next, cancellation);
         IDatabase first;
         try
         {
             first = await openAsync();
         }
-        catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable && there is { State: DirectoryState.Home, Other: not null })
+        catch (HoldfastException) when (there is { State: DirectoryState.Home, Other: not null })
         {
             // It has moved; nothing needs the former one to be there.
             return new DirectoryHome(next!, null, null, givesUpAfter, time);
         }
 
         var (fence, nextId) = (await NameAsync(first, cancellation), there?.Id);
+        if (isAway is not null && !fence.IsOpen && fence.State != DirectoryState.Frozen)
+        {
+            throw isAway;
+        }
+
         if (nextId == fence.Id)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "The configuration's directory and next_directory are one and the same database.");
@@ -66,9 +80,9 @@ internal sealed class DirectoryHome : IDatabase
 
         if (there is { State: DirectoryState.Home })
         {
-            return there.Other is not null && !fence.IsOpen && fence.State != DirectoryState.Frozen
+            return (there.Other == fence.Id || fence.Other == there.Id) && !fence.IsOpen && fence.State != DirectoryState.Frozen
                 ? new DirectoryHome(next!, null, null, givesUpAfter, time)
-                : throw new HoldfastException(FailureTable.InvalidRequest, "What the configuration calls next_directory is a directory of its own, to which this one was not moved: name a database that nobody uses.");
+                : throw new HoldfastException(FailureTable.InvalidRequest, "What the configuration calls next_directory is a directory of its own, to which this one was not moved: name a database that nobody uses; or, if that is the one, name it as directory.");
         }
 
         var home = new DirectoryHome(first, next, nextId, givesUpAfter, time);
@@ -78,7 +92,9 @@ internal sealed class DirectoryHome : IDatabase
                 await DirectoryFence.ChangeAsync(first, fence, fence with { State = DirectoryState.Home, Epoch = 1 }, cancellation);
                 break;
             case DirectoryState.Moving or DirectoryState.Frozen when fence.Other != nextId:
-                throw new HoldfastException(FailureTable.InvalidRequest, "The directory is being moved to a database that this node's configuration does not name as next_directory: name it, and have the move given up (`holdfast admin move directory abort`) if it is to stay.");
+                // This node could not go along, so it does not move: whoever moves it finds another row.
+                return await DirectoryFence.ChangeAsync(first, fence, Thawed(fence), cancellation)
+                    ? home : throw new HoldfastException(FailureTable.ServiceUnavailable, "The directory is being moved to a database that this node's configuration does not name as next_directory, and has just been decided on: name it.");
             case DirectoryState.Left:
                 await home.FollowAsync(fence, cancellation);
                 break;

@@ -18,12 +18,11 @@ internal sealed class DirectoryMoveJob(DirectoryHome home, DirectoryMoveTable ta
 
     public string Name => JobName;
 
-    public bool IsLong => true;
-
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         if (await table.FindAsync(cancellation) is not { State: DirectoryMove.Running } move)
         {
+            await StayAsync(home.Current, cancellation);
             return null;
         }
 
@@ -90,13 +89,13 @@ internal sealed class DirectoryMoveJob(DirectoryHome home, DirectoryMoveTable ta
         }
     }
 
+    /// <summary>The move still is the one that the operator asked for last, and neither ended nor given up.</summary>
     private static bool IsSame(DirectoryMove? found, DirectoryMove move) => found is { State: DirectoryMove.Running } && found.StartedAt == move.StartedAt;
 
     private async Task<DateTimeOffset?> EndAsync(JobLease lease, DirectoryMove move, CancellationToken cancellation)
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         await actuals.KeepAsync(lease.Job.Id, new Actual(JobName, "", now, move.Rows, move.Copied, 1000 * Math.Max(0, now - move.StartedAt), 1, "database"), cancellation);
-        await table.ChangeAsync(_ => move with { EndedAt = now }, cancellation);
-        return null;
+        return await table.ChangeAsync(found => IsSame(found, move) ? move with { EndedAt = now } : null, cancellation) is { State: DirectoryMove.Running } ? time.GetUtcNow() : null;
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.DirectoryMoving;
 
@@ -46,6 +47,27 @@ internal sealed class DirectoryMoveTable(IDatabase directory, TimeProvider time)
 
     public Task<DirectoryMove?> FindAsync(CancellationToken cancellation) => directory.AskAsync(FindAsync, cancellation);
 
+    /// <summary>Writes down a move that begins, unless the directory is being moved, or accounts are: those would wait for it while they are fenced.</summary>
+    public Task BeginAsync(DirectoryMove move, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await RefuseWhileRunningAsync(transaction);
+        var moving = await transaction.FindAsync<long>(
+            "SELECT (SELECT count(*) FROM moves WHERE state IN ('running', 'aborting')) + (SELECT count(*) FROM accounts WHERE move_state IN ('fencing', 'aborting', 'decided'))");
+        return moving > 0
+            ? throw new HoldfastException(FailureTable.MoveRefused, "Accounts are being moved, and would wait for the directory while they are fenced: pause that first (`holdfast admin move pause`), and wait a moment.")
+            : await KeepAsync(transaction, move);
+    }, cancellation);
+
+    /// <summary>Fails while the directory is being moved. Who begins a move, of whatever, asks this first, and they go one after the other.</summary>
+    public static async Task RefuseWhileRunningAsync(DatabaseTransaction transaction)
+    {
+        await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES ('moves begun', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+        if (await FindAsync(transaction) is { State: DirectoryMove.Running })
+        {
+            throw new HoldfastException(FailureTable.MoveRefused, "The directory is being moved: wait until it has (`holdfast admin move directory status`).");
+        }
+    }
+
     /// <summary>Changes it as it is now, and has it worked on if it runs; what is decided on an older state is not written over a newer one.</summary>
     /// <param name="change">What it becomes; null to leave it.</param>
     /// <param name="cancellation">Ends waiting.</param>
@@ -54,20 +76,20 @@ internal sealed class DirectoryMoveTable(IDatabase directory, TimeProvider time)
     {
         await transaction.LockAsync(Mark);
         var found = await FindAsync(transaction);
-        if (change(found) is not { } changed)
-        {
-            return found;
-        }
+        return change(found) is { } changed ? await KeepAsync(transaction, changed) : found;
+    }, cancellation);
 
+    private async Task<DirectoryMove> KeepAsync(DatabaseTransaction transaction, DirectoryMove move)
+    {
         await transaction.ExecuteAsync($"DELETE FROM directory_marks WHERE name = '{Mark}'");
-        await transaction.ExecuteAsync($"INSERT INTO directory_marks (name, value) VALUES ('{Mark}', @value)", new { value = JsonSerializer.Serialize(changed, DirectoryMoveJson.Default.DirectoryMove) });
-        if (changed.State == DirectoryMove.Running)
+        await transaction.ExecuteAsync($"INSERT INTO directory_marks (name, value) VALUES ('{Mark}', @value)", new { value = JsonSerializer.Serialize(move, DirectoryMoveJson.Default.DirectoryMove) });
+        if (move.State == DirectoryMove.Running)
         {
             await JobTable.EnqueueAsync(transaction, DirectoryMoveJob.JobName, "", time);
         }
 
-        return changed;
-    }, cancellation);
+        return move;
+    }
 
     private static async Task<DirectoryMove?> FindAsync(DatabaseTransaction transaction) =>
         await transaction.FindAsync<string>(Found) is { } text ? JsonSerializer.Deserialize(text, DirectoryMoveJson.Default.DirectoryMove) : null;

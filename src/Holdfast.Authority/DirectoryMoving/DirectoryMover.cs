@@ -129,6 +129,15 @@ internal sealed class DirectoryMover(IDatabase source, IDatabase target, string 
             }
         }
 
+        foreach (var database in (IDatabase[])[source, target])
+        {
+            var (found, known) = (await database.AskAsync(transaction => transaction.FindAsync<long>("SELECT number FROM holdfast_schema WHERE kind = 'Directory'"), cancellation), SchemaUpgrade.NewestOf(DatabaseKind.Directory));
+            if (found != known)
+            {
+                throw new HoldfastException(FailureTable.MoveRefused, $"A database has schema {found} of the directory, and this program knows {known}: what is new there would be left behind. Move it when all nodes are of the same version.");
+            }
+        }
+
         var (from, to) = (await source.ColumnsAsync(cancellation), await target.ColumnsAsync(cancellation));
         foreach (var table in DirectoryTables.Names)
         {

@@ -27,11 +27,6 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
             throw new HoldfastException(FailureTable.MoveRefused, "No other database is known: name it as next_directory in holdfastd.json of every node, and restart them one after the other.");
         }
 
-        if (await home.AskAsync(transaction => transaction.FindAsync<long>("SELECT count(*) FROM moves WHERE state IN ('running', 'aborting')"), cancellation) > 0)
-        {
-            throw new HoldfastException(FailureTable.MoveRefused, "Accounts are being moved, and would wait for the directory while they are fenced: pause that first (`holdfast admin move pause`).");
-        }
-
         var id = home.NextId!;
         if (await nodes.UnableAsync(facts => facts.NextDirectory == id, cancellation) is { Count: > 0 } unable)
         {
@@ -43,7 +38,7 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
         var move = new DirectoryMove(asked.IsDry ? "dry run" : DirectoryMove.Running, from, id, pause, time.GetUtcNow().ToUnixTimeSeconds());
         if (!asked.IsDry)
         {
-            await table.ChangeAsync(found => found is { State: DirectoryMove.Running } ? throw new HoldfastException(FailureTable.MoveRefused, "The directory is being moved already.") : move, cancellation);
+            await table.BeginAsync(move, cancellation);
             await jobs.HurryAsync(DirectoryMoveJob.JobName, "", cancellation);
         }
 
@@ -59,13 +54,13 @@ internal sealed class DirectoryMoves(DirectoryHome home, DirectoryMoveTable tabl
     public async Task<DirectoryMoveStatus> AbortAsync(CancellationToken cancellation)
     {
         var move = await FindAsync(cancellation);
-        if (move.State != DirectoryMove.Running)
+        var (database, fence) = (home.Current, await DirectoryFence.ReadAsync(home.Current, cancellation));
+        if (move.State != DirectoryMove.Running && fence.State is not (DirectoryState.Moving or DirectoryState.Frozen))
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"The directory does not move: its last move is {move.State}.");
         }
 
-        var (database, fence) = (home.Current, await DirectoryFence.ReadAsync(home.Current, cancellation));
-        var isOver = fence.Id != move.From || fence.State == DirectoryState.Left
+        var isOver = (move.State == DirectoryMove.Running && fence.Id != move.From) || fence.State == DirectoryState.Left
             || (fence.State is DirectoryState.Moving or DirectoryState.Frozen && !await DirectoryFence.ChangeAsync(database, fence, DirectoryHome.Thawed(fence), cancellation));
         if (isOver)
         {

@@ -117,7 +117,8 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
     public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
     {
-        if (await LockAsync(transaction, id) is not { State: "incoming" } here || here.Attempt != attempt || here.Mover != mover)
+        // A crash undoes rows together with the position: then what was compared is not there any more.
+        if (await LockAsync(transaction, id) is not { State: "incoming" } here || here.Attempt != attempt || here.Mover != mover || here.PositionVersion != last.Position.Version || here.PositionKey != last.Position.Key)
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Jobs;
 using Holdfast.Format.Objects;
 
@@ -54,8 +55,7 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
     {
         if (checkAsync is not null)
         {
-            // One row that all who begin write: they go one after the other.
-            await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES ('moves begun', @id) ON CONFLICT (name) DO UPDATE SET value = excluded.value", new { id });
+            await DirectoryMoveTable.RefuseWhileRunningAsync(transaction);
             await checkAsync(transaction);
         }
 

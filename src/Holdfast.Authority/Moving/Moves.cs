@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Databases;
-using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Jobs;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -10,7 +9,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>Moves of accounts that operators plan: looked at as a whole before the first is copied, then run as a job.</summary>
-internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck check, LiveNodes nodes, DirectoryMoveTable directoryMoves, JobTable jobs, TimeProvider time)
+internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck check, LiveNodes nodes, JobTable jobs, TimeProvider time)
 {
     private const int AtOnceDefault = 4;
     private const int AtOnceMax = 16;
@@ -172,12 +171,7 @@ internal sealed class Moves(IDatabase directory, MoveTable table, StoreCheck che
     private async Task<MoveStatus> ChangeAsync(string asked, IReadOnlyList<string> from, string to, string more, string otherwise, CancellationToken cancellation, Func<DatabaseTransaction, Task>? checkAsync = null)
     {
         var id = (await FindAsync(asked, cancellation)).Id;
-        if (to == MoveStates.Running && await directoryMoves.FindAsync(cancellation) is { State: DirectoryMove.Running })
-        {
-            throw new HoldfastException(FailureTable.MoveRefused, "The directory is being moved, and accounts would wait for it while they are fenced: wait until it has (`holdfast admin move directory status`).");
-        }
-
-        if (!await table.ChangeAsync(id, from, to, more, cancellation, checkAsync))
+        if (!await table.ChangeAsync(id, from, to, more, cancellation, checkAsync ?? (to == MoveStates.Running ? _ => Task.CompletedTask : null)))
         {
             throw new HoldfastException(FailureTable.MoveRefused, $"The move {id} is {(await FindAsync(id, cancellation)).State}: it {otherwise}.");
         }
