@@ -96,7 +96,13 @@ internal sealed class SqliteDatabase : IDatabase
             SqliteConnection.ClearPool(connection);
         }
 
-        _lock?.Dispose();
+        if (_lock is not null)
+        {
+            // A process that is begun at this moment has the descriptor until it becomes another program: closing alone would leave the lock with it.
+            PosixFile.Unlock(_lock);
+            _lock.Dispose();
+        }
+
         _writer.Dispose();
     }
 
