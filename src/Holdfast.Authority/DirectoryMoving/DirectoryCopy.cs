@@ -16,10 +16,9 @@ internal sealed class DirectoryCopy(IDatabase source, IDatabase target, Director
     private const int RowsAtOnce = 4000;
 
     /// <summary>Compares and mends all tables, as the source has them at one moment.</summary>
-    /// <param name="progress">Hears the rows that were compared until then.</param>
     /// <param name="cancellation">Ends it; what is mended stays.</param>
     /// <returns>Rows that there are, and those that were deleted or written.</returns>
-    public Task<(long Rows, long Changed)> BringAsync(Action<long> progress, CancellationToken cancellation) => source.ReadAsync(async transaction =>
+    public Task<(long Rows, long Changed)> BringAsync(CancellationToken cancellation) => source.ReadAsync(async transaction =>
     {
         transaction.IsPatient = true;
         var (rows, changed) = (0L, 0L);
@@ -27,7 +26,6 @@ internal sealed class DirectoryCopy(IDatabase source, IDatabase target, Director
         {
             var piece = await BringTableAsync(transaction, table, cancellation);
             (rows, changed) = (rows + piece.Rows, changed + piece.Changed);
-            progress(rows);
         }
 
         return (rows, changed);
@@ -152,8 +150,7 @@ internal sealed class DirectoryCopy(IDatabase source, IDatabase target, Director
             throw new HoldfastException(FailureTable.MoveRefused, "Somebody else moves the directory now.");
         }
 
-        // What seals the copy waits for the disk, and so for this.
-        await transaction.DeferDurabilityAsync();
+        // Each piece waits for the disk: a crash of the target must not undo what was compared, for nothing is compared behind the seal.
         return await action(transaction);
     }, cancellation);
 

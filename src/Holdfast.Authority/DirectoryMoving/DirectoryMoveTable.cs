@@ -61,7 +61,7 @@ internal sealed class DirectoryMoveTable(IDatabase directory, TimeProvider time)
     /// <summary>Fails while the directory is being moved. Who begins a move, of whatever, asks this first, and they go one after the other.</summary>
     public static async Task RefuseWhileRunningAsync(DatabaseTransaction transaction)
     {
-        await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES ('moves begun', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+        await transaction.LockAsync(Mark);
         if (await FindAsync(transaction) is { State: DirectoryMove.Running })
         {
             throw new HoldfastException(FailureTable.MoveRefused, "The directory is being moved: wait until it has (`holdfast admin move directory status`).");

@@ -42,7 +42,7 @@ internal sealed class DirectoryMover(IDatabase source, IDatabase target, string 
         var changed = long.MaxValue;
         while (changed > ChangedFew && done.Passes < PassesMost)
         {
-            (var rows, changed) = await copy.BringAsync(_ => { }, cancellation);
+            (var rows, changed) = await copy.BringAsync(cancellation);
             done = done with { Rows = rows, Copied = done.Copied + changed, Passes = done.Passes + 1 };
             await progress(done);
         }
@@ -58,19 +58,22 @@ internal sealed class DirectoryMover(IDatabase source, IDatabase target, string 
                 throw new HoldfastException(FailureTable.MoveRefused, "The move was given up, or somebody else moves the directory now.");
             }
 
-            var (rows, last) = await copy.BringAsync(_ => { }, limit.Token);
+            var (rows, last) = await copy.BringAsync(limit.Token);
             done = done with { Rows = rows, Copied = done.Copied + last, Passes = done.Passes + 1 };
             if (!await DirectoryFence.ChangeAsync(target, incoming, incoming with { State = DirectoryState.Sealed }, limit.Token))
             {
                 throw new HoldfastException(FailureTable.MoveRefused, "Somebody else moves the directory now.");
             }
         }
-        catch (Exception exception)
+        catch (OperationCanceledException exception) when (!cancellation.IsCancellationRequested)
         {
             await ThawAsync(frozen);
-            throw exception is OperationCanceledException && !cancellation.IsCancellationRequested
-                ? new HoldfastException(FailureTable.MoveRefused, $"Writes to the directory would have waited for more than {pauseMost.TotalSeconds:0.#} seconds: it stays where it is. Allow more, or try again when less is written.", exception)
-                : exception;
+            throw new HoldfastException(FailureTable.MoveRefused, $"Writes to the directory would have waited for more than {pauseMost.TotalSeconds:0.#} seconds: it stays where it is. Allow more, or try again when less is written.", exception);
+        }
+        catch
+        {
+            await ThawAsync(frozen);
+            throw;
         }
 
         await LeaveAsync(frozen);
