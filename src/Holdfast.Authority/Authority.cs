@@ -57,11 +57,12 @@ public sealed class Authority : IAsyncDisposable
     private readonly DirectoryMoves _directoryMoves;
     private readonly Admissions _admissions;
     private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
+    private readonly Movers _movers;
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
     private Authority(List<IDatabase> databases, DirectoryHome directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
-        (_databases, _directory, _store) = (databases, directory, store);
+        (_databases, _directory, _store, _movers) = (databases, directory, store, movers);
         var pod = new PodClient(http, place, time);
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
@@ -249,6 +250,7 @@ public sealed class Authority : IAsyncDisposable
         await _admissions.DisposeAsync();
         _credentials.Dispose();
         _backupSteps.Dispose();
+        _movers.Dispose();
         foreach (var database in _databases)
         {
             await database.DisposeAsync();

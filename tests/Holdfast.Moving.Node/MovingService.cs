@@ -76,6 +76,7 @@ internal sealed class MovingService : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Movers?.Dispose();
         foreach (var database in _opened)
         {
             await database.DisposeAsync();

@@ -27,7 +27,8 @@ internal enum MoveOutcome
 /// <param name="name">This mover's name, which no other has, nor had it before.</param>
 /// <param name="settings">How much at once.</param>
 /// <param name="time">The clock, which bounds how long writers wait.</param>
-internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time)
+/// <param name="freezes">How many accounts' writers may wait at once: more only wait for each other. Null if that does not matter.</param>
+internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time, SemaphoreSlim? freezes = null)
 {
     /// <summary>Moves an account, or goes on with its move to that target.</summary>
     public async Task<MoveOutcome> MoveAsync(AccountId account, string target, MoveWatch watch, CancellationToken cancellation)
@@ -170,9 +171,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
             // While a large account was compared more may have been written than writers should wait for.
             var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan ? isVerified : lastTook <= settings.PieceMost && time.GetElapsedTime(began) <= settings.PieceMost;
-            if (isQuick)
+            if (isQuick && await FenceInTurnAsync(account, row, verified!.Value, source, target, watch, cancellation) is { } outcome)
             {
-                return await FenceAsync(account, row, verified!.Value, source, target, watch, cancellation);
+                return outcome;
             }
         }
 
@@ -281,6 +282,21 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
     private static bool IsDifferent(RowMark here, RowMark there, long version) =>
         here.Version <= version && there.Version <= version && (here.Version != there.Version || here.Digest != there.Digest);
+
+    /// <summary>Fences once it has its turn; null if that took so long that more may have been written than writers should wait for.</summary>
+    private async Task<MoveOutcome?> FenceInTurnAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        await (freezes?.WaitAsync(cancellation) ?? Task.CompletedTask);
+        try
+        {
+            return freezes is null || time.GetElapsedTime(began) <= settings.PieceMost ? await FenceAsync(account, row, verified, source, target, watch, cancellation) : null;
+        }
+        finally
+        {
+            freezes?.Release();
+        }
+    }
 
     /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
     private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
