@@ -58,6 +58,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly Admissions _admissions;
     private static readonly TimeSpan _readyWithin = TimeSpan.FromSeconds(5);
     private readonly Movers _movers;
+    private readonly StripeCards? _cards;
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
     private Authority(List<IDatabase> databases, DirectoryHome directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
@@ -91,8 +92,14 @@ public sealed class Authority : IAsyncDisposable
         var (nodes, directoryMoveTable) = (new LiveNodes(directoryDatabase, time), new DirectoryMoveTable(directoryDatabase, time));
         _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, _jobs, time);
         _directoryMoves = new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time);
+        var (plans, outages, customers) = (new PlanTable(directoryDatabase, time), new Outages(directoryDatabase, time), new Customers(directoryDatabase, outbox));
+        var (bills, invoices, payments) = (new MonthBills(plans, store, outages), new Invoices(directoryDatabase, customers, settings.Billing, time), new Payments(directoryDatabase, customers, time));
+        var invoicing = new Invoicing(directoryDatabase, plans, bills, invoices, outages, customers, settings.Billing, time);
+        var invoiceRun = new InvoiceRun(directoryDatabase, directory, plans, invoicing, invoices, time);
+        _cards = settings.Billing?.Stripe is { } stripe ? new StripeCards(stripe, time) : null;
+        var cardPayments = new CardPayments(customers, payments, _cards, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, pod, time), new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -104,8 +111,7 @@ public sealed class Authority : IAsyncDisposable
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
-        var plans = new PlanTable(directoryDatabase, time);
-        _billing = new BillingEndpoints(directory, plans, new MonthBills(plans, store), audit);
+        _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
@@ -217,6 +223,9 @@ public sealed class Authority : IAsyncDisposable
     {
         await _jobs.EnqueueAsync(GrowthSampling.JobName, "", cancellation);
         await _jobs.EnqueueAsync(Tidying.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(InvoiceRun.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(DunningRun.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(CardPayments.JobName, "", cancellation);
         await _jobs.EnqueueAsync(SelfBackup.JobName, "", cancellation, _selfBackup.FirstDue);
         await _closures.ContinueAsync(cancellation);
         await _moves.ContinueAsync(cancellation);
@@ -251,6 +260,7 @@ public sealed class Authority : IAsyncDisposable
         _credentials.Dispose();
         _backupSteps.Dispose();
         _movers.Dispose();
+        _cards?.Dispose();
         foreach (var database in _databases)
         {
             await database.DisposeAsync();

@@ -1,3 +1,4 @@
+using Holdfast.Authority.Billing;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.SelfBackups;
 
@@ -9,4 +10,5 @@ namespace Holdfast.Authority;
 /// <param name="Trees">Trees of files on the node, by name, whose growth is kept, and whose permissions may be changed, because windows will have to walk them.</param>
 /// <param name="JournalsFolder">Where the node writes down how far it came with such a change.</param>
 /// <param name="ClosingGrace">How long an account that is being closed can be taken back, and restored from.</param>
-public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace);
+/// <param name="Billing">How invoices are issued; null for not at all.</param>
+public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace, BillingSettings? Billing = null);

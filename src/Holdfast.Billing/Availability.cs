@@ -30,18 +30,21 @@ public static class Availability
     }
 
     /// <summary>What is given back of a month's charges, as lines of less than nothing: for each plan by its promise, and by the days on which it held.</summary>
-    public static IReadOnlyList<Charge> CreditsOf(IReadOnlyList<Charge> charges, IReadOnlyCollection<Outage> outages)
+    /// <param name="lines">Lines of any months, as they were issued: what was given back for them already is taken off, and nothing is ever taken back.</param>
+    /// <param name="outages">What is known of now.</param>
+    public static IReadOnlyList<Charge> CreditsOf(IReadOnlyList<Charge> lines, IReadOnlyCollection<Outage> outages)
     {
         var credits = new List<Charge>();
-        foreach (var period in charges.GroupBy(charge => (charge.Plan, charge.FromDay, charge.UntilDay)))
+        foreach (var period in lines.GroupBy(line => (line.Plan.Name, line.Plan.Version, line.FromDay, line.UntilDay)))
         {
-            var (plan, from, until) = period.Key;
+            var (plan, from, until) = (period.First().Plan, period.Key.FromDay, period.Key.UntilDay);
             var available = Of(from * SecondsPerDay, until * SecondsPerDay, outages);
             if (plan.Promise.LastOrDefault(step => available < step.BelowPartsPerMillion) is { } broken)
             {
-                var cost = Money.Sum(period.Select(charge => charge.Amount), plan.Currency);
-                var credit = Money.Round((System.Numerics.BigInteger)cost.Minor * broken.Percent, 100, plan.Currency);
-                if (!credit.IsZero)
+                var cost = Money.Sum(period.Where(line => line.Kind != ChargeKind.Credit).Select(line => line.Amount), plan.Currency);
+                var given = Money.Sum(period.Where(line => line.Kind == ChargeKind.Credit).Select(line => line.Amount), plan.Currency);
+                var credit = Money.Round((System.Numerics.BigInteger)cost.Minor * broken.Percent, 100, plan.Currency) + given;
+                if (credit.Minor > 0)
                 {
                     credits.Add(new Charge(ChargeKind.Credit, plan, from, until, broken.Percent, -credit));
                 }

@@ -19,13 +19,14 @@ public sealed record Bill(Month Month, Currency Currency, IReadOnlyList<Charge> 
     /// <param name="usageOf">What was used on a day.</param>
     /// <param name="outages">When the service was not there.</param>
     /// <param name="taxBasisPoints">0 to 10000.</param>
+    /// <param name="earlier">Lines of months that were billed before: an outage that was recorded since is given back now.</param>
     /// <exception cref="BillingException">mixed currencies, impossible usage.</exception>
-    public static Bill Of(Month month, Currency currency, IReadOnlyList<PlanPeriod> plans, long untilDay, Func<long, DailyUsage> usageOf, IReadOnlyCollection<Outage> outages, int taxBasisPoints)
+    public static Bill Of(Month month, Currency currency, IReadOnlyList<PlanPeriod> plans, long untilDay, Func<long, DailyUsage> usageOf, IReadOnlyCollection<Outage> outages, int taxBasisPoints, IReadOnlyList<Charge> earlier)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(taxBasisPoints);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(taxBasisPoints, 10_000);
         var charges = Charges.Of(month, plans, untilDay, usageOf);
-        IReadOnlyList<Charge> lines = [.. charges, .. Availability.CreditsOf(charges, outages)];
+        IReadOnlyList<Charge> lines = [.. charges, .. Availability.CreditsOf(charges, outages), .. Availability.CreditsOf(earlier, outages)];
         var net = Money.Sum(lines.Select(line => line.Amount), currency);
         return new Bill(month, currency, lines, net, taxBasisPoints, Money.Round((System.Numerics.BigInteger)net.Minor * taxBasisPoints, 10_000, currency));
     }

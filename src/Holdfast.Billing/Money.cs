@@ -27,6 +27,12 @@ public readonly record struct Money(long Minor, Currency Currency)
 
     public static Money Sum(IEnumerable<Money> amounts, Currency currency) => amounts.Aggregate(Zero(currency), (sum, amount) => sum + amount);
 
+    /// <summary>Reads an amount as people write it: <c>12</c>, <c>12.5</c> or <c>-12.50</c>, with no more digits behind the point than the currency has; null if it is none.</summary>
+    public static Money? TryParse(string text, Currency currency) =>
+        decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var amount)
+        && amount * (decimal)Math.Pow(10, currency.Digits) is var minor && decimal.IsInteger(minor) && minor is >= -Plan.NumberMax and <= Plan.NumberMax
+            ? new Money((long)minor, currency) : null;
+
     /// <summary>As in <c>EUR 1234.50</c>.</summary>
     public override string ToString()
     {

@@ -57,6 +57,12 @@ internal static class ConfigCommand
           // Without it, whoever makes a code hands it on.
           "mail": { "host": "mail.example.org", "port": 587, "from": "Backup <backup@example.org>", "user": "backup", "password_file": "/etc/holdfast/mail-password" },
 
+          // Who issues invoices, each month for the one before; without it none are issued. Tax in hundredths of a percent. Who does not pay is reminded, warned, and at last backs up nothing new, so many days behind the due date; restores never stop.
+          "billing": { "seller": { "name": "Example Backup Ltd", "address": "1 Example Street\nExample Town", "tax_number": "XX123456789", "bank": "IBAN XX00 0000 0000 0000, please name the invoice" },
+                       "number_prefix": "HF-", "tax_label": "VAT", "tax_basis_points": 1900, "due_days": 14, "reminded_after_days": 3, "warned_after_days": 14, "paused_after_days": 30,
+                       // Cards are charged by Stripe; its events (setup_intent.succeeded, payment_intent.succeeded, refund.created, refund.updated, charge.dispute.funds_withdrawn) go to /v1/payment-events/stripe.
+                       "stripe": { "secret_key_file": "/etc/holdfast/stripe-key", "webhook_secret_file": "/etc/holdfast/stripe-webhook-secret", "return_url": "https://backup.example.org/" } },
+
           // For how many days an account that is being closed can be taken back and restored from, before all of it is deleted; 30 unless set.
           "closing_grace_days": 30,
 
@@ -107,6 +113,11 @@ internal static class ConfigCommand
         if (configuration.MailOf(root) is { } mail)
         {
             Console.WriteLine($"mail          {mail.From} by {mail.Host}:{mail.Port} ({mail.Encryption})");
+        }
+
+        if (configuration.Billing is { } billing)
+        {
+            Console.WriteLine($"billing       invoices of {billing.Seller.Name}");
         }
 
         foreach (var provider in configuration.ProvidersOf(root))

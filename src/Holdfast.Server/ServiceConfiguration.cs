@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Authority;
+using Holdfast.Authority.Billing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.SelfBackups;
@@ -33,6 +34,9 @@ internal sealed record ServiceConfiguration
 
     /// <summary>How mail is sent; without it codes are handed on by whoever makes them.</summary>
     public MailSettings? Mail { get; init; }
+
+    /// <summary>How invoices are issued; without it none are.</summary>
+    public BillingSettings? Billing { get; init; }
 
     /// <summary>Identity providers that people may sign in by.</summary>
     public IReadOnlyList<IdentityProvider>? IdentityProviders { get; init; }
@@ -89,10 +93,16 @@ internal sealed record ServiceConfiguration
     /// <summary>What the operator decides about the service.</summary>
     public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
         MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version),
-        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30));
+        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root));
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
+
+    /// <summary>How invoices are issued, with its files' paths; null if none are.</summary>
+    public BillingSettings? BillingOf(string root) => Billing?.Stripe is not { } stripe ? Billing : Billing with
+    {
+        Stripe = stripe with { SecretKeyFile = Path.GetFullPath(stripe.SecretKeyFile, Path.GetFullPath(root)), WebhookSecretFile = Path.GetFullPath(stripe.WebhookSecretFile, Path.GetFullPath(root)) },
+    };
 
     /// <summary>The identity providers, with their files' paths.</summary>
     public IReadOnlyList<IdentityProvider> ProvidersOf(string root) =>
@@ -117,7 +127,7 @@ internal sealed record ServiceConfiguration
         _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
         _ when SelfBackupEveryHours is < 1 or > 8760 => "self_backup_every_hours is 1 to 8760.",
         _ when SelfBackupsKept is < 1 or > 10_000 => "self_backups_kept is 1 to 10000.",
-        _ => CheckMail() ?? CheckProviders(),
+        _ => CheckMail() ?? CheckProviders() ?? Billing?.Trouble,
     };
 
     private string? CheckProviders()

@@ -21,7 +21,7 @@ public sealed class BillTests
     public void Outages_are_paid_back_as_the_plan_promises(long seconds, long total)
     {
         var from = (_november.FirstDay * Day) + 12_345;
-        var bill = Bill.Of(_november, _eur, [new PlanPeriod(_promised, 0)], long.MaxValue, _ => default, [new Outage(from, from + seconds), new Outage(from + (seconds / 2), from + seconds)], 0);
+        var bill = Bill.Of(_november, _eur, [new PlanPeriod(_promised, 0)], long.MaxValue, _ => default, [new Outage(from, from + seconds), new Outage(from + (seconds / 2), from + seconds)], 0, []);
         Assert.Equal(total, bill.Total.Minor);
     }
 
@@ -32,7 +32,7 @@ public sealed class BillTests
 
         // Before the month, in its second half, and behind it.
         List<Outage> outages = [new(0, _november.FirstDay * Day), new(changed * Day, (changed * Day) + 3600), new(_november.EndDay * Day, (_november.EndDay + 3) * Day)];
-        var bill = Bill.Of(_november, _eur, [new PlanPeriod(_promised, 0), new PlanPeriod(_promised with { Version = 2 }, changed)], long.MaxValue, _ => default, outages, 1900);
+        var bill = Bill.Of(_november, _eur, [new PlanPeriod(_promised, 0), new PlanPeriod(_promised with { Version = 2 }, changed)], long.MaxValue, _ => default, outages, 1900, []);
         Assert.Equal([(1, 1500L), (2, 1500), (2, -150)], bill.Lines.Select(line => (line.Plan.Version, line.Amount.Minor)));
         Assert.Equal((2850L, 542L, 3392L), (bill.Net.Minor, bill.Tax.Minor, bill.Total.Minor));
     }
@@ -41,7 +41,7 @@ public sealed class BillTests
     public void Lines_add_up_and_no_more_is_given_back_than_was_charged() => Gen.Select(Gen.Long[0, 10_000], Gen.Int[0, 10_000], Gen.Select(Gen.Long[-5 * Day, 35 * Day], Gen.Long[0, 5 * Day]).Array[0, 6]).Sample((price, tax, outages) =>
     {
         var plan = _promised with { Base = price };
-        var bill = Bill.Of(_november, _eur, [new PlanPeriod(plan, 0)], long.MaxValue, _ => default, [.. outages.Select(outage => new Outage((_november.FirstDay * Day) + outage.Item1, (_november.FirstDay * Day) + outage.Item1 + outage.Item2))], tax);
+        var bill = Bill.Of(_november, _eur, [new PlanPeriod(plan, 0)], long.MaxValue, _ => default, [.. outages.Select(outage => new Outage((_november.FirstDay * Day) + outage.Item1, (_november.FirstDay * Day) + outage.Item1 + outage.Item2))], tax, []);
         Assert.Equal(bill.Lines.Sum(line => line.Amount.Minor), bill.Net.Minor);
         Assert.Equal(bill.Net.Minor + bill.Tax.Minor, bill.Total.Minor);
         Assert.True(bill.Net.Minor >= 0 && bill.Net.Minor <= price);

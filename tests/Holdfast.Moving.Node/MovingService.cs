@@ -26,16 +26,17 @@ internal sealed class MovingService : IAsyncDisposable
 
     public DirectoryLedger Ledger => Movers.Ledger;
 
-    public static async Task<MovingService> OpenAsync(string directory, string a, string b, CancellationToken cancellation)
+    public static async Task<MovingService> OpenAsync(string directory, string a, string b, CancellationToken cancellation, TimeProvider? clock = null)
     {
+        var time = clock ?? TimeProvider.System;
         var service = new MovingService();
         try
         {
             service.DirectoryDatabase = await service.OpenAsync(directory, DatabaseKind.Directory, cancellation);
-            service.Directory = new AccountDirectory(service.DirectoryDatabase, "a", TimeProvider.System);
+            service.Directory = new AccountDirectory(service.DirectoryDatabase, "a", time);
             service.Homes = new Dictionary<string, IDatabase> { ["a"] = await service.OpenAsync(a, DatabaseKind.Accounts, cancellation), ["b"] = await service.OpenAsync(b, DatabaseKind.Accounts, cancellation) };
-            service.Movers = new Movers(service.DirectoryDatabase, service.Homes, $"test:{Environment.ProcessId}", TimeProvider.System);
-            service.Store = new AccountStore(service.Homes, TimeProvider.System, service.Directory.FindAsync, service.Movers.ReleaseAsync);
+            service.Movers = new Movers(service.DirectoryDatabase, service.Homes, $"test:{Environment.ProcessId}", time);
+            service.Store = new AccountStore(service.Homes, time, service.Directory.FindAsync, service.Movers.ReleaseAsync);
             return service;
         }
         catch

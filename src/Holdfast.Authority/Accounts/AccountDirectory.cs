@@ -8,12 +8,12 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Accounts;
 
 /// <summary>An account's place: the store that is its home, and the epoch its writes must name.</summary>
-internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null, long? ClosesAt = null, bool IsReconciling = false, MoveState Move = MoveState.None);
+internal sealed record AccountPlace(AccountId Account, string Name, string Home, long Epoch, string State, bool IsSuspended = false, string? Organisation = null, long? ClosesAt = null, bool IsReconciling = false, MoveState Move = MoveState.None, bool IsOverdue = false);
 
 /// <summary>The directory: operators, accounts and where they live, and enrolment codes. It alone says who is home.</summary>
 internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccounts, TimeProvider time)
 {
-    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation, closes_at AS ClosesAt, reconciling, move_state AS Move";
+    private const string PlaceColumns = "account_id AS Id, name, home, epoch, state, suspended_at AS SuspendedAt, organisation_id AS Organisation, closes_at AS ClosesAt, reconciling, move_state AS Move, overdue_at AS OverdueAt";
 
     private const int ReconciledAtOnce = 200;
 
@@ -207,9 +207,9 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     private Task<AccountPlace?> PlaceAsync(string where, object key, CancellationToken cancellation) => database.AskAsync(async transaction =>
         await transaction.FindAsync<PlaceRow>($"SELECT {PlaceColumns} FROM accounts {where}", new { key }) is { } row ? ReadPlace(row) : null, cancellation);
 
-    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation, row.ClosesAt, row.Reconciling == 1, Enum.Parse<MoveState>(row.Move, ignoreCase: true));
+    private static AccountPlace ReadPlace(PlaceRow row) => new(new AccountId(row.Id), row.Name, row.Home, row.Epoch, row.State, row.SuspendedAt is not null, row.Organisation, row.ClosesAt, row.Reconciling == 1, Enum.Parse<MoveState>(row.Move, ignoreCase: true), row.OverdueAt is not null);
 
     private sealed record CodeRow(byte[] Id, long? Computer);
 
-    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation, long? ClosesAt, long Reconciling, string Move);
+    private sealed record PlaceRow(byte[] Id, string Name, string Home, long Epoch, string State, long? SuspendedAt, string? Organisation, long? ClosesAt, long Reconciling, string Move, long? OverdueAt);
 }

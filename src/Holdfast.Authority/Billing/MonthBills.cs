@@ -6,8 +6,10 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Billing;
 
 /// <summary>What months cost, computed from an account's plans and from what it used as it was counted each day: the same whenever it is computed, and wherever the account lives.</summary>
-internal sealed class MonthBills(PlanTable plans, AccountStore store)
+internal sealed class MonthBills(PlanTable plans, AccountStore store, Outages outages)
 {
+    private const long SecondsPerDay = 86_400;
+
     public async Task<MonthBill> ComputeAsync(AccountPlace place, string asked, CancellationToken cancellation)
     {
         if (Month.TryParse(asked) is not { } month)
@@ -21,16 +23,22 @@ internal sealed class MonthBills(PlanTable plans, AccountStore store)
             return new MonthBill(place.Name, month.ToString(), null, plans.Today >= month.EndDay, [], 0, "nothing: the account has no plan");
         }
 
+        // Today has not been used up, and not been counted either.
+        var bill = await BillAsync(place, month, periods, plans.Today, await outages.SinceAsync(month.FirstDay * SecondsPerDay, cancellation), 0, [], cancellation);
+        return new MonthBill(place.Name, month.ToString(), bill.Currency.Code, plans.Today >= month.EndDay, [.. bill.Lines.Select(LineOf)], bill.Net.Minor, bill.Net.ToString());
+    }
+
+    /// <summary>The bill itself, of an account that has had a plan.</summary>
+    public async Task<Bill> BillAsync(AccountPlace place, Month month, IReadOnlyList<PlanPeriod> periods, long untilDay, IReadOnlyCollection<Outage> known, int taxBasisPoints, IReadOnlyList<Charge> earlier, CancellationToken cancellation)
+    {
         var usage = await UsageAsync(place, month, cancellation);
         try
         {
-            // Today has not been used up, and not been counted either.
-            var bill = Bill.Of(month, periods[0].Plan.Currency, periods, plans.Today, usage, [], 0);
-            return new MonthBill(place.Name, month.ToString(), bill.Currency.Code, plans.Today >= month.EndDay, [.. bill.Lines.Select(LineOf)], bill.Net.Minor, bill.Net.ToString());
+            return Bill.Of(month, periods[0].Plan.Currency, periods, untilDay, usage, known, taxBasisPoints, earlier);
         }
         catch (BillingException exception)
         {
-            throw new HoldfastException(FailureTable.Internal, exception.Message, exception);
+            throw new HoldfastException(FailureTable.Internal, $"The account '{place.Name}' cannot be billed for {month}: {exception.Message}", exception);
         }
     }
 
@@ -45,6 +53,6 @@ internal sealed class MonthBills(PlanTable plans, AccountStore store)
         return day => rows.LastOrDefault(row => row.Day <= day) is var found ? new DailyUsage(found.Bytes, found.Computers) : default;
     }
 
-    private static BillLine LineOf(Charge charge) => new(
+    public static BillLine LineOf(Charge charge) => new(
         charge.Kind.ToString().ToLowerInvariant(), charge.Plan.Name, charge.Plan.Version, $"{Month.DateOf(charge.FromDay):yyyy-MM-dd}", $"{Month.DateOf(charge.UntilDay - 1):yyyy-MM-dd}", charge.Quantity, charge.Amount.Minor);
 }

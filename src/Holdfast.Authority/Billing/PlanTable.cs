@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
@@ -13,6 +14,9 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
 {
     private const int SecondsPerDay = 86_400;
     private const int PiecesMax = 20;
+
+    // They never change.
+    private readonly ConcurrentDictionary<(string Name, long Version), Plan> _known = new();
 
     public long Today => time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay;
 
@@ -88,6 +92,26 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
 
     /// <summary>An account's plans, in the order of days.</summary>
     public Task<IReadOnlyList<PlanPeriod>> PeriodsAsync(AccountPlace place, CancellationToken cancellation) => directory.AskAsync(transaction => PeriodsAsync(transaction, place.Account.ToArray()), cancellation);
+
+    /// <summary>A plan that some bill was made by.</summary>
+    public async Task<Plan> FindAsync(string name, int version, CancellationToken cancellation)
+    {
+        if (!_known.TryGetValue((name, version), out var plan))
+        {
+            var terms = await directory.AskAsync(transaction => transaction.FindAsync<string>("SELECT terms FROM plans WHERE name = @name AND version = @version", new { name, version = (long)version }), cancellation)
+                ?? throw new HoldfastException(FailureTable.NotFound, $"There is no plan '{name}', version {version}.");
+            _known[(name, version)] = plan = PlanOf(version, Read(terms));
+        }
+
+        return plan;
+    }
+
+    /// <summary>The first day on which any account has a plan; null if none ever had one.</summary>
+    public Task<long?> FirstDayAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.FindAsync<long?>("SELECT min(from_day) FROM account_plans"), cancellation);
+
+    /// <summary>Some accounts that have had a plan, behind one.</summary>
+    public Task<List<byte[]>> AccountsAsync(byte[] after, int most, CancellationToken cancellation) => directory.AskAsync(async transaction =>
+        (await transaction.QueryAsync<byte[]>("SELECT DISTINCT account_id FROM account_plans WHERE account_id > @after ORDER BY account_id LIMIT @most", new { after, most })).ToList(), cancellation);
 
     private static async Task<IReadOnlyList<PlanPeriod>> PeriodsAsync(DatabaseTransaction transaction, byte[] id) => [.. (await transaction.QueryAsync<(long FromDay, long Version, string Terms)>(
         "SELECT a.from_day, a.version, p.terms FROM account_plans a JOIN plans p ON p.name = a.plan AND p.version = a.version WHERE a.account_id = @id ORDER BY a.from_day", new { id }))

@@ -105,6 +105,11 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             throw new HoldfastException(FailureTable.AccountSuspended, $"Account {suspended} is suspended.");
         }
 
+        if (permission.BacksUp && caller.Device is { Place: { IsOverdue: true, Name: var overdue } })
+        {
+            throw new HoldfastException(FailureTable.PaymentOverdue, $"Account {overdue} has an invoice that is long overdue.");
+        }
+
         if ((caller.Everywhere & permission.Roles) != Roles.None)
         {
             return;

@@ -52,6 +52,12 @@ internal static class Permissions
         [ApiAction.ReadBills] = new(Staff | Owner | Roles.Billing),
         [ApiAction.AssignPlan] = new(Operators, Proof: Proof.Recent),
         [ApiAction.ChangePlans] = new(Admin, Proof: Proof.Recent),
+        [ApiAction.ChangeCustomer] = new(Operators, Proof: Proof.Recent),
+        [ApiAction.IssueInvoices] = new(Admin, Proof: Proof.Recent),
+        [ApiAction.RecordPayment] = new(Operators, Proof: Proof.Recent),
+        [ApiAction.SetUpCard] = new(Operators | Owner | Roles.Billing, Proof: Proof.Recent),
+        [ApiAction.TakePaymentEvents] = new(Anybody),
+        [ApiAction.RecordOutage] = new(Operators, Proof: Proof.Recent),
 
         // The service.
         [ApiAction.ReadService] = new(Staff),

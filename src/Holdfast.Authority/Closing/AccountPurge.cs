@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Billing;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
@@ -10,7 +11,7 @@ namespace Holdfast.Authority.Closing;
 
 /// <summary>Deletes an account whose date has come, and whose days of grace the service was there for: no write to it any more → keyrings on the pod → keyrings in the database → everything else. Killed anywhere, it goes on.</summary>
 /// <remarks>The pod keeps that it was closed, so that no rebuild and no older copy of the databases brings it back (format rule 20).</remarks>
-internal sealed class AccountPurge(Closures closures, AccountDirectory directory, AccountStore store, Movers movers, AccountUsages usages, PodClient pod, TimeProvider time) : IJobKind
+internal sealed class AccountPurge(Closures closures, AccountDirectory directory, AccountStore store, Movers movers, AccountUsages usages, Invoicing invoicing, PodClient pod, TimeProvider time) : IJobKind
 {
     public const string JobName = "closing";
 
@@ -58,6 +59,8 @@ internal sealed class AccountPurge(Closures closures, AccountDirectory directory
                 return await closures.FindAsync(account, cancellation) is null ? null : now + _looksEvery;
             }
 
+            // From what is deleted behind it.
+            await invoicing.IssueLastAsync(place, cancellation);
             await store.CloseAsync(place, cancellation);
             await pod.CloseAsync(account, cancellation);
             await store.PurgeAsync(place, cancellation);

@@ -38,6 +38,11 @@ internal static class DirectoryTables
         ["move_accounts"] = ["move_id", "account_id"],
         ["plans"] = ["name", "version"],
         ["account_plans"] = ["account_id", "from_day"],
+        ["customers"] = ["account_id"],
+        ["invoices"] = ["number"],
+        ["invoice_end"] = ["one"],
+        ["payments"] = ["payment_id"],
+        ["outages"] = ["outage_id"],
     };
 
     public static IReadOnlyList<string> Names { get; } = [.. _keys.Keys];

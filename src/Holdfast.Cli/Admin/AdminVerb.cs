@@ -31,6 +31,7 @@ internal static class AdminVerb
         GateVerbs.AddTo(command, output);
         ThrottleVerbs.AddTo(command, output);
         BillingVerbs.AddTo(command, output);
+        InvoiceVerbs.AddTo(command, output);
         PermissionVerbs.AddTo(command, output);
         MoveVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);

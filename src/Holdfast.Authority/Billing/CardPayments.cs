@@ -1,0 +1,140 @@
+using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Jobs;
+using Holdfast.Billing;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Billing;
+
+/// <summary>Charges the cards of who owes something, and takes what the provider tells by itself. A charge's id is written down before the card is charged, so nothing is charged twice.</summary>
+internal sealed class CardPayments(Customers customers, Payments payments, ICardProvider? provider, TimeProvider time) : IJobKind
+{
+    public const string JobName = "cards";
+
+    private const string Method = "card";
+
+    /// <summary>Stands in a charge's place where the provider did not even begin one.</summary>
+    private const string Refused = "refused";
+
+    private const int AtOnce = 100;
+    private const int TriesMost = 4;
+    private const int DaysBetweenTries = 3;
+    private const int SecondsPerDay = 86_400;
+
+    private static readonly TimeSpan _looksEvery = TimeSpan.FromHours(4);
+
+    public string Name => JobName;
+
+    private long Today => time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay;
+
+    private ICardProvider Provider => provider ?? throw new HoldfastException(FailureTable.InvalidRequest, "This service charges no cards: \"billing\" in holdfastd.json names no provider.");
+
+    /// <summary>The address of a page where a customer enters a card.</summary>
+    public async Task<Uri> SetUpAsync(AccountPlace place, CancellationToken cancellation) =>
+        await Provider.SetUpAsync(place.Account, place.Name, (await customers.FindAsync(place.Account, cancellation))?.ReadDetails() ?? new CustomerDetails(), cancellation);
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var after = Array.Empty<byte>();
+        while (provider is not null)
+        {
+            var some = await customers.WithCardsAsync(after, AtOnce, cancellation);
+            if (some.Count == 0)
+            {
+                break;
+            }
+
+            foreach (var customer in some)
+            {
+                await ChargeAsync(provider, customer, cancellation);
+            }
+
+            after = some[^1].Id;
+        }
+
+        return time.GetUtcNow() + _looksEvery;
+    }
+
+    /// <summary>Takes what the provider sent; the same again changes nothing.</summary>
+    public async Task TakeAsync(string body, string signature, CancellationToken cancellation)
+    {
+        switch (await Provider.ReadAsync(body, signature, cancellation))
+        {
+            case CardEvent.CardEntered entered:
+                await customers.KeepCardAsync(entered.Account, entered.Card, cancellation);
+                break;
+            case CardEvent.Paid paid:
+                await EndAsync(paid.Account, new CardCharge(paid.Id, ChargeState.Succeeded, paid.Amount), cancellation);
+                break;
+            case CardEvent.PaidBack back when await payments.AccountOfAsync(back.Of, cancellation) is { } account:
+                await payments.AddAsync(account, back.Id, -back.Amount, null, Method, Method, cancellation);
+                break;
+        }
+    }
+
+    private async Task ChargeAsync(ICardProvider cards, Customer customer, CancellationToken cancellation)
+    {
+        var account = new AccountId(customer.Id);
+        if (customer.Charge is { } begun)
+        {
+            // Somebody was killed behind it, or the bank takes its time.
+            await EndAsync(cards, account, begun == Refused ? new CardCharge(Refused, ChargeState.Failed, default, "the card is not known any more") : await cards.FindAsync(begun, cancellation), cancellation);
+            return;
+        }
+
+        var (last, today) = (await customers.LastInvoiceAsync(customer.Id, cancellation), Today);
+        var tries = customer.ChargeInvoice == last ? customer.ChargeTries : 0;
+        if (customer.Balance <= 0 || customer.Currency is null || tries >= TriesMost || (tries > 0 && Math.Abs(today - customer.ChargeDay) < DaysBetweenTries))
+        {
+            return;
+        }
+
+        var amount = new Money(customer.Balance, Currency.Parse(customer.Currency));
+        var (id, reason) = (Refused, "");
+        try
+        {
+            id = await cards.BeginAsync(account, customer.Card!, amount, $"{account}-{last}-{tries}-{amount.Minor}", cancellation);
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.InvalidRequest)
+        {
+            reason = exception.Message;
+        }
+
+        if (await customers.KeepChargeAsync(customer, id, last, tries + 1, today, cancellation))
+        {
+            await EndAsync(cards, account, id == Refused ? new CardCharge(id, ChargeState.Failed, amount, reason) : await cards.ConfirmAsync(id, cancellation), cancellation);
+        }
+        else if (id != Refused)
+        {
+            await cards.GiveUpAsync(id, cancellation);
+        }
+    }
+
+    /// <summary>One that failed is given up at the provider too, so that nothing makes it succeed later.</summary>
+    private async Task EndAsync(ICardProvider cards, AccountId account, CardCharge charge, CancellationToken cancellation)
+    {
+        if (charge is { State: ChargeState.Failed, Id: not Refused })
+        {
+            await cards.GiveUpAsync(charge.Id, cancellation);
+            var now = await cards.FindAsync(charge.Id, cancellation);
+            charge = now.State == ChargeState.Failed ? charge : now;
+        }
+
+        await EndAsync(account, charge, cancellation);
+    }
+
+    private async Task EndAsync(AccountId account, CardCharge charge, CancellationToken cancellation)
+    {
+        switch (charge.State)
+        {
+            case ChargeState.Succeeded:
+                await payments.AddAsync(account, charge.Id, charge.Amount, null, Method, Method, cancellation);
+                await customers.EndChargeAsync(account, charge.Id, null, cancellation);
+                break;
+            case ChargeState.Failed:
+                await customers.EndChargeAsync(account, charge.Id, charge.Reason, cancellation);
+                break;
+        }
+    }
+}

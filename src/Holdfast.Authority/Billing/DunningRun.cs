@@ -1,0 +1,72 @@
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+using Holdfast.Billing;
+
+namespace Holdfast.Authority.Billing;
+
+/// <summary>Once a day: who has not paid is reminded, then warned, and at last backs up nothing new. Days are counted on which the service ran, so a clock that leaps pauses nobody.</summary>
+internal sealed class DunningRun(IDatabase directory, Customers customers, Payments payments, BillingSettings? settings, TimeProvider time) : IJobKind
+{
+    public const string JobName = "dunning";
+
+    private const int AtOnce = 200;
+    private const int SecondsPerDay = 86_400;
+
+    private static readonly TimeSpan _looksEvery = TimeSpan.FromHours(4);
+
+    public string Name => JobName;
+
+    public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
+    {
+        var (today, after) = (time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay, Array.Empty<byte>());
+        while (settings is not null)
+        {
+            var overdue = await customers.OverdueAsync(after, today, AtOnce, cancellation);
+            if (overdue.Count == 0)
+            {
+                break;
+            }
+
+            foreach (var customer in overdue)
+            {
+                await directory.WriteAsync(transaction => LookAsync(transaction, customer.Id, today, settings), cancellation);
+            }
+
+            after = overdue[^1].Id;
+        }
+
+        return time.GetUtcNow() + _looksEvery;
+    }
+
+    private async Task<int> LookAsync(DatabaseTransaction transaction, byte[] id, long today, BillingSettings billing)
+    {
+        // Once a day, whoever looks; and it locks the row.
+        if (await transaction.ExecuteAsync("UPDATE customers SET day_seen = @today WHERE account_id = @id AND day_seen <> @today", new { id, today }) == 0 || await Customers.FindAsync(transaction, id) is not { Currency: { } currency } customer)
+        {
+            return 0;
+        }
+
+        if (!(customer.OldestDue < today))
+        {
+            // A payment says so itself; this is a clock that was set back.
+            await payments.GoOnAsync(transaction, customer);
+            return 0;
+        }
+
+        var (days, before) = (customer.OverdueDays + 1, (DunningLevel)customer.Dunning);
+        var level = billing.Dunning.Next(before, days);
+        await transaction.ExecuteAsync("UPDATE customers SET overdue_days = @days, dunning = @level WHERE account_id = @id", new { id, days, level = (long)level });
+        if (level != before)
+        {
+            if (level == DunningLevel.Paused)
+            {
+                await transaction.ExecuteAsync("UPDATE accounts SET overdue_at = @now WHERE account_id = @id", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
+            }
+
+            var (subject, body) = InvoiceMail.Overdue(customer.Account, level, new Money(customer.Balance, Currency.Parse(currency)), days);
+            await customers.TellAsync(transaction, id, customer.ReadDetails(), subject, body);
+        }
+
+        return 1;
+    }
+}
