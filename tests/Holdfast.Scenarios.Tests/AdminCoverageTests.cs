@@ -86,6 +86,25 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("home, version 1", (await AdminAsync("plan", "give", "one", "home")).Output, StringComparison.Ordinal);
         Assert.Contains("EUR 0.00", (await AdminAsync("bill", "one")).Output, StringComparison.Ordinal);
 
+        // Nothing is issued here (InvoiceTests issues): each verb says so.
+        Assert.Contains("Example", (await AdminAsync("customer", "set", "one", "--name", "Example")).Output, StringComparison.Ordinal);
+        Assert.Contains("nothing owed", (await AdminAsync("invoice", "list", "one")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("invoice", "list")).ExitCode);
+        Assert.Contains("Nothing is issued yet", (await AdminAsync("invoice", "status")).Output, StringComparison.Ordinal);
+        Assert.Contains("[invalid_request]", (await AdminAsync("invoice", "issue", "--month", "2026-01")).Error, StringComparison.Ordinal);
+        Service.DirectorySql(
+            """
+            INSERT INTO invoices (number, account_id, month, currency, total, issued_at, due_day, document) SELECT 1, account_id, '2020-01', 'EUR', 100, 1, 1,
+                '{"number":"HF-1","account":"one","month":"2020-01","issued_on":"2020-02-01","due_on":"2020-02-15","seller":{"name":"Seller"},"customer":{},"currency":"EUR","lines":[],"net":100,"tax_label":"VAT","tax_basis_points":0,"tax":0,"total":100}' FROM accounts WHERE name = 'one'
+            """);
+        Service.DirectorySql("UPDATE customers SET currency = 'EUR', balance = 100 WHERE account_id = (SELECT account_id FROM accounts WHERE name = 'one')");
+        Assert.Contains("HF-1", (await AdminAsync("invoice", "show", "one", "1", "--pdf", Path.Combine(Root, "one.pdf"), "--html", Path.Combine(Root, "one.html"))).Output, StringComparison.Ordinal);
+        Assert.Contains("EUR -4.00 owed", (await AdminAsync("payment", "record", "1", "5", "--reference", "a")).Output, StringComparison.Ordinal);
+        Assert.Contains("[invalid_request]", (await AdminAsync("payment", "card", "one")).Error, StringComparison.Ordinal);
+        var outage = Lines(await AdminAsync("outage", "record", "--from", "2026-01-01T00:00Z", "--until", "2026-01-01T01:00Z", "--reason", "test", "--json")).Single().GetProperty("id").GetString()!;
+        Assert.Contains("test", (await AdminAsync("outage", "list")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("outage", "remove", outage)).ExitCode);
+
         // Accounts have nowhere to move to here (MovingTests moves them): each verb says so.
         Assert.Contains("[move_refused]", (await AdminAsync("move", "plan", "--to", "nowhere")).Error, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("move", "list")).ExitCode);
@@ -197,7 +216,7 @@ public sealed partial class AdminCoverageTests : Scenario
     {
         var rows = (await File.ReadAllLinesAsync(Path.Combine(Programs.Root, "docs/permissions.md"), Cancellation)).Where(line => line.StartsWith('|')).Select(line => line.Split('|').Select(cell => cell.Trim()).ToArray()).ToList();
         var people = new[] { "signed in", "owner", "member", "restore-only", "billing", "support", "operator", "admin" }.Select(role => Array.IndexOf(rows[0], role)).ToList();
-        var enrolling = new[] { "`enrol`", "`attach`" };
+        var enrolling = new[] { "`enrol`", "`attach`", "`take_payment_events`" };
         var actions = rows.Where(row => people.Any(column => row[column] == "✓") && !enrolling.Contains(row[1])).Select(row => row[1].Trim('`')).ToHashSet();
         Assert.Contains("sign_in", actions);
         using var document = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(Programs.Root, "docs/openapi.json"), Cancellation));

@@ -3,6 +3,8 @@ using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Jobs;
 using Holdfast.Billing;
+using Holdfast.Documents;
+using Holdfast.Documents.Invoices;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Http;
@@ -50,14 +52,16 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
         });
         api.Get("/accounts/{name}/statement", ApiAction.ReadBills, "What an account was billed, what was paid, and what is open.", async (string name, CancellationToken cancellation) =>
             await invoices.StatementAsync((await directory.PlaceOfAsync(name, cancellation)).Account, name, cancellation));
-        api.Get("/accounts/{name}/invoices/{number:long}", ApiAction.ReadBills, "An invoice as it was issued.", async (string name, long number, CancellationToken cancellation) =>
+        api.Get("/accounts/{name}/invoices/{number}", ApiAction.ReadBills, "An invoice as it was issued.", async (string name, long number, CancellationToken cancellation) =>
             (await invoices.FindAsync((await directory.PlaceOfAsync(name, cancellation)).Account, number, cancellation)).Document);
+        api.Get("/accounts/{name}/invoices/{number}/{form}", ApiAction.ReadBills, "An invoice as a page (html) or as a file to print (pdf).", async (HttpContext context, string name, long number, string form, CancellationToken cancellation) =>
+            await RenderAsync(context, (await invoices.FindAsync((await directory.PlaceOfAsync(name, cancellation)).Account, number, cancellation)).Document, form));
         api.Get("/invoices", ApiAction.ReadService, "All invoices, by number; also those of accounts that are deleted.", async (string? cursor, int? limit, CancellationToken cancellation) =>
         {
             var page = await invoices.ListAsync(Paging.Of(cursor, limit), cancellation);
             return new InvoiceList(page.Items, page.Next);
         });
-        api.Get("/invoices/{number:long}", ApiAction.ReadService, "An invoice as it was issued, of any account.", async (long number, CancellationToken cancellation) => (await invoices.FindAsync(null, number, cancellation)).Document);
+        api.Get("/invoices/{number}", ApiAction.ReadService, "An invoice as it was issued, of any account.", async (long number, CancellationToken cancellation) => (await invoices.FindAsync(null, number, cancellation)).Document);
         api.Get("/invoicing", ApiAction.ReadService, "How far the service is with invoices, and what keeps it from issuing the next.", (CancellationToken cancellation) => run.StateAsync(cancellation));
         api.Post("/invoicing", ApiAction.IssueInvoices, "Has a month's invoices issued that the service itself is not sure of.", async (HttpContext context, IssueInvoices asked, CancellationToken cancellation) =>
         {
@@ -66,7 +70,7 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
             await jobs.HurryAsync(InvoiceRun.JobName, "", cancellation);
             return await run.StateAsync(cancellation);
         });
-        api.Post("/invoices/{number:long}/payments", ApiAction.RecordPayment, "Says that something was paid by bank transfer; the oldest open invoice of that account is paid first.", async (HttpContext context, long number, RecordPayment asked, CancellationToken cancellation) =>
+        api.Post("/invoices/{number}/payments", ApiAction.RecordPayment, "Says that something was paid by bank transfer; the oldest open invoice of that account is paid first.", async (HttpContext context, long number, RecordPayment asked, CancellationToken cancellation) =>
         {
             var by = CallerCheck.CallerOf(context).Name;
             var day = asked.Day is null ? (long?)null : DateOnly.TryParseExact(asked.Day, "yyyy-MM-dd", out var date) ? Month.DayOf(date) : throw new HoldfastException(FailureTable.InvalidRequest, $"'{asked.Day}' is no day such as 2026-12-05.");
@@ -75,6 +79,18 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
             await payments.AddAsync(account, asked.Id, new Money(asked.Amount, CurrencyOf(asked.Currency)), day, Payments.Transfer, by, cancellation);
             return await invoices.StatementAsync(account, document.Account, cancellation);
         });
+    }
+
+    private static async Task<IResult> RenderAsync(HttpContext context, InvoiceDocument invoice, string form)
+    {
+        // It has nothing but text in it; should a browser ever see more, it runs none of that.
+        (context.Response.Headers.ContentSecurityPolicy, context.Response.Headers.XContentTypeOptions, context.Response.Headers.CacheControl) = ("default-src 'none'; style-src 'unsafe-inline'", "nosniff", "no-store");
+        return form switch
+        {
+            "html" => TypedResults.Text(await PageRenderer.RenderAsync(invoice), "text/html; charset=utf-8"),
+            "pdf" => TypedResults.Bytes(InvoicePdf.Render(invoice), "application/pdf", $"{new string([.. invoice.Number.Where(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-')])}.pdf"),
+            _ => throw new HoldfastException(FailureTable.InvalidRequest, $"An invoice is html or pdf, not '{form}'."),
+        };
     }
 
     private void MapCards(ApiRoutes api)

@@ -94,7 +94,7 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
         var (id, reason) = (Refused, "");
         try
         {
-            id = await cards.BeginAsync(account, customer.Card!, amount, $"{account}-{last}-{tries}-{amount.Minor}", cancellation);
+            id = await cards.BeginAsync(account, customer.Card!, amount, $"{account}-{last}-{tries}-{amount.Minor}-{customer.Card}", cancellation);
         }
         catch (HoldfastException exception) when (exception.Kind == FailureTable.InvalidRequest)
         {

@@ -2,11 +2,12 @@ using System.Text.Json;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
+using Holdfast.Authority.People;
 using Holdfast.Billing;
+using Holdfast.Documents.Texts;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
-using MimeKit;
 
 namespace Holdfast.Authority.Billing;
 
@@ -57,14 +58,19 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
             throw new HoldfastException(FailureTable.InvalidRequest, $"A customer's name, e-mail address and tax number are one line each, and nothing is longer than {TextLengthMax} characters.");
         }
 
-        if (details.Email.Length > 0 && !(MailboxAddress.TryParse(details.Email, out var mailbox) && mailbox.Address == details.Email))
+        if (details.Email.Length > 0)
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"'{details.Email}' is no e-mail address.");
+            Invitations.Address(details.Email);
         }
 
         if (details.TaxBasisPoints is < 0 or > 10_000 || details.DueDays is < 0 or > 365)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "A tax is 0 to 10000 hundredths of a percent, and a customer has 0 to 365 days to pay.");
+        }
+
+        if (!Wording.Languages.Contains(details.Language))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"'{details.Language}' is none of the languages that customers are written to in: {string.Join(", ", Wording.Languages.Order(StringComparer.Ordinal))}.");
         }
 
         return directory.WriteAsync(transaction => AddAsync(transaction, place.Account, place.Name, JsonSerializer.Serialize(details, MessageJson.Default.CustomerDetails)), cancellation);

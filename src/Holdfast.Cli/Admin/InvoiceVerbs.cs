@@ -23,13 +23,15 @@ internal static class InvoiceVerbs
         var account = new Argument<string>("ACCOUNT") { Description = "The account's name." };
         var some = new Argument<string?>("ACCOUNT") { Description = "The account's name; the invoices of all unless given.", Arity = ArgumentArity.ZeroOrOne };
         var number = new Argument<long>("NUMBER") { Description = "The invoice's number, without what is printed before it." };
+        var html = new Option<string?>("--html") { Description = "A file that the page is written to." };
+        var pdf = new Option<string?>("--pdf") { Description = "A file that it is written to as PDF." };
         var month = new Option<string>("--month") { Description = "Which month (2026-11).", Required = true };
         admin.Subcommands.Add(new Command("invoice", """
             Invoices: issued each month for the one before, once "billing" in holdfastd.json names who sends them. What was issued never changes, and numbers have no gap.
 
             Example:
               holdfast admin invoice list smith
-              holdfast admin invoice show smith 17
+              holdfast admin invoice show smith 17 --pdf invoice.pdf
             """)
         {
             AdminCall.Ask("list", "What an account was billed, what was paid and what is open; or the invoices of all.", [some], async (parsed, service, cancellation) =>
@@ -45,13 +47,36 @@ internal static class InvoiceVerbs
                     Show(output, invoice);
                 }
             }),
-            AdminCall.Ask("show", "An invoice as it was issued.", [account, number], async (parsed, service, cancellation) =>
-                Show(output, await service.GetAtAsync($"/v1/accounts/{AdminCall.Part(parsed, account)}/invoices/{AdminCall.Part(parsed, number)}", MessageJson.Default.InvoiceDocument, cancellation))),
+            AdminCall.Ask("show", "An invoice as it was issued; or its page, or a file to print.", [account, number, html, pdf], async (parsed, service, cancellation) =>
+            {
+                var path = $"/v1/accounts/{AdminCall.Part(parsed, account)}/invoices/{AdminCall.Part(parsed, number)}";
+                await SaveAsync(service, path + "/html", parsed.GetValue(html), cancellation);
+                await SaveAsync(service, path + "/pdf", parsed.GetValue(pdf), cancellation);
+                Show(output, await service.GetAtAsync(path, MessageJson.Default.InvoiceDocument, cancellation));
+            }),
             AdminCall.Ask("status", "Of which month all invoices are issued, and what keeps the service from issuing the next.", [], async (_, service, cancellation) =>
                 Show(output, await service.GetAtAsync("/v1/invoicing", MessageJson.Default.InvoicingState, cancellation))),
             AdminCall.Ask("issue", "Has a month's invoices issued that the service itself is not sure of, because its clock leapt or it did not run.", [month], async (parsed, service, cancellation) =>
                 Show(output, await service.SendOnceAsync(HttpMethod.Post, "/v1/invoicing", new IssueInvoices(parsed.GetRequiredValue(month)), MessageJson.Default.IssueInvoices, MessageJson.Default.InvoicingState, cancellation))),
         });
+    }
+
+    private static async Task SaveAsync(ServiceClient service, string path, string? file, CancellationToken cancellation)
+    {
+        if (file is null)
+        {
+            return;
+        }
+
+        var content = await service.GetFileAtAsync(path, cancellation);
+        try
+        {
+            await File.WriteAllBytesAsync(file, content, cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"{file} cannot be written: {exception.Message}", exception);
+        }
     }
 
     private static void AddPayments(Command admin, Output output)
@@ -93,6 +118,7 @@ internal static class InvoiceVerbs
         var email = new Option<string?>("--email") { Description = "Where invoices go; to the owners of the account's organisation, and to who sees its bills, unless set." };
         var taxNumber = new Option<string?>("--tax-number") { Description = "Their number for taxes." };
         var tax = new Option<int?>("--tax-basis-points") { Description = "Their tax in hundredths of a percent; the service's own unless set." };
+        var language = new Option<string?>("--language") { Description = "Of what they are sent: en or de." };
         var due = new Option<int?>("--due-days") { Description = "Days that they have to pay; the service's own unless set." };
         admin.Subcommands.Add(new Command("customer", """
             Who pays for an account, as it stands on its invoices from the next on.
@@ -101,12 +127,12 @@ internal static class InvoiceVerbs
               holdfast admin customer set smith --name "Smith Ltd" --address "1 High Street" --address "Smithtown" --email books@smith.example
             """)
         {
-            AdminCall.Ask("set", "Says who pays; what is not named stays as it is.", [account, name, address, email, taxNumber, tax, due], async (parsed, service, cancellation) =>
+            AdminCall.Ask("set", "Says who pays; what is not named stays as it is.", [account, name, address, email, taxNumber, tax, due, language], async (parsed, service, cancellation) =>
             {
                 var path = $"/v1/accounts/{AdminCall.Part(parsed, account)}";
                 var now = (await service.GetAtAsync($"{path}/statement", MessageJson.Default.AccountStatement, cancellation)).Customer;
                 var details = new CustomerDetails(parsed.GetValue(name) ?? now.Name, parsed.GetValue(address) is { Length: > 0 } lines ? string.Join('\n', lines) : now.Address, parsed.GetValue(email) ?? now.Email,
-                    parsed.GetValue(taxNumber) ?? now.TaxNumber, parsed.GetValue(tax) ?? now.TaxBasisPoints, parsed.GetValue(due) ?? now.DueDays);
+                    parsed.GetValue(taxNumber) ?? now.TaxNumber, parsed.GetValue(tax) ?? now.TaxBasisPoints, parsed.GetValue(due) ?? now.DueDays, parsed.GetValue(language) ?? now.Language);
                 Show(output, await service.SendOnceAsync(HttpMethod.Put, $"{path}/customer", details, MessageJson.Default.CustomerDetails, MessageJson.Default.CustomerDetails, cancellation));
             }),
             AdminCall.Ask("show", "Shows who pays.", [account], async (parsed, service, cancellation) =>
@@ -191,7 +217,7 @@ internal static class InvoiceVerbs
     private static void Show(Output output, CustomerDetails customer)
     {
         output.Print($"{customer.Name}\n{customer.Address}\n{customer.Email}\n{customer.TaxNumber}\ntax {(customer.TaxBasisPoints is { } tax ? $"{tax / 100m:0.##} %" : "as for everybody")}, {(customer.DueDays is { } days ? $"{days} days to pay" : "days to pay as for everybody")}");
-        output.Message("customer", ("name", customer.Name), ("address", customer.Address), ("email", customer.Email), ("tax_number", customer.TaxNumber), ("tax_basis_points", customer.TaxBasisPoints), ("due_days", customer.DueDays));
+        output.Message("customer", ("name", customer.Name), ("address", customer.Address), ("email", customer.Email), ("tax_number", customer.TaxNumber), ("tax_basis_points", customer.TaxBasisPoints), ("due_days", customer.DueDays), ("language", customer.Language));
     }
 
     private static void Show(Output output, OutageSummary outage)

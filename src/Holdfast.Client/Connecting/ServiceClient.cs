@@ -251,6 +251,14 @@ public sealed class ServiceClient : IDisposable
     /// <summary>What lies at a path.</summary>
     public Task<T> GetAtAsync<T>(string path, JsonTypeInfo<T> answer, CancellationToken cancellation) => SendAsync(HttpMethod.Get, path, () => null, answer, null, cancellation);
 
+    /// <summary>A file that lies at a path.</summary>
+    public async Task<byte[]> GetFileAtAsync(string path, CancellationToken cancellation)
+    {
+        using var response = await AskAsync(HttpMethod.Get, path, () => null, null, cancellation);
+        await ThrowUnlessSuccessAsync(response, cancellation);
+        return await response.Content.ReadAsByteArrayAsync(cancellation);
+    }
+
     private Task<T> GetAsync<T>(string rest, JsonTypeInfo<T> answer, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, Path(rest), () => null, answer, null, cancellation);
 
@@ -300,7 +308,12 @@ public sealed class ServiceClient : IDisposable
     private async Task<T> SendAsync<T>(
         HttpMethod method, string path, Func<HttpContent?> content, JsonTypeInfo<T> answer, (string Name, string Value)? header, CancellationToken cancellation)
     {
-        using var response = await WithTokenAsync(authorization => _apiRetries.ExecuteAsync(async token =>
+        using var response = await AskAsync(method, path, content, header, cancellation);
+        return await ReadAsync(response, answer, cancellation);
+    }
+
+    private Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, Func<HttpContent?> content, (string Name, string Value)? header, CancellationToken cancellation) =>
+        WithTokenAsync(authorization => _apiRetries.ExecuteAsync(async token =>
         {
             using var request = new HttpRequestMessage(method, path) { Content = content() };
             request.Headers.Authorization = authorization;
@@ -313,8 +326,6 @@ public sealed class ServiceClient : IDisposable
             _hasAnswered = true;
             return answered;
         }, cancellation), cancellation);
-        return await ReadAsync(response, answer, cancellation);
-    }
 
     /// <summary>Sends with the token; if the service does not know it and a new one can be had, sends again with that.</summary>
     private async Task<HttpResponseMessage> WithTokenAsync(Func<AuthenticationHeaderValue?, ValueTask<HttpResponseMessage>> send, CancellationToken cancellation)

@@ -67,5 +67,7 @@ CREATE INDEX outages_until ON outages (until_at);
 -- Backups are paused because somebody does not pay (seconds since 1970). Restores go on.
 ALTER TABLE accounts ADD COLUMN overdue_at BIGINT;
 
+CREATE INDEX account_plans_from ON account_plans (from_day);
+
 -- The last invoices of an account that is closed were issued.
 ALTER TABLE closures ADD COLUMN is_billed BIGINT NOT NULL DEFAULT 0;
