@@ -1,4 +1,5 @@
 using Holdfast.Documents.Invoices;
+using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Web;
@@ -12,6 +13,9 @@ public static class PageRenderer
 {
     /// <summary>An invoice as a page.</summary>
     public static Task<string> RenderAsync(InvoiceDocument invoice) => RenderAsync<InvoicePage>(new() { [nameof(InvoicePage.View)] = new InvoiceView(invoice) });
+
+    /// <summary>A letter as a page: what mail programs show that show more than text.</summary>
+    public static Task<string> RenderAsync(Letter letter) => RenderAsync<LetterPage>(new() { [nameof(LetterPage.Letter)] = letter });
 
     /// <summary>A renderer keeps what it rendered until it is disposed of: each page has its own.</summary>
     private static async Task<string> RenderAsync<TPage>(Dictionary<string, object?> parameters) where TPage : IComponent

@@ -4,6 +4,7 @@ using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.People;
 using Holdfast.Billing;
+using Holdfast.Documents.Letters;
 using Holdfast.Documents.Texts;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -113,8 +114,7 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
         var id = account.ToArray();
         if (await transaction.ExecuteAsync("UPDATE customers SET charge = NULL WHERE account_id = @id AND charge = @charge", new { id, charge }) == 1 && failure is not null && await FindAsync(transaction, id) is { } customer)
         {
-            var (subject, body) = InvoiceMail.NotCharged(customer.Account, failure);
-            await TellAsync(transaction, id, customer.ReadDetails(), subject, body);
+            await TellAsync(transaction, id, customer.ReadDetails(), InvoiceMail.NotCharged(customer, failure));
         }
 
         return 0;
@@ -140,7 +140,7 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
     }
 
     /// <summary>Writes to whoever pays for an account: the customer's own address, or the organisation's owners and those who see its bills.</summary>
-    public async Task TellAsync(DatabaseTransaction transaction, byte[] id, CustomerDetails details, string subject, string body)
+    public async Task TellAsync(DatabaseTransaction transaction, byte[] id, CustomerDetails details, Letter letter)
     {
         if (!outbox.IsConfigured)
         {
@@ -151,7 +151,7 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
             "SELECT DISTINCT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @id AND m.role IN ('owner', 'billing')", new { id });
         foreach (var address in addresses)
         {
-            await outbox.AddAsync(transaction, address, subject, body);
+            await outbox.AddAsync(transaction, address, letter);
         }
     }
 

@@ -63,8 +63,7 @@ internal sealed class DunningRun(IDatabase directory, Customers customers, Payme
                 await transaction.ExecuteAsync("UPDATE accounts SET overdue_at = @now WHERE account_id = @id", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
             }
 
-            var (subject, body) = InvoiceMail.Overdue(customer.Account, level, new Money(customer.Balance, Currency.Parse(currency)), days);
-            await customers.TellAsync(transaction, id, customer.ReadDetails(), subject, body);
+            await customers.TellAsync(transaction, id, customer.ReadDetails(), InvoiceMail.Overdue(customer, level, new Money(customer.Balance, Currency.Parse(currency))));
         }
 
         return 1;

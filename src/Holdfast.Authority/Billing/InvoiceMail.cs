@@ -1,25 +1,25 @@
+using System.Globalization;
 using Holdfast.Billing;
+using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Billing;
 
-/// <summary>What customers are told about invoices.</summary>
+/// <summary>What customers are told about invoices, in their language.</summary>
 internal static class InvoiceMail
 {
-    public static string Issued(InvoiceDocument invoice, Money total) => total.Minor > 0
-        ? $"Invoice {invoice.Number} for '{invoice.Account}', {invoice.Month}: {total}, to be paid until {invoice.DueOn}.\n\n{invoice.Seller.Bank}\n\nAs a document:\n\n    holdfast admin invoice show {invoice.Account} {Number(invoice)} --pdf invoice.pdf\n"
-        : $"Invoice {invoice.Number} for '{invoice.Account}', {invoice.Month}: nothing is to be paid ({total}).\n";
+    public static Letter Issued(InvoiceDocument invoice, long number, Money total) => total.Minor > 0
+        ? Letter.Of(invoice.Customer.Language, "invoice_issued", invoice.Number, invoice.Seller.Name, invoice.Account, invoice.Month, total, invoice.DueOn, invoice.Seller.Bank, number.ToString(CultureInfo.InvariantCulture))
+        : Letter.Of(invoice.Customer.Language, "credit_issued", invoice.Number, invoice.Seller.Name, invoice.Account, invoice.Month, total);
 
-    public static (string Subject, string Body) Overdue(string account, DunningLevel level, Money balance, long days) => level switch
+    public static Letter Overdue(Customer customer, DunningLevel level, Money balance) => Letter.Of(customer.ReadDetails().Language, level switch
     {
-        DunningLevel.Reminded => ($"A reminder: an invoice for '{account}' is open", $"An invoice for the backup account '{account}' has been open for {days} days. {balance} are owed.\nIf it was paid in the last days, nothing needs to be done.\n"),
-        DunningLevel.Warned => ($"Backups of '{account}' will be paused", $"An invoice for the backup account '{account}' has been open for {days} days. {balance} are owed.\nIf it stays open no new backups will be taken. What is backed up stays, and can be restored at any time.\n"),
-        _ => ($"Backups of '{account}' are paused", $"An invoice for the backup account '{account}' has been open for {days} days. {balance} are owed.\nNo new backups are taken until it is paid; then they go on by themselves. What is backed up stays, and can be restored at any time.\n"),
-    };
+        DunningLevel.Reminded => "reminded",
+        DunningLevel.Warned => "warned",
+        _ => "paused",
+    }, customer.Account, balance);
 
-    public static (string Subject, string Body) GoesOn(string account) => ($"Backups of '{account}' go on", $"Thank you: nothing of the backup account '{account}' is overdue any more, and its computers back up again.\n");
+    public static Letter GoesOn(Customer customer) => Letter.Of(customer.ReadDetails().Language, "goes_on", customer.Account);
 
-    public static (string Subject, string Body) NotCharged(string account, string reason) => ($"Your card was not charged for '{account}'", $"What is owed for the backup account '{account}' could not be taken from your card: {reason}\nIt is tried again in the next days. Another card is entered by:\n\n    holdfast admin payment card {account}\n");
-
-    private static string Number(InvoiceDocument invoice) => invoice.Number.Length > 0 ? new string([.. invoice.Number.Reverse().TakeWhile(char.IsAsciiDigit).Reverse()]).TrimStart('0') : "";
+    public static Letter NotCharged(Customer customer, string reason) => Letter.Of(customer.ReadDetails().Language, "not_charged", customer.Account, reason);
 }

@@ -39,7 +39,7 @@ internal sealed class Invoices(IDatabase directory, Customers customers, Billing
             await transaction.ExecuteAsync("INSERT INTO invoices (number, account_id, month, currency, total, issued_at, due_day, document) VALUES (@number, @id, @month, @currency, @total, @now, @dueDay, @text)",
                 new { number, id, document.Month, document.Currency, document.Total, now = time.GetUtcNow().ToUnixTimeSeconds(), draft.DueDay, text = JsonSerializer.Serialize(document, MessageJson.Default.InvoiceDocument) });
             await Customers.OweAsync(transaction, draft.Account, document.Account, draft.Total);
-            await customers.TellAsync(transaction, id, document.Customer, $"Invoice {document.Number} of {document.Seller.Name}", InvoiceMail.Issued(document, draft.Total));
+            await customers.TellAsync(transaction, id, document.Customer, InvoiceMail.Issued(document, number, draft.Total));
         }
 
         await transaction.ExecuteAsync("UPDATE invoice_end SET number = @number WHERE one = 1", new { number });

@@ -79,8 +79,7 @@ internal sealed class Payments(IDatabase directory, Customers customers, TimePro
         await transaction.ExecuteAsync("UPDATE customers SET dunning = 0, overdue_days = 0 WHERE account_id = @id", new { customer.Id });
         if (await transaction.ExecuteAsync("UPDATE accounts SET overdue_at = NULL WHERE account_id = @id AND overdue_at IS NOT NULL", new { customer.Id }) == 1)
         {
-            var (subject, body) = InvoiceMail.GoesOn(customer.Account);
-            await customers.TellAsync(transaction, customer.Id, customer.ReadDetails(), subject, body);
+            await customers.TellAsync(transaction, customer.Id, customer.ReadDetails(), InvoiceMail.GoesOn(customer));
         }
     }
 }

@@ -4,6 +4,7 @@ using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
+using Holdfast.Documents.Letters;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -32,9 +33,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         {
             await transaction.ExecuteAsync("INSERT INTO closures (account_id, name, asked_by, asked_at, closes_at, days_left, day_seen) VALUES (@id, @name, @askedBy, @now, @closesAt, @daysLeft, @today)", new { id, place.Name, askedBy, Now, closesAt, DaysLeft, Today });
             await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, place.Account.ToString(), time);
-            await TellOwnersAsync(transaction, id, $"The backup account '{place.Name}' will be closed",
-                $"{askedBy} asked for the account '{place.Name}' to be closed.\n\nOn {DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm} UTC everything that is backed up there is deleted for good.\n"
-                + $"Until then nothing is backed up, and everything can be restored. To keep the account:\n\n    holdfast admin reopen \"{place.Name}\"\n");
+            await TellOwnersAsync(transaction, id, Letter.Of(Outbox.Language, "closing", askedBy, place.Name, $"{DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm}"));
         }
 
         var kept = await transaction.FindAsync<long>("SELECT closes_at FROM accounts WHERE account_id = @id", new { id });
@@ -94,7 +93,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     public Task DeletedAsync(AccountPlace place, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         var id = place.Account.ToArray();
-        await TellOwnersAsync(transaction, id, $"The backup account '{place.Name}' was closed", $"The account '{place.Name}' is closed, and everything that was backed up there is deleted.\n");
+        await TellOwnersAsync(transaction, id, Letter.Of(Outbox.Language, "closed", place.Name));
         await transaction.ExecuteAsync("DELETE FROM enrolment_codes WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM account_plans WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM accounts WHERE account_id = @id", new { id });
@@ -127,7 +126,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     private static ClosureSummary Read(Row row) => new(
         new AccountId(row.Id).ToString(), row.Name, row.AskedBy, row.AskedAt, row.ClosesAt, row.DeletedAt, row.WipedAt, row.RecordsLeft, row.Objects, row.Bytes, row.Snapshots, row.Computers, row.DaysLeft);
 
-    private async Task TellOwnersAsync(DatabaseTransaction transaction, byte[] id, string subject, string body)
+    private async Task TellOwnersAsync(DatabaseTransaction transaction, byte[] id, Letter letter)
     {
         if (!outbox.IsConfigured)
         {
@@ -137,7 +136,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         foreach (var email in await transaction.QueryAsync<string>(
             "SELECT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @id AND m.role = 'owner'", new { id }))
         {
-            await outbox.AddAsync(transaction, email, subject, body);
+            await outbox.AddAsync(transaction, email, letter);
         }
     }
 

@@ -1,5 +1,7 @@
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
+using Holdfast.Documents;
+using Holdfast.Documents.Letters;
 using MailKit.Net.Smtp;
 using MailKit.Security;
 using MimeKit;
@@ -9,6 +11,9 @@ namespace Holdfast.Authority.Mailing;
 /// <summary>Mail: written in the transaction that it tells of, sent by a job, so that none is lost; one that was sent when the node died may come twice, under the same Message-Id.</summary>
 internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimeProvider time) : IJobKind
 {
+    /// <summary>Of people who have not said which is theirs.</summary>
+    public const string Language = "en";
+
     private const string JobName = "mail";
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
@@ -22,26 +27,30 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     public bool IsConfigured => settings is not null;
 
     /// <summary>Has mail sent once the transaction is committed.</summary>
-    public async Task AddAsync(DatabaseTransaction transaction, string recipient, string subject, string body)
+    public async Task AddAsync(DatabaseTransaction transaction, string recipient, Letter letter)
     {
         var id = Guid.CreateVersion7(time.GetUtcNow()).ToString();
-        await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, created_at) VALUES (@id, @recipient, @subject, @body, @now)",
-            new { id, recipient, subject, body, now = time.GetUtcNow().ToUnixTimeSeconds() });
+        await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, language, created_at) VALUES (@id, @recipient, @subject, @body, @language, @now)",
+            new { id, recipient, letter.Subject, letter.Body, letter.Language, now = time.GetUtcNow().ToUnixTimeSeconds() });
         await JobTable.EnqueueAsync(transaction, JobName, id, time);
     }
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var id = lease.Job.Subject;
-        var (recipient, subject, body, createdAt) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, long)>(
-            "SELECT recipient, subject, body, created_at FROM outbox WHERE mail_id = @id AND sent_at IS NULL", new { id }), cancellation);
+        var (recipient, subject, body, language, createdAt) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, string, long)>(
+            "SELECT recipient, subject, body, language, created_at FROM outbox WHERE mail_id = @id AND sent_at IS NULL", new { id }), cancellation);
         if (recipient is null || settings is null || DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life < time.GetUtcNow())
         {
             await directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE outbox SET body = '' WHERE mail_id = @id", new { id }), cancellation);
             return null;
         }
 
-        using var message = new MimeMessage { MessageId = $"{id}@{settings.Host}", Subject = subject, Body = new TextPart("plain") { Text = body }, Date = time.GetUtcNow() };
+        var page = await PageRenderer.RenderAsync(new Letter(subject, body, language));
+        using var message = new MimeMessage { MessageId = $"{id}@{settings.Host}", Subject = subject, Body = new BodyBuilder { TextBody = body, HtmlBody = page }.ToMessageBody(), Date = time.GetUtcNow() };
+
+        // Nobody's holiday answers it.
+        message.Headers.Add("Auto-Submitted", "auto-generated");
         message.From.Add(MailboxAddress.Parse(settings.From));
         message.To.Add(MailboxAddress.Parse(recipient));
         using var client = new SmtpClient { Timeout = (int)_patience.TotalMilliseconds };

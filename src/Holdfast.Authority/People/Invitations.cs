@@ -4,6 +4,7 @@ using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
+using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Http;
@@ -52,7 +53,7 @@ internal sealed class Invitations(IDatabase directory, OneTimeCodes codes, Crede
             var made = await codes.AddAsync(transaction, Purpose, new Invitation(email, request.Role, organisation, caller.Person?.Id, caller.Person is null && (caller.Everywhere & Roles.Bootstrap) == Roles.None ? caller.Name : null), InvitationJson.Default.Invitation, _life);
             if (outbox.IsConfigured)
             {
-                await outbox.AddAsync(transaction, email, "Your invitation to Holdfast", $"You are invited as {request.Role}.\n\nYour code, good for a week, is\n\n    {made}\n\nTake it up with\n\n    holdfast admin join {made} --name \"Your name\" --service URL\n");
+                await outbox.AddAsync(transaction, email, Letter.Of(Outbox.Language, "invitation", request.Role, made));
             }
 
             return made;

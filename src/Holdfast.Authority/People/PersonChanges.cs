@@ -3,6 +3,7 @@ using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
+using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Http;
@@ -47,7 +48,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
         await directory.WriteAsync(async transaction =>
         {
             var code = await codes.AddAsync(transaction, EmailPurpose, new Subject(person.Id, address, person.SecurityStamp), SubjectJson.Default.Subject, _emailLife);
-            await outbox.AddAsync(transaction, address, "Confirm your address", $"Somebody, you we hope, wants to use this address with Holdfast.\n\nThe code, good for a day, is\n\n    {code}\n");
+            await outbox.AddAsync(transaction, address, Letter.Of(Outbox.Language, "confirm_address", code));
             return 0;
         }, cancellation);
     }
@@ -65,7 +66,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
 
             // Codes that went to the old address are worthless from now on.
             (person.Email, person.EmailKey, person.SecurityStamp) = (subject.Email, credentials.Users.NormalizeEmail(subject.Email)!, NewStamp());
-        }, transaction => outbox.AddAsync(transaction, before, "Your address was changed", "Another address stands for you at Holdfast now. If that was not you, tell your operator at once.\n"), cancellation);
+        }, transaction => outbox.AddAsync(transaction, before, Letter.Of(Outbox.Language, "address_changed")), cancellation);
     }
 
     /// <summary>Sends a code to set another password, if somebody has the address.</summary>
@@ -86,7 +87,7 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
             var code = await NewResetAsync(transaction, person ?? new Person());
             if (person is not null)
             {
-                await outbox.AddAsync(transaction, person.Email, "Set another password", $"The code to set another password, good for an hour, is\n\n    {code}\n\nIf you did not ask for it, do nothing.\n");
+                await outbox.AddAsync(transaction, person.Email, Letter.Of(Outbox.Language, "reset_password", code));
             }
 
             return 0;

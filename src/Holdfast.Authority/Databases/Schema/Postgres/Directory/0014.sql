@@ -71,3 +71,6 @@ CREATE INDEX account_plans_from ON account_plans (from_day);
 
 -- The last invoices of an account that is closed were issued.
 ALTER TABLE closures ADD COLUMN is_billed BIGINT NOT NULL DEFAULT 0;
+
+-- In which language mail is written.
+ALTER TABLE outbox ADD COLUMN language TEXT COLLATE "C" NOT NULL DEFAULT 'en';

@@ -1,0 +1,26 @@
+using Holdfast.Documents.Texts;
+
+namespace Holdfast.Documents.Letters;
+
+/// <summary>Mail as it is written: plain text. Paragraphs are parted by an empty line, and one that is set in by four spaces is a command or a code.</summary>
+/// <param name="Subject">One line.</param>
+/// <param name="Body">The text.</param>
+/// <param name="Language">Of both.</param>
+public sealed record Letter(string Subject, string Body, string Language)
+{
+    private const string Indent = "    ";
+
+    /// <summary>A letter of the wording's files. Values that come from outside are put on one line: they cannot add lines or paragraphs.</summary>
+    /// <param name="language">A language; English if it is none that there is.</param>
+    /// <param name="key">Which letter.</param>
+    /// <param name="values">What belongs into it.</param>
+    public static Letter Of(string language, string key, params object[] values)
+    {
+        var (words, lines) = (Wording.Of(language), (object[])[.. values.Select(value => new string([.. value.ToString()!.Select(letter => char.IsControl(letter) ? ' ' : letter)]))]);
+        return new Letter(words[$"mail_{key}_subject", lines], words[$"mail_{key}", lines], words["language"]);
+    }
+
+    /// <summary>The paragraphs, and which of them are commands or codes.</summary>
+    internal IEnumerable<(string Text, bool IsCode)> Paragraphs => Body.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Select(paragraph =>
+        paragraph.StartsWith(Indent, StringComparison.Ordinal) ? (paragraph.Trim(), true) : (paragraph.TrimEnd(), false));
+}
