@@ -94,12 +94,13 @@ public sealed class Authority : IAsyncDisposable
         _directoryMoves = new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time);
         var (plans, outages, customers) = (new PlanTable(directoryDatabase, time), new Outages(directoryDatabase, time), new Customers(directoryDatabase, outbox));
         var (bills, invoices, payments) = (new MonthBills(plans, store, outages), new Invoices(directoryDatabase, customers, settings.Billing, time), new Payments(directoryDatabase, customers, time));
-        var invoicing = new Invoicing(directoryDatabase, plans, bills, invoices, outages, customers, settings.Billing, time);
-        var invoiceRun = new InvoiceRun(directoryDatabase, directory, plans, invoicing, invoices, time);
+        var invoicingTable = new InvoicingTable(directoryDatabase);
+        var invoicing = new Invoicing(directoryDatabase, plans, bills, invoices, invoicingTable, outages, customers, settings.Billing, time);
+        var invoiceRun = new InvoiceRun(directoryDatabase, directory, plans, invoicing, invoicingTable, time);
         _cards = settings.Billing?.Stripe is { } stripe ? new StripeCards(stripe, time) : null;
-        var cardPayments = new CardPayments(customers, payments, _cards, time);
+        var cardPayments = new CardPayments(customers, payments, invoicingTable, _cards, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, outbox.Bulk, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -111,7 +112,7 @@ public sealed class Authority : IAsyncDisposable
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
-        _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, _jobs, payments, cardPayments, outages, audit);
+        _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }

@@ -27,14 +27,15 @@ internal sealed class CustomersService : IAsyncDisposable
         Plans = new PlanTable(directory, time);
         Outages = new Outages(directory, time);
         Customers = new Authority.Billing.Customers(directory, mail);
+        Table = new InvoicingTable(directory);
         Invoices = new Invoices(directory, Customers, Settings, time);
         Payments = new Payments(directory, Customers, time);
         Usages = new AccountUsages(service.Directory, service.Store);
         Samples = new Samples(directory);
-        Invoicing = new Invoicing(directory, Plans, new MonthBills(Plans, service.Store, Outages), Invoices, Outages, Customers, Settings, time);
-        Run = new InvoiceRun(directory, service.Directory, Plans, Invoicing, Invoices, time);
-        Cards = new CardPayments(Customers, Payments, _provider, time);
-        _kinds = new IJobKind[] { Run, new DunningRun(directory, Customers, Payments, Settings, time), Cards }.ToDictionary(kind => kind.Name);
+        Invoicing = new Invoicing(directory, Plans, new MonthBills(Plans, service.Store, Outages), Invoices, Table, Outages, Customers, Settings, time);
+        Run = new InvoiceRun(directory, service.Directory, Plans, Invoicing, Table, time);
+        Cards = new CardPayments(Customers, Payments, Table, _provider, time);
+        _kinds = new IJobKind[] { Run, new DunningRun(directory, Customers, Payments, Table, Settings, time), Cards }.ToDictionary(kind => kind.Name);
     }
 
     public MovingService Service { get; }
@@ -50,6 +51,8 @@ internal sealed class CustomersService : IAsyncDisposable
     public Authority.Billing.Customers Customers { get; }
 
     public Invoices Invoices { get; }
+
+    public InvoicingTable Table { get; }
 
     public Payments Payments { get; }
 

@@ -92,6 +92,7 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Equal(0, (await AdminAsync("invoice", "list")).ExitCode);
         Assert.Contains("Nothing is issued yet", (await AdminAsync("invoice", "status")).Output, StringComparison.Ordinal);
         Assert.Contains("[invalid_request]", (await AdminAsync("invoice", "issue", "--month", "2026-01")).Error, StringComparison.Ordinal);
+        Assert.Contains("the last number is 7", (await AdminAsync("invoice", "resume", "--last-number", "7")).Output, StringComparison.Ordinal);
         Service.DirectorySql(
             """
             INSERT INTO invoices (number, account_id, month, currency, total, issued_at, due_day, document) SELECT 1, account_id, '2020-01', 'EUR', 100, 1, 1,

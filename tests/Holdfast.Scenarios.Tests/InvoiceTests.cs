@@ -151,6 +151,9 @@ public sealed class InvoiceTests : Scenario
         }
 
         Assert.Equal(200, Lines(await AdminAsync("invoice", "list", "smith", "--json"))[^1].GetProperty("balance").GetInt64());
+
+        // It is not taken from the card again.
+        Assert.Equal(0, Service.DirectoryAsk<long>("SELECT count(*) FROM customers WHERE card IS NOT NULL"));
         (back, signedBack) = FakeStripe.RefundEvent("pi_of_somebody_else", "re_2", 200, "eur", TimeProvider.System.GetUtcNow());
         Assert.Equal(HttpStatusCode.OK, await SendAsync(back, signedBack));
         Assert.Equal(2, Service.DirectoryAsk<long>("SELECT count(*) FROM payments"));

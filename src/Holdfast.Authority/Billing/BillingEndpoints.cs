@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Http;
 namespace Holdfast.Authority.Billing;
 
 /// <summary>Plans, what accounts cost, what was billed and what was paid.</summary>
-internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable plans, MonthBills bills, Customers customers, Invoices invoices, InvoiceRun run, JobTable jobs, Payments payments, CardPayments cards, Outages outages, AuditLog audit)
+internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable plans, MonthBills bills, Customers customers, Invoices invoices, InvoiceRun run, InvoicingTable table, JobTable jobs, Payments payments, CardPayments cards, Outages outages, AuditLog audit)
 {
     private const int EventBytesMax = 1 << 18;
 
@@ -68,6 +68,12 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
             await audit.AppendAsync(CallerCheck.CallerOf(context).Name, "issue invoices", Names.Checked(asked.Month), cancellation);
             await run.ConfirmAsync(asked.Month, cancellation);
             await jobs.HurryAsync(InvoiceRun.JobName, "", cancellation);
+            return await run.StateAsync(cancellation);
+        });
+        api.Post("/invoicing/resumption", ApiAction.IssueInvoices, "Has invoices, cards and reminders go on after the databases were restored from a copy.", async (HttpContext context, ResumeInvoices asked, CancellationToken cancellation) =>
+        {
+            await audit.AppendAsync(CallerCheck.CallerOf(context).Name, $"resume invoices behind {asked.LastNumber}", "", cancellation);
+            await table.ResumeAsync(asked.LastNumber, cancellation);
             return await run.StateAsync(cancellation);
         });
         api.Post("/invoices/{number}/payments", ApiAction.RecordPayment, "Says that something was paid by bank transfer; the oldest open invoice of that account is paid first.", async (HttpContext context, long number, RecordPayment asked, CancellationToken cancellation) =>

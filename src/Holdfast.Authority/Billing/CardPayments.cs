@@ -8,7 +8,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Billing;
 
 /// <summary>Charges the cards of who owes something, and takes what the provider tells by itself. A charge's id is written down before the card is charged, so nothing is charged twice.</summary>
-internal sealed class CardPayments(Customers customers, Payments payments, ICardProvider? provider, TimeProvider time) : IJobKind
+internal sealed class CardPayments(Customers customers, Payments payments, InvoicingTable table, ICardProvider? provider, TimeProvider time) : IJobKind
 {
     public const string JobName = "cards";
 
@@ -19,6 +19,10 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
 
     private const int AtOnce = 100;
     private const int TriesMost = 4;
+
+    /// <summary>Then it is not the customer, but the provider that cannot be asked.</summary>
+    private const int FailuresInRowMost = 5;
+
     private const int DaysBetweenTries = 3;
     private const int SecondsPerDay = 86_400;
 
@@ -36,8 +40,9 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
-        var after = Array.Empty<byte>();
-        while (provider is not null)
+        var (after, failures, inRow) = (Array.Empty<byte>(), new List<string>(), 0);
+        var isHeld = (await table.ReadAsync(cancellation)).IsHeld == 1;
+        while (provider is not null && !isHeld && inRow < FailuresInRowMost)
         {
             var some = await customers.WithCardsAsync(after, AtOnce, cancellation);
             if (some.Count == 0)
@@ -47,10 +52,27 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
 
             foreach (var customer in some)
             {
-                await ChargeAsync(provider, customer, cancellation);
+                try
+                {
+                    await ChargeAsync(provider, customer, cancellation);
+                    inRow = 0;
+                }
+                catch (Exception exception) when (exception is HoldfastException or BillingException)
+                {
+                    failures.Add(exception.Message);
+                    if (++inRow == FailuresInRowMost)
+                    {
+                        break;
+                    }
+                }
             }
 
             after = some[^1].Id;
+        }
+
+        if (failures.Count > 0)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"Cards of {failures.Count} customers could not be charged now: {failures[0]}");
         }
 
         return time.GetUtcNow() + _looksEvery;
@@ -67,9 +89,30 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
             case CardEvent.Paid paid:
                 await EndAsync(paid.Account, new CardCharge(paid.Id, ChargeState.Succeeded, paid.Amount), cancellation);
                 break;
-            case CardEvent.PaidBack back when await payments.AccountOfAsync(back.Of, cancellation) is { } account:
-                await payments.AddAsync(account, back.Id, -back.Amount, null, Method, Method, cancellation);
+            case CardEvent.PaidBack back:
+                await TakeBackAsync(back, cancellation);
                 break;
+        }
+    }
+
+    /// <summary>What is paid back may be told before what was paid. The card is not charged for it again.</summary>
+    private async Task TakeBackAsync(CardEvent.PaidBack back, CancellationToken cancellation)
+    {
+        var account = await payments.AccountOfAsync(back.Of, cancellation);
+        if (account is null && back.Of.Length > 0 && await Provider.FindAsync(back.Of, cancellation) is { State: ChargeState.Succeeded, Account: { } payer } paid)
+        {
+            await EndAsync(payer, paid, cancellation);
+            account = payer;
+        }
+
+        if (account is { } whose)
+        {
+            if (back.Amount.Minor > 0)
+            {
+                await customers.ForgetCardAsync(whose, cancellation);
+            }
+
+            await payments.AddAsync(whose, back.Id, -back.Amount, null, Method, Method, cancellation);
         }
     }
 
@@ -79,7 +122,8 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
         if (customer.Charge is { } begun)
         {
             // Somebody was killed behind it, or the bank takes its time.
-            await EndAsync(cards, account, begun == Refused ? new CardCharge(Refused, ChargeState.Failed, default, "the card is not known any more") : await cards.FindAsync(begun, cancellation), cancellation);
+            await EndAsync(cards, account, begun == Refused ? new CardCharge(Refused, ChargeState.Failed, default, "the card is not accepted any more")
+                : await cards.FindAsync(begun, cancellation) is { State: not ChargeState.Begun } found ? found : await cards.ConfirmAsync(begun, cancellation), cancellation);
             return;
         }
 
@@ -105,8 +149,9 @@ internal sealed class CardPayments(Customers customers, Payments payments, ICard
         {
             await EndAsync(cards, account, id == Refused ? new CardCharge(id, ChargeState.Failed, amount, reason) : await cards.ConfirmAsync(id, cancellation), cancellation);
         }
-        else if (id != Refused)
+        else if (id != Refused && (await customers.FindAsync(account, cancellation))?.Charge != id)
         {
+            // Somebody else's charge is the same one; otherwise something was paid or billed meanwhile.
             await cards.GiveUpAsync(id, cancellation);
         }
     }

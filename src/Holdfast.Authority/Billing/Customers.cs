@@ -89,6 +89,9 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
     public Task<List<Customer>> WithCardsAsync(byte[] after, int most, CancellationToken cancellation) => directory.AskAsync(async transaction => (await transaction.QueryAsync<Customer>(
         $"SELECT {Columns} FROM customers WHERE card IS NOT NULL AND (balance > 0 OR charge IS NOT NULL) AND account_id > @after ORDER BY account_id LIMIT @most", new { after, most })).ToList(), cancellation);
 
+    /// <summary>Something was paid back: the card is not charged again before somebody enters one.</summary>
+    public Task ForgetCardAsync(AccountId account, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE customers SET card = NULL WHERE account_id = @id", new { id = account.ToArray() }), cancellation);
+
     /// <summary>Keeps a card that a customer entered, in the place of another; it is tried at once.</summary>
     public Task KeepCardAsync(AccountId account, string card, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
@@ -139,20 +142,22 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
         }
     }
 
-    /// <summary>Writes to whoever pays for an account: the customer's own address, or the organisation's owners and those who see its bills.</summary>
-    public async Task TellAsync(DatabaseTransaction transaction, byte[] id, CustomerDetails details, Letter letter)
+    /// <summary>Writes to whoever pays for an account: the customer's own address, or the organisation's owners and those who see its bills. How many those are.</summary>
+    public async Task<int> TellAsync(DatabaseTransaction transaction, byte[] id, CustomerDetails details, Letter letter)
     {
         if (!outbox.IsConfigured)
         {
-            return;
+            return 0;
         }
 
-        IEnumerable<string> addresses = details.Email.Length > 0 ? [details.Email] : await transaction.QueryAsync<string>(
+        IReadOnlyList<string> addresses = details.Email.Length > 0 ? [details.Email] : await transaction.QueryAsync<string>(
             "SELECT DISTINCT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @id AND m.role IN ('owner', 'billing')", new { id });
         foreach (var address in addresses)
         {
-            await outbox.AddAsync(transaction, address, letter);
+            await outbox.AddAsync(transaction, address, letter, isBulk: true);
         }
+
+        return addresses.Count;
     }
 
     private static Task<int> AddAsync(DatabaseTransaction transaction, AccountId account, string name, string? details) => transaction.ExecuteAsync(

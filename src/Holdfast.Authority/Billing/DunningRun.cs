@@ -5,7 +5,7 @@ using Holdfast.Billing;
 namespace Holdfast.Authority.Billing;
 
 /// <summary>Once a day: who has not paid is reminded, then warned, and at last backs up nothing new. Days are counted on which the service ran, so a clock that leaps pauses nobody.</summary>
-internal sealed class DunningRun(IDatabase directory, Customers customers, Payments payments, BillingSettings? settings, TimeProvider time) : IJobKind
+internal sealed class DunningRun(IDatabase directory, Customers customers, Payments payments, InvoicingTable table, BillingSettings? settings, TimeProvider time) : IJobKind
 {
     public const string JobName = "dunning";
 
@@ -19,7 +19,8 @@ internal sealed class DunningRun(IDatabase directory, Customers customers, Payme
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var (today, after) = (time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay, Array.Empty<byte>());
-        while (settings is not null)
+        var isHeld = (await table.ReadAsync(cancellation)).IsHeld == 1;
+        while (settings is not null && !isHeld)
         {
             var overdue = await customers.OverdueAsync(after, today, AtOnce, cancellation);
             if (overdue.Count == 0)
@@ -55,15 +56,16 @@ internal sealed class DunningRun(IDatabase directory, Customers customers, Payme
 
         var (days, before) = (customer.OverdueDays + 1, (DunningLevel)customer.Dunning);
         var level = billing.Dunning.Next(before, days);
-        await transaction.ExecuteAsync("UPDATE customers SET overdue_days = @days, dunning = @level WHERE account_id = @id", new { id, days, level = (long)level });
-        if (level != before)
+        if (level != before && await customers.TellAsync(transaction, id, customer.ReadDetails(), InvoiceMail.Overdue(customer, level, new Money(customer.Balance, Currency.Parse(currency)))) == 0)
         {
-            if (level == DunningLevel.Paused)
-            {
-                await transaction.ExecuteAsync("UPDATE accounts SET overdue_at = @now WHERE account_id = @id", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
-            }
+            // Nobody could be told: nobody is worse off for that.
+            level = before;
+        }
 
-            await customers.TellAsync(transaction, id, customer.ReadDetails(), InvoiceMail.Overdue(customer, level, new Money(customer.Balance, Currency.Parse(currency))));
+        await transaction.ExecuteAsync("UPDATE customers SET overdue_days = @days, dunning = @level WHERE account_id = @id", new { id, days, level = (long)level });
+        if (level != before && level == DunningLevel.Paused)
+        {
+            await transaction.ExecuteAsync("UPDATE accounts SET overdue_at = @now WHERE account_id = @id", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
         }
 
         return 1;

@@ -7,6 +7,9 @@ namespace Holdfast.Authority.Billing;
 /// <summary>What became of a charge.</summary>
 internal enum ChargeState
 {
+    /// <summary>Nothing was tried yet.</summary>
+    Begun,
+
     /// <summary>It may still succeed.</summary>
     Pending,
 
@@ -21,7 +24,8 @@ internal enum ChargeState
 /// <param name="State">What became of it.</param>
 /// <param name="Amount">How much.</param>
 /// <param name="Reason">Why it failed, for the customer.</param>
-internal sealed record CardCharge(string Id, ChargeState State, Money Amount, string Reason = "");
+/// <param name="Account">Whose; null if that is not known.</param>
+internal sealed record CardCharge(string Id, ChargeState State, Money Amount, string Reason = "", AccountId? Account = null);
 
 /// <summary>What a provider tells by itself.</summary>
 internal abstract record CardEvent

@@ -11,12 +11,10 @@ namespace Holdfast.Authority.Billing;
 
 /// <summary>Issues each month's invoices once it is over, one month after the other. Nothing else waits for it.</summary>
 /// <remarks>A clock that leapt, or a service that did not run, would bill months that were not counted: then nothing is issued before an operator says so.</remarks>
-internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts, PlanTable plans, Invoicing invoicing, Invoices invoices, TimeProvider time) : IJobKind
+internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts, PlanTable plans, Invoicing invoicing, InvoicingTable table, TimeProvider time) : IJobKind
 {
     public const string JobName = "invoices";
 
-    private const string IssuedMark = "invoices_issued";
-    private const string ConfirmedMark = "invoices_confirmed";
     private const int AtOnce = 100;
     private const long SecondsPerDay = 86_400;
 
@@ -29,7 +27,13 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
-        while (invoicing.IsConfigured && await NextAsync(cancellation) is { } month)
+        if (!invoicing.IsConfigured || (await table.ReadAsync(cancellation)).IsHeld == 1)
+        {
+            return time.GetUtcNow() + _looksEvery;
+        }
+
+        await RetryAsync(cancellation);
+        while (await NextAsync(cancellation) is { } month)
         {
             if (await DoubtAsync(month, cancellation) is { } doubt)
             {
@@ -37,14 +41,20 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
             }
 
             await IssueAsync(lease, month, cancellation);
-            await directory.WriteAsync(transaction => SetMarkAsync(transaction, IssuedMark, month.ToString()), cancellation);
+            await table.KeepMonthAsync(month.ToString(), cancellation);
         }
 
         return time.GetUtcNow() + _looksEvery;
     }
 
-    public async Task<InvoicingState> StateAsync(CancellationToken cancellation) => new(
-        await accounts.MarkAsync(IssuedMark, cancellation), invoicing.IsConfigured ? await NextAsync(cancellation) is { } month ? await DoubtAsync(month, cancellation) : null : "No seller is named under \"billing\" in holdfastd.json: nothing is issued.", await invoices.LastAsync(cancellation));
+    public async Task<InvoicingState> StateAsync(CancellationToken cancellation)
+    {
+        var row = await table.ReadAsync(cancellation);
+        var waiting = !invoicing.IsConfigured ? "No seller is named under \"billing\" in holdfastd.json: nothing is issued."
+            : row.IsHeld == 1 ? "The databases were restored from a copy: invoices, cards and reminders wait, because what was issued and paid since is not known. Enter what was paid, then: holdfast admin invoice resume --last-number N"
+            : await NextAsync(cancellation) is { } month ? await DoubtAsync(month, cancellation) : null;
+        return new InvoicingState(row.IssuedUntil, waiting, row.Number, [.. (await table.LeftAsync([], "", cancellation)).Select(left => $"{left.Month}: {left.Reason}")]);
+    }
 
     /// <summary>An operator says that a month is to be issued as it was counted; it must be the next, and be over.</summary>
     public async Task ConfirmAsync(string asked, CancellationToken cancellation)
@@ -54,13 +64,13 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
             throw new HoldfastException(FailureTable.InvalidRequest, $"{asked} is not the next month to be issued: `holdfast admin invoice status` says which is.");
         }
 
-        await directory.WriteAsync(transaction => SetMarkAsync(transaction, ConfirmedMark, asked), cancellation);
+        await table.ConfirmAsync(asked, cancellation);
     }
 
     /// <summary>The next month to be issued; null if it is not over, or no account ever had a plan.</summary>
     private async Task<Month?> NextAsync(CancellationToken cancellation)
     {
-        var issued = await accounts.MarkAsync(IssuedMark, cancellation);
+        var issued = (await table.ReadAsync(cancellation)).IssuedUntil;
         var next = issued is null ? await plans.FirstDayAsync(cancellation) is { } first ? Month.Of(first) : (Month?)null : Month.TryParse(issued)!.Value.Next;
         return next is { } month && time.GetUtcNow() >= DateTimeOffset.FromUnixTimeSeconds(month.EndDay * SecondsPerDay) + _behindMonth ? month : null;
     }
@@ -68,7 +78,7 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
     /// <summary>Why a month is not issued without being asked for; null if nothing speaks against it.</summary>
     private async Task<string?> DoubtAsync(Month month, CancellationToken cancellation)
     {
-        if (await accounts.MarkAsync(ConfirmedMark, cancellation) == month.ToString())
+        if ((await table.ReadAsync(cancellation)).Confirmed == month.ToString())
         {
             return null;
         }
@@ -79,21 +89,21 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
             return $"{month} is not the last month that is over: either the clock leapt, or the service did not run. Nothing is issued. {how}";
         }
 
-        var (first, counted) = await directory.AskAsync(transaction => transaction.FindAsync<(long? First, long Counted)>(
-            "SELECT min(day), count(CASE WHEN day >= @from AND day < @end THEN 1 END) FROM samples WHERE metric = 'accounts' AND subject = ''", new { from = month.FirstDay, end = month.EndDay }), cancellation);
+        var (first, counted, last) = await directory.AskAsync(transaction => transaction.FindAsync<(long? First, long Counted, long? Last)>(
+            "SELECT min(day), count(CASE WHEN day >= @from AND day < @end THEN 1 END), max(CASE WHEN day < @end THEN day END) FROM samples WHERE metric = 'accounts' AND subject = ''", new { from = month.FirstDay, end = month.EndDay }), cancellation);
         var expected = month.EndDay - Math.Max(month.FirstDay, first ?? month.EndDay);
-        return 2 * counted >= expected ? null : string.Create(CultureInfo.InvariantCulture, $"What is stored was counted on {counted} of {expected} days of {month}: either the clock leapt, or the service did not run. Nothing is issued. {how}");
+        return expected <= 0 || (2 * counted >= expected && last >= month.EndDay - 2) ? null : string.Create(CultureInfo.InvariantCulture, $"What is stored was counted on {counted} of {expected} days of {month}, and not to its end or not often enough: either the clock leapt, or the service did not run. Nothing is issued. {how}");
     }
 
     private async Task IssueAsync(JobLease lease, Month month, CancellationToken cancellation)
     {
-        var (after, left) = (Progress(lease.Job.Progress, month), new List<string>());
+        var after = Progress(lease.Job.Progress, month);
         while (true)
         {
             var ids = await plans.AccountsAsync(after, AtOnce, cancellation);
             if (ids.Count == 0)
             {
-                break;
+                return;
             }
 
             var places = new List<AccountPlace>();
@@ -106,44 +116,65 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
                 }
             }
 
-            await IssueAsync(places, month, left, cancellation);
+            await IssueAsync(places, month, cancellation);
             after = ids[^1];
-            if (left.Count == 0)
-            {
-                await lease.SaveAsync($"{month} {Convert.ToHexStringLower(after)}", cancellation);
-            }
-        }
-
-        if (left.Count > 0)
-        {
-            throw new HoldfastException(FailureTable.ServiceUnavailable, $"{left.Count} accounts could not be billed for {month}, the others were; it is tried again. The first: {left[0]}");
+            await lease.SaveAsync($"{month} {Convert.ToHexStringLower(after)}", cancellation);
         }
     }
 
-    /// <summary>Together; if one cannot be billed, each by itself, so that nobody waits for another.</summary>
-    private async Task IssueAsync(List<AccountPlace> places, Month month, List<string> left, CancellationToken cancellation)
+    private async Task<bool> TryIssueAsync(AccountPlace place, Month month, CancellationToken cancellation)
+    {
+        try
+        {
+            await invoicing.IssueAsync([place], month, cancellation);
+            return true;
+        }
+        catch (Exception exception) when (IsOfOne(exception))
+        {
+            await table.LeaveAsync(place.Account, month.ToString(), exception.Message, cancellation);
+            return false;
+        }
+    }
+
+    private static bool IsOfOne(Exception exception) => exception is BillingException or HoldfastException or ArithmeticException;
+
+    /// <summary>Together; if one cannot be billed, each by itself, so that nobody waits for another. Who cannot is written down, and tried again.</summary>
+    private async Task IssueAsync(IReadOnlyList<AccountPlace> places, Month month, CancellationToken cancellation)
     {
         try
         {
             await invoicing.IssueAsync(places, month, cancellation);
         }
-        catch (Exception exception) when (exception is BillingException or HoldfastException)
+        catch (Exception exception) when (IsOfOne(exception))
         {
-            if (places.Count == 1)
-            {
-                left.Add(exception.Message);
-                return;
-            }
-
             foreach (var place in places)
             {
-                await IssueAsync([place], month, left, cancellation);
+                await TryIssueAsync(place, month, cancellation);
             }
         }
     }
 
-    private static byte[] Progress(string? progress, Month month) => progress?.Split(' ') is [var of, var id] && of == month.ToString() ? Convert.FromHexString(id) : [];
+    /// <summary>Tries those again who could not be billed; of one that was deleted the reason stays.</summary>
+    private async Task RetryAsync(CancellationToken cancellation)
+    {
+        var (after, afterMonth) = (Array.Empty<byte>(), "");
+        while (await table.LeftAsync(after, afterMonth, cancellation) is { Count: > 0 } left)
+        {
+            foreach (var (id, month, _) in left)
+            {
+                var account = new AccountId(id);
+                if (await accounts.FindAsync(account, cancellation) is { State: not AccountState.Purging } place)
+                {
+                    if (await TryIssueAsync(place, Month.TryParse(month)!.Value, cancellation))
+                    {
+                        await table.EndAsync(account, month, cancellation);
+                    }
+                }
+            }
 
-    private static Task<int> SetMarkAsync(DatabaseTransaction transaction, string name, string value) => transaction.ExecuteAsync(
-        "INSERT INTO directory_marks (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value", new { name, value });
+            (after, afterMonth) = (left[^1].Account, left[^1].Month);
+        }
+    }
+
+    private static byte[] Progress(string? progress, Month month) => progress?.Split(' ') is [var of, var id] && of == month.ToString() ? Convert.FromHexString(id) : [];
 }

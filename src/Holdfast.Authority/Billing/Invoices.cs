@@ -24,7 +24,7 @@ internal sealed class Invoices(IDatabase directory, Customers customers, Billing
     public Task<int> IssueAsync(IReadOnlyList<InvoiceDraft> drafts, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         // Locks the end: numbers follow each other whatever node gives them.
-        var before = await transaction.FindAsync<long>("UPDATE invoice_end SET number = number WHERE one = 1 RETURNING number");
+        var before = await InvoicingTable.LockAsync(transaction);
         var number = before;
         foreach (var draft in drafts)
         {
@@ -45,9 +45,6 @@ internal sealed class Invoices(IDatabase directory, Customers customers, Billing
         await transaction.ExecuteAsync("UPDATE invoice_end SET number = @number WHERE one = 1", new { number });
         return (int)(number - before);
     }, cancellation);
-
-    /// <summary>The last number.</summary>
-    public Task<long> LastAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.FindAsync<long>("SELECT number FROM invoice_end WHERE one = 1"), cancellation);
 
     /// <summary>An invoice as it was issued; of an account, or of any if <paramref name="account"/> is null.</summary>
     public async Task<(AccountId Account, InvoiceDocument Document)> FindAsync(AccountId? account, long number, CancellationToken cancellation)

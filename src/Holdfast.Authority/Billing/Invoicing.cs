@@ -10,7 +10,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Billing;
 
 /// <summary>Makes invoices of months that are over: of plans, of what was counted, of outages, and of who pays. Made again, they are the same; issued they are once.</summary>
-internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills bills, Invoices invoices, Outages outages, Customers customers, BillingSettings? settings, TimeProvider time)
+internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills bills, Invoices invoices, InvoicingTable table, Outages outages, Customers customers, BillingSettings? settings, TimeProvider time)
 {
     /// <summary>For so many months an outage that is recorded late is still given back.</summary>
     private const int CreditedMonths = 3;
@@ -45,19 +45,32 @@ internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills
     public async Task IssueLastAsync(AccountPlace place, CancellationToken cancellation)
     {
         var id = place.Account.ToArray();
-        if (settings is null || place.ClosesAt is not { } closesAt || await directory.AskAsync(transaction => transaction.FindAsync<long>("SELECT is_billed FROM closures WHERE account_id = @id", new { id }), cancellation) != 0)
+        if (place.ClosesAt is not { } closesAt || await directory.AskAsync(transaction => transaction.FindAsync<long>("SELECT is_billed FROM closures WHERE account_id = @id", new { id }), cancellation) != 0)
         {
             return;
         }
 
         var periods = await plans.PeriodsAsync(place, cancellation);
-        if (periods.Count > 0)
+        if (settings is null && periods.Count > 0 && (await table.ReadAsync(cancellation)).Number > 0)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The account '{place.Name}' is to be billed before it is deleted, and this node's holdfastd.json names no \"billing\": another node does it.");
+        }
+
+        if (settings is not null && periods.Count > 0)
         {
             var last = await invoices.EarlierAsync(place.Account, Month.Of(closesAt / SecondsPerDay).Next, 1, cancellation);
             var month = last.Count > 0 ? Month.TryParse(last[0].Month)!.Value.Next : Month.Of(periods[0].FromDay);
             for (; month.FirstDay * SecondsPerDay < closesAt; month = month.Next)
             {
-                await IssueAsync([place], month, cancellation);
+                try
+                {
+                    await IssueAsync([place], month, cancellation);
+                }
+                catch (HoldfastException exception) when (exception.Kind == FailureTable.Internal)
+                {
+                    // It can never be billed: that is told to the operator, and keeps no customer's data from being deleted.
+                    await table.LeaveAsync(place.Account, month.ToString(), exception.Message, cancellation);
+                }
             }
         }
 

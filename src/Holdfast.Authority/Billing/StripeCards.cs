@@ -1,3 +1,4 @@
+using System.Net;
 using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -61,7 +62,8 @@ internal sealed class StripeCards : ICardProvider
         }
         catch (StripeException exception)
         {
-            throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
+            // What Stripe says to developers is nothing to mail to a customer.
+            throw new HoldfastException(FailureTable.InvalidRequest, exception.StripeError?.Type == "card_error" ? exception.Message : "the card is not accepted any more", exception);
         }
     }
 
@@ -82,7 +84,15 @@ internal sealed class StripeCards : ICardProvider
     public async Task<CardCharge> FindAsync(string id, CancellationToken cancellation)
     {
         var client = await ClientAsync(cancellation);
-        return ChargeOf(await AskAsync(() => new PaymentIntentService(client).GetAsync(id, cancellationToken: cancellation)));
+        try
+        {
+            return ChargeOf(await AskAsync(() => new PaymentIntentService(client).GetAsync(id, cancellationToken: cancellation)));
+        }
+        catch (StripeException)
+        {
+            // Of another account at Stripe, perhaps: nothing was paid here.
+            return new CardCharge(id, ChargeState.Failed, default, "the charge is not known any more");
+        }
     }
 
     public async Task GiveUpAsync(string id, CancellationToken cancellation)
@@ -119,6 +129,7 @@ internal sealed class StripeCards : ICardProvider
             PaymentIntent { Status: "succeeded" } paid when read.Type == EventTypes.PaymentIntentSucceeded && AccountOf(paid.Metadata) is { } account => new CardEvent.Paid(account, paid.Id, Here(paid.AmountReceived, paid.Currency)),
             Refund { Status: "succeeded" } refund when read.Type is EventTypes.RefundCreated or EventTypes.RefundUpdated => new CardEvent.PaidBack(refund.PaymentIntentId ?? "", refund.Id, Here(refund.Amount, refund.Currency)),
             Dispute dispute when read.Type == EventTypes.ChargeDisputeFundsWithdrawn => new CardEvent.PaidBack(dispute.PaymentIntentId ?? "", dispute.Id, Here(dispute.Amount, dispute.Currency)),
+            Dispute won when read.Type == EventTypes.ChargeDisputeFundsReinstated => new CardEvent.PaidBack(won.PaymentIntentId ?? "", won.Id + " won", -Here(won.Amount, won.Currency)),
             null => throw new HoldfastException(FailureTable.InvalidRequest, "This is not signed by Stripe, is too old, or cannot be understood."),
             _ => new CardEvent.Other(),
         };
@@ -130,8 +141,9 @@ internal sealed class StripeCards : ICardProvider
     {
         "succeeded" => ChargeState.Succeeded,
         "processing" => ChargeState.Pending,
+        "requires_confirmation" => ChargeState.Begun,
         _ => ChargeState.Failed,
-    }, Here(intent.Status == "succeeded" ? intent.AmountReceived : intent.Amount, intent.Currency), intent.LastPaymentError?.Message ?? "the bank wants the customer to confirm it");
+    }, Here(intent.Status == "succeeded" ? intent.AmountReceived : intent.Amount, intent.Currency), intent.LastPaymentError?.Message ?? "the bank wants you to confirm it", AccountOf(intent.Metadata));
 
     /// <summary>Stripe counts ISK in hundredths, and of three digits behind the point takes two.</summary>
     private static long AtStripe(Money amount) => amount.Currency.Code == "ISK" ? checked(amount.Minor * 100) : amount.Currency.Digits == 3 ? amount.Minor / 10 * 10 : amount.Minor;
@@ -149,16 +161,16 @@ internal sealed class StripeCards : ICardProvider
         }
     }
 
-    /// <summary>What is not Stripe's answer about a charge is that Stripe cannot be asked now.</summary>
+    /// <summary>What is not Stripe's answer about one charge (a key that it does not know, too many questions, its own trouble) is that Stripe cannot be asked now.</summary>
     private static async Task<T> AskAsync<T>(Func<Task<T>> ask)
     {
         try
         {
             return await ask();
         }
-        catch (StripeException exception) when (exception.StripeError?.Type is not ("card_error" or "invalid_request_error"))
+        catch (StripeException exception) when (exception.HttpStatusCode is not (HttpStatusCode.BadRequest or HttpStatusCode.PaymentRequired or HttpStatusCode.NotFound) || exception.StripeError?.Type == "idempotency_error")
         {
-            throw new HoldfastException(FailureTable.ServiceUnavailable, $"Stripe cannot be asked now: {exception.Message}", exception);
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"Stripe cannot be asked now: it answered {(int)exception.HttpStatusCode}, {exception.StripeError?.Type}.", exception);
         }
         catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException { InnerException: TimeoutException })
         {

@@ -41,6 +41,7 @@ internal static class DirectoryTables
         ["customers"] = ["account_id"],
         ["invoices"] = ["number"],
         ["invoice_end"] = ["one"],
+        ["invoices_left"] = ["account_id", "month"],
         ["payments"] = ["payment_id"],
         ["outages"] = ["outage_id"],
     };

@@ -69,10 +69,13 @@ internal sealed partial class JobRunner : IAsyncDisposable
     private async Task TakeAsync(List<Task> running, int most, bool isLong)
     {
         running.RemoveAll(task => task.IsCompleted);
-        List<string> kinds = [.. _kinds.Values.Where(kind => kind.IsLong == isLong).Select(kind => kind.Name)];
-        while (kinds.Count > 0 && running.Count < most && await _table.ClaimAsync(kinds, _stop.Token) is { } lease)
+        foreach (var isPatient in (bool[])[false, true])
         {
-            running.Add(Task.Run(() => RunAsync(lease)));
+            List<string> kinds = [.. _kinds.Values.Where(kind => kind.IsLong == isLong && kind.IsPatient == isPatient).Select(kind => kind.Name)];
+            while (kinds.Count > 0 && running.Count < most && await _table.ClaimAsync(kinds, _stop.Token) is { } lease)
+            {
+                running.Add(Task.Run(() => RunAsync(lease)));
+            }
         }
     }
 

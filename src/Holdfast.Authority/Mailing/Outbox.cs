@@ -9,30 +9,38 @@ using MimeKit;
 namespace Holdfast.Authority.Mailing;
 
 /// <summary>Mail: written in the transaction that it tells of, sent by a job, so that none is lost; one that was sent when the node died may come twice, under the same Message-Id.</summary>
-internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimeProvider time) : IJobKind
+internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimeProvider time, bool isBulk = false) : IJobKind
 {
     /// <summary>Of people who have not said which is theirs.</summary>
     public const string Language = "en";
 
     private const string JobName = "mail";
 
+    /// <summary>Mail that goes to everybody at once, such as invoices: nobody's code waits behind it.</summary>
+    private const string BulkJobName = "bulk-mail";
+
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
     /// <summary>What was not taken for so long is given up: the codes in it have expired.</summary>
     private static readonly TimeSpan _life = TimeSpan.FromDays(3);
 
-    public string Name => JobName;
+    public string Name => isBulk ? BulkJobName : JobName;
+
+    public bool IsPatient => isBulk;
+
+    /// <summary>The one who sends what goes to everybody.</summary>
+    public Outbox Bulk => new(directory, settings, time, isBulk: true);
 
     /// <summary>False if the service sends no mail.</summary>
     public bool IsConfigured => settings is not null;
 
     /// <summary>Has mail sent once the transaction is committed.</summary>
-    public async Task AddAsync(DatabaseTransaction transaction, string recipient, Letter letter)
+    public async Task AddAsync(DatabaseTransaction transaction, string recipient, Letter letter, bool isBulk = false)
     {
         var id = Guid.CreateVersion7(time.GetUtcNow()).ToString();
         await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, language, created_at) VALUES (@id, @recipient, @subject, @body, @language, @now)",
             new { id, recipient, letter.Subject, letter.Body, letter.Language, now = time.GetUtcNow().ToUnixTimeSeconds() });
-        await JobTable.EnqueueAsync(transaction, JobName, id, time);
+        await JobTable.EnqueueAsync(transaction, isBulk ? BulkJobName : JobName, id, time);
     }
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)

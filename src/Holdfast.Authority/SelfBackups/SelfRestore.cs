@@ -1,4 +1,5 @@
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Billing;
 using Holdfast.Authority.Closing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
@@ -72,6 +73,7 @@ internal sealed class SelfRestore(
         await directoryDatabase.WriteAsync(async transaction =>
         {
             await JobTable.EnqueueAsync(transaction, Reconciling.Reconciliation.JobName, "", time);
+            await InvoicingTable.HoldAsync(transaction);
             return 0;
         }, cancellation);
         await EmptyDatabases.EndAsync(directory, mark, cancellation);

@@ -23,6 +23,7 @@ internal static class InvoiceVerbs
         var account = new Argument<string>("ACCOUNT") { Description = "The account's name." };
         var some = new Argument<string?>("ACCOUNT") { Description = "The account's name; the invoices of all unless given.", Arity = ArgumentArity.ZeroOrOne };
         var number = new Argument<long>("NUMBER") { Description = "The invoice's number, without what is printed before it." };
+        var last = new Option<long>("--last-number") { Description = "The last number that any invoice had.", Required = true };
         var html = new Option<string?>("--html") { Description = "A file that the page is written to." };
         var pdf = new Option<string?>("--pdf") { Description = "A file that it is written to as PDF." };
         var month = new Option<string>("--month") { Description = "Which month (2026-11).", Required = true };
@@ -58,6 +59,8 @@ internal static class InvoiceVerbs
                 Show(output, await service.GetAtAsync("/v1/invoicing", MessageJson.Default.InvoicingState, cancellation))),
             AdminCall.Ask("issue", "Has a month's invoices issued that the service itself is not sure of, because its clock leapt or it did not run.", [month], async (parsed, service, cancellation) =>
                 Show(output, await service.SendOnceAsync(HttpMethod.Post, "/v1/invoicing", new IssueInvoices(parsed.GetRequiredValue(month)), MessageJson.Default.IssueInvoices, MessageJson.Default.InvoicingState, cancellation))),
+            AdminCall.Ask("resume", "Has invoices, cards and reminders go on after the databases were restored from a copy: first enter what was paid since.", [last], async (parsed, service, cancellation) =>
+                Show(output, await service.SendOnceAsync(HttpMethod.Post, "/v1/invoicing/resumption", new ResumeInvoices(parsed.GetRequiredValue(last)), MessageJson.Default.ResumeInvoices, MessageJson.Default.InvoicingState, cancellation))),
         });
     }
 
@@ -211,6 +214,7 @@ internal static class InvoiceVerbs
     private static void Show(Output output, InvoicingState state)
     {
         output.Print($"{(state.IssuedUntil is { } until ? $"Issued until {until}" : "Nothing is issued yet")}; the last number is {state.Last}.{(state.Waiting is { } why ? "\n" + why : "")}");
+        state.Left.ToList().ForEach(left => output.Print($"Not billed yet: {left}"));
         output.Message("invoicing", ("issued_until", state.IssuedUntil), ("waiting", state.Waiting), ("last", state.Last));
     }
 

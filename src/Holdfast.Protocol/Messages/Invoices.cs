@@ -83,11 +83,16 @@ public sealed record RecordPayment(string Id, string Currency, long Amount, stri
 /// <param name="Month">2026-11.</param>
 public sealed record IssueInvoices(string Month);
 
+/// <summary>Says that invoices, cards and reminders may go on after the databases were restored from a copy.</summary>
+/// <param name="LastNumber">The last number that any invoice had: the next are behind it.</param>
+public sealed record ResumeInvoices(long LastNumber);
+
 /// <summary>How far the service is with invoices.</summary>
 /// <param name="IssuedUntil">The last month of which all are issued; null before the first.</param>
 /// <param name="Waiting">Why the next is not issued; null if nothing is in the way.</param>
 /// <param name="Last">The last number.</param>
-public sealed record InvoicingState(string? IssuedUntil, string? Waiting, long Last);
+/// <param name="Left">Accounts that could not be billed, each with its month and why; they are tried again. The first of them.</param>
+public sealed record InvoicingState(string? IssuedUntil, string? Waiting, long Last, IReadOnlyList<string> Left);
 
 /// <summary>Says when the service was not there.</summary>
 /// <param name="From">Unix seconds.</param>

@@ -91,6 +91,7 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(RecordPayment))]
 [JsonSerializable(typeof(IssueInvoices))]
 [JsonSerializable(typeof(InvoicingState))]
+[JsonSerializable(typeof(ResumeInvoices))]
 [JsonSerializable(typeof(RecordOutage))]
 [JsonSerializable(typeof(OutageSummary))]
 [JsonSerializable(typeof(OutageList))]

@@ -34,10 +34,21 @@ CREATE TABLE invoices (
 
 CREATE TABLE invoice_end (
     one     BIGINT PRIMARY KEY CHECK (one = 1),
-    number  BIGINT NOT NULL
+    number  BIGINT NOT NULL,
+    issued_until  TEXT COLLATE "C",                   -- the last month of which invoices were issued
+    confirmed     TEXT COLLATE "C",                   -- a month that an operator said is to be issued
+    is_held       BIGINT NOT NULL DEFAULT 0      -- restored from a copy: what was issued, charged and paid since is not known
 );
 
 INSERT INTO invoice_end (one, number) VALUES (1, 0);
+
+-- Who could not be billed for a month, and why: tried again until they can.
+CREATE TABLE invoices_left (
+    account_id     BYTEA NOT NULL,
+    month          TEXT COLLATE "C" NOT NULL,
+    reason         TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (account_id, month)
+);
 
 -- What was paid (less than nothing: paid back). The same payment told twice is one.
 CREATE TABLE payments (
