@@ -147,6 +147,45 @@ public sealed class DirectoryMoveTests(SharedClusters clusters) : IClassFixture<
         Assert.True(kills > 2, $"{kills} movers were killed");
     }
 
+    /// <summary>While writes wait, so that what is sealed must be what was copied: a server that loses what it had not synced would be found out.</summary>
+    [Fact]
+    public async Task The_targets_server_may_crash_at_any_step_of_the_freeze()
+    {
+        var (a, b) = (await NewAsync("postgres", clusters.One), await NewAsync("postgres", clusters.Other));
+        await SeedAsync(a);
+        var nodes = await NodesAsync(a, b);
+        var (crashes, random, most) = (0, new Random(11), Environment.GetEnvironmentVariable("HOLDFAST_TEST_LONG") == "1" ? 40 : 6);
+        await using var users = new DirectoryUsers(writer => nodes[writer % nodes.Count], writers: 3);
+        await users.WaitForAsync(20);
+        for (var tries = 0; nodes[0].Next is { } next; tries++)
+        {
+            var (at, frozen, current) = (tries < most ? random.Next(1, 60) : int.MaxValue, 0, nodes[0].Current);
+            var steps = new Steps(async _ =>
+            {
+                if ((await DirectoryFence.ReadAsync(current, Cancellation)).State == DirectoryState.Frozen && ++frozen == at)
+                {
+                    crashes++;
+                    await clusters.Other.KillAsync(Cancellation);
+                    await clusters.Other.StartServerAsync(Cancellation);
+                }
+            });
+            try
+            {
+                await new DirectoryMover(Stepping<IDatabase>.Make(current, steps, "source"), Stepping<IDatabase>.Make(next, steps, "target"), $"mover {tries}", TimeProvider.System).RunAsync(_pause, _ => Task.CompletedTask, Cancellation);
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable || exception.Kind == FailureTable.MoveRefused)
+            {
+                await users.WaitForAsync(users.Acknowledged + 5);
+            }
+        }
+
+        await users.WaitForAsync(users.Acknowledged + 20);
+        await users.StopAsync();
+        await users.CheckAsync(nodes[0], Cancellation);
+        Assert.True(crashes >= most / 2, $"{crashes} crashes");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{crashes} crashes");
+    }
+
     [Fact]
     public async Task A_node_that_only_reads_goes_along_too()
     {

@@ -129,7 +129,7 @@ internal sealed class CardPayments(Customers customers, Payments payments, Invoi
 
         var (last, today) = (await customers.LastInvoiceAsync(customer.Id, cancellation), Today);
         var tries = customer.ChargeInvoice == last ? customer.ChargeTries : 0;
-        if (customer.Balance <= 0 || customer.Currency is null || tries >= TriesMost || (tries > 0 && Math.Abs(today - customer.ChargeDay) < DaysBetweenTries))
+        if (customer.Balance <= 0 || customer.Currency is null || customer.Card is null || tries >= TriesMost || (tries > 0 && Math.Abs(today - customer.ChargeDay) < DaysBetweenTries))
         {
             return;
         }
@@ -138,7 +138,7 @@ internal sealed class CardPayments(Customers customers, Payments payments, Invoi
         var (id, reason) = (Refused, "");
         try
         {
-            id = await cards.BeginAsync(account, customer.Card!, amount, $"{account}-{last}-{tries}-{amount.Minor}-{customer.Card}", cancellation);
+            id = await cards.BeginAsync(account, customer.Card, amount, $"{account}-{last}-{tries}-{amount.Minor}-{customer.Card}", cancellation);
         }
         catch (HoldfastException exception) when (exception.Kind == FailureTable.InvalidRequest)
         {

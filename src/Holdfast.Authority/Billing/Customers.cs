@@ -87,7 +87,7 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
 
     /// <summary>Some whose card is to be charged, or was and it is not known what became of it, behind one.</summary>
     public Task<List<Customer>> WithCardsAsync(byte[] after, int most, CancellationToken cancellation) => directory.AskAsync(async transaction => (await transaction.QueryAsync<Customer>(
-        $"SELECT {Columns} FROM customers WHERE card IS NOT NULL AND (balance > 0 OR charge IS NOT NULL) AND account_id > @after ORDER BY account_id LIMIT @most", new { after, most })).ToList(), cancellation);
+        $"SELECT {Columns} FROM customers WHERE (card IS NOT NULL OR charge IS NOT NULL) AND (balance > 0 OR charge IS NOT NULL) AND account_id > @after ORDER BY account_id LIMIT @most", new { after, most })).ToList(), cancellation);
 
     /// <summary>Something was paid back: the card is not charged again before somebody enters one.</summary>
     public Task ForgetCardAsync(AccountId account, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE customers SET card = NULL WHERE account_id = @id", new { id = account.ToArray() }), cancellation);

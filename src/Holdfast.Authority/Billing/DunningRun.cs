@@ -58,8 +58,8 @@ internal sealed class DunningRun(IDatabase directory, Customers customers, Payme
         var level = billing.Dunning.Next(before, days);
         if (level != before && await customers.TellAsync(transaction, id, customer.ReadDetails(), InvoiceMail.Overdue(customer, level, new Money(customer.Balance, Currency.Parse(currency)))) == 0)
         {
-            // Nobody could be told: nobody is worse off for that.
-            level = before;
+            // Nobody could be told: nobody is worse off for that, and the days begin to count once somebody can.
+            (level, days) = (before, customer.OverdueDays);
         }
 
         await transaction.ExecuteAsync("UPDATE customers SET overdue_days = @days, dunning = @level WHERE account_id = @id", new { id, days, level = (long)level });

@@ -163,12 +163,9 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
             foreach (var (id, month, _) in left)
             {
                 var account = new AccountId(id);
-                if (await accounts.FindAsync(account, cancellation) is { State: not AccountState.Purging } place)
+                if (await accounts.FindAsync(account, cancellation) is { State: not AccountState.Purging } place && await TryIssueAsync(place, Month.TryParse(month)!.Value, cancellation))
                 {
-                    if (await TryIssueAsync(place, Month.TryParse(month)!.Value, cancellation))
-                    {
-                        await table.EndAsync(account, month, cancellation);
-                    }
+                    await table.EndAsync(account, month, cancellation);
                 }
             }
 

@@ -51,7 +51,13 @@ internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills
         }
 
         var periods = await plans.PeriodsAsync(place, cancellation);
-        if (settings is null && periods.Count > 0 && (await table.ReadAsync(cancellation)).Number > 0)
+        var row = await table.ReadAsync(cancellation);
+        if (row.IsHeld == 1 && periods.Count > 0)
+        {
+            throw new HoldfastException(FailureTable.ServiceUnavailable, $"The account '{place.Name}' is to be billed before it is deleted, and invoices wait for an operator: holdfast admin invoice status");
+        }
+
+        if (settings is null && periods.Count > 0 && row.Number > 0)
         {
             throw new HoldfastException(FailureTable.ServiceUnavailable, $"The account '{place.Name}' is to be billed before it is deleted, and this node's holdfastd.json names no \"billing\": another node does it.");
         }

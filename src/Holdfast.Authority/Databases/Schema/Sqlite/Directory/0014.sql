@@ -17,7 +17,7 @@ CREATE TABLE customers (
 );
 
 CREATE INDEX customers_overdue ON customers (account_id) WHERE oldest_due IS NOT NULL OR dunning > 0;
-CREATE INDEX customers_by_card ON customers (account_id) WHERE card IS NOT NULL;
+CREATE INDEX customers_by_card ON customers (account_id) WHERE card IS NOT NULL OR charge IS NOT NULL;
 
 -- What was issued, for ever and as it was printed. Numbers have no gap: the end's row is locked first.
 CREATE TABLE invoices (
