@@ -71,7 +71,8 @@ public sealed class InvoiceTests : Scenario
         Assert.Equal(595, first.GetProperty("total").GetInt64());
         Assert.Equal(595 * invoices.Count, statement[^1].GetProperty("balance").GetInt64());
         var mail = await _mail.WaitAsync("books@smith.example", 0, Cancellation);
-        Assert.Contains("HF-000001", mail.Subject, StringComparison.Ordinal);
+        Assert.Contains("Invoice HF-00000", mail.Subject, StringComparison.Ordinal);
+        Assert.Contains("<h1", mail.HtmlBody, StringComparison.Ordinal);
 
         // As a page and as a file to print; of this account only.
         var (html, pdf) = (Path.Combine(Root, "invoice.html"), Path.Combine(Root, "invoice.pdf"));
