@@ -47,6 +47,7 @@ public sealed class InvoiceTests : Scenario
         await GiveLongAgoAsync("smith");
         Assert.Contains("one line each", await RefusedAsync("customer", "set", "smith", "--email", "books@smith.example\nBcc: all@example.org"), StringComparison.Ordinal);
         Assert.Contains("one line each", await RefusedAsync("customer", "set", "smith", "--name", "Smith\nLtd"), StringComparison.Ordinal);
+        Assert.Contains("one line each", await RefusedAsync("customer", "set", "smith", "--name", "Smith\nLtd", "--address", "Smith", "--address", "Ltd"), StringComparison.Ordinal);
         Assert.Contains("no e-mail address", await RefusedAsync("customer", "set", "smith", "--email", "books"), StringComparison.Ordinal);
         Assert.Contains("none of the languages", await RefusedAsync("customer", "set", "smith", "--language", "xx"), StringComparison.Ordinal);
         Assert.Contains("Smith Ltd", (await AdminAsync("customer", "set", "smith", "--name", "Smith Ltd", "--address", "1 High Street", "--address", "Smithtown", "--email", "books@smith.example")).Output, StringComparison.Ordinal);

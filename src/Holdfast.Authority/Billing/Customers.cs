@@ -53,8 +53,8 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
     /// <summary>Says who pays for an account.</summary>
     public Task ChangeAsync(AccountPlace place, CustomerDetails details, CancellationToken cancellation)
     {
-        var texts = new[] { details.Name, details.Address, details.Email, details.TaxNumber };
-        if (Array.Exists(texts, text => text.Length > TextLengthMax || text.Any(letter => char.IsControl(letter) && letter != '\n')) || texts.Where(text => text != details.Address).Any(text => text.Contains('\n', StringComparison.Ordinal)))
+        string[] lines = [details.Name, details.Email, details.TaxNumber, .. details.Address.Split('\n')];
+        if (lines.Any(line => line.Any(char.IsControl)) || lines.Append(details.Address).Any(text => text.Length > TextLengthMax))
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"A customer's name, e-mail address and tax number are one line each, and nothing is longer than {TextLengthMax} characters.");
         }
