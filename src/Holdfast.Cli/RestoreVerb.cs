@@ -10,38 +10,62 @@ internal static class RestoreVerb
     public static Command Build(Output output)
     {
         var snapshot = new Argument<string>("snapshot") { Description = "A snapshot's id, its first digits, or latest." };
-        var target = new Option<string>("--target", "-t") { Description = "Where to restore to; the snapshot's absolute paths appear below it.", Required = true };
+        var target = new Option<string>("--target", "-t") { Description = "Where to restore to; the snapshot's absolute paths appear below it. With --archive the file to write, or - for standard output.", Required = true };
         var include = Flags.List("--include", "Restores only this path and what is below it; several are allowed.", "-i");
+        var archive = Flags.Text("--archive", "Writes one archive instead of files: zip (opened everywhere; ZIP64) or tar (pax: every name, owner and attribute).");
         var command = new Command("restore", """
-            Restores a snapshot, or parts of it.
+            Restores a snapshot, or parts of it: as files, or as one archive that is made on this computer.
 
             Examples:
               holdfast restore latest --target /tmp/restored
               holdfast restore 1f0c3a9b --target / --include /home/me/letter.txt
-            """) { snapshot, target, include };
+              holdfast restore latest --archive zip --target photos.zip --include /home/me/photos
+              holdfast restore latest --archive tar --target - | ssh other tar -xpf -
+            """) { snapshot, target, include, archive };
         command.SetAction(async (parsed, cancellation) =>
         {
+            var kind = parsed.GetValue(archive) switch
+            {
+                null => (ArchiveKind?)null,
+                "zip" => ArchiveKind.Zip,
+                "tar" => ArchiveKind.Tar,
+                var other => throw new HoldfastException(FailureTable.InvalidRequest, $"'{other}' is no form of archive: zip or tar."),
+            };
+            var name = parsed.GetRequiredValue(target);
+            using var file = kind is null ? null : ArchiveFile.Create(name);
+            var told = file is { IsStandardOutput: true } ? new Output(json: false, quiet: true) : output;
             using var session = Session.Open();
             using var account = await session.OpenAccountAsync(cancellation);
             var opened = await account.FindSnapshotAsync(parsed.GetRequiredValue(snapshot), cancellation);
             var progress = new RestoreProgress();
             var started = TimeProvider.System.GetTimestamp();
-            var options = new RestoreOptions { Target = Path.GetFullPath(parsed.GetRequiredValue(target)), Include = parsed.GetRequiredValue(include) };
-            await using (ProgressLine.Start(output, elapsed => Describe(progress, opened, elapsed) + ThrottleNotice.OnLine(session.Service.ReadThrottle, TimeProvider.System), TimeProvider.System))
+            await using (ProgressLine.Start(told, elapsed => Describe(progress, opened, elapsed) + ThrottleNotice.OnLine(session.Service.ReadThrottle, TimeProvider.System), TimeProvider.System))
             {
-                await new Restore(account).RunAsync(opened, options, progress, cancellation);
+                if (file is null)
+                {
+                    await new Restore(account).RunAsync(opened, new RestoreOptions { Target = Path.GetFullPath(name), Include = parsed.GetRequiredValue(include) }, progress, cancellation);
+                }
+                else
+                {
+                    var options = new ArchiveOptions { Kind = kind!.Value, Include = parsed.GetRequiredValue(include), Scratch = session.Folders.Cache };
+                    await file.WriteAsync(stream => new Archive(account).WriteAsync(opened, options, stream, progress, cancellation), cancellation);
+                }
             }
 
-            var elapsed = TimeProvider.System.GetElapsedTime(started);
-            output.Troubles(progress.Troubles);
-            output.Say($"Restored {Units.Count(progress.Files)} files, {Units.Count(progress.Directories)} directories and {Units.Count(progress.Others)} others, "
-                + $"{Units.Bytes(progress.Bytes)}, to {options.Target} in {Units.Time(elapsed)}. Every chunk was proved.");
-            ThrottleNotice.Tell(output, session.Service.ReadThrottle, TimeProvider.System);
-            output.Message("summary", ("files", progress.Files), ("directories", progress.Directories), ("others", progress.Others), ("bytes", progress.Bytes),
-                ("troubles", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds));
+            Tell(told, progress, file?.Name ?? Path.GetFullPath(name), TimeProvider.System.GetElapsedTime(started));
+            ThrottleNotice.Tell(told, session.Service.ReadThrottle, TimeProvider.System);
             return progress.Troubles.Count == 0 ? ExitCode.Ok : ExitCode.Partial;
         });
         return command;
+    }
+
+    private static void Tell(Output output, RestoreProgress progress, string where, TimeSpan elapsed)
+    {
+        output.Troubles(progress.Troubles);
+        output.Say($"Restored {Units.Count(progress.Files)} files, {Units.Count(progress.Directories)} directories and {Units.Count(progress.Others)} others, "
+            + $"{Units.Bytes(progress.Bytes)}, to {where} in {Units.Time(elapsed)}. Every chunk was proved.");
+        output.Message("summary", ("files", progress.Files), ("directories", progress.Directories), ("others", progress.Others), ("bytes", progress.Bytes),
+            ("troubles", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds));
     }
 
     private static string Describe(RestoreProgress progress, OpenedSnapshot snapshot, TimeSpan elapsed)

@@ -3,7 +3,7 @@ namespace Holdfast.Scenarios.Tests;
 /// <summary>What is backed up comes back: every kind of entry, every byte, every piece of metadata.</summary>
 public sealed class RestoringTests : Scenario
 {
-    private const string EveryKind = """
+    internal const string EveryKind = """
         mkdir -p "$T/dir/empty" "$T/deep/a/b/c" && cd "$T"
         printf 'plain' > plain; : > empty; head -c 300000 /dev/urandom > medium; head -c 5000000 /dev/zero > zeros
         printf x > "$(printf 'not-utf8-\377\376')"; printf y > "$(printf 'new\nline')"; printf z > ' spaces and "quotes" '

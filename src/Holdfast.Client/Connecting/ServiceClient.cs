@@ -179,18 +179,20 @@ public sealed class ServiceClient : IDisposable
     }
 
     /// <summary>Reads <paramref name="destination"/>.Length bytes of an object from <paramref name="offset"/>.</summary>
+    /// <remarks>An answer that breaks off is gone on with where it did: a pod that meets damage on its way can say so only at the beginning of an answer.</remarks>
     public async Task GetObjectAsync(string podUrl, ObjectName name, string grant, long offset, Memory<byte> destination, CancellationToken cancellation)
     {
+        var arrived = 0;
         using var response = await _podRetries.ExecuteAsync(async token =>
         {
             using var request = PodRequest(HttpMethod.Get, podUrl, name, grant);
-            request.Headers.Range = new RangeHeaderValue(offset, offset + destination.Length - 1);
+            request.Headers.Range = new RangeHeaderValue(offset + arrived, offset + destination.Length - 1);
 
             // A pod that holds reads up, as the operator wants it, is not dead.
             var answer = await SendPatientlyAsync(request, HttpCompletionOption.ResponseHeadersRead, ReadThrottle is null ? _patience : _uploadPatience, token);
             if (answer.IsSuccessStatusCode)
             {
-                await ReadBodyAsync(answer, name, destination, token);
+                await ReadBodyAsync(answer, name, destination[arrived..], count => arrived += count, token);
             }
 
             return answer;
@@ -204,7 +206,7 @@ public sealed class ServiceClient : IDisposable
         _renewing.Dispose();
     }
 
-    private static async Task ReadBodyAsync(HttpResponseMessage answer, ObjectName name, Memory<byte> destination, CancellationToken cancellation)
+    private static async Task ReadBodyAsync(HttpResponseMessage answer, ObjectName name, Memory<byte> destination, Action<int> arrived, CancellationToken cancellation)
     {
         await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
         for (var total = 0; total < destination.Length;)
@@ -216,6 +218,7 @@ public sealed class ServiceClient : IDisposable
             }
 
             total += read;
+            arrived(read);
         }
     }
 
