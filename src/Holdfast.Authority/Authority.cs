@@ -19,6 +19,7 @@ using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Reconciling;
+using Holdfast.Authority.Restores;
 using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Throttling;
 using Holdfast.Authority.Trees;
@@ -44,6 +45,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly PeopleEndpoints _people;
     private readonly EscrowKeys _escrow;
     private readonly BillingEndpoints _billing;
+    private readonly RestoreEndpoints _restores;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
     private readonly RepeatedRequests _repeated;
@@ -111,7 +113,10 @@ public sealed class Authority : IAsyncDisposable
         _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, _directoryMoves, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
-        _callers = new CallerCheck(directory, devices, signIns, tokens, audit, bootstrapHash, time);
+        var restorers = new Restorers(directoryDatabase, directory, time);
+        var restores = new PreparedRestores(directoryDatabase, restorers, pod, time);
+        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, pod, outbox, time), new Browsing(directoryDatabase, restorers, restores, pod, http, time));
+        _callers = new CallerCheck(directory, devices, signIns, tokens, restorers, audit, bootstrapHash, time);
         _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
@@ -187,6 +192,7 @@ public sealed class Authority : IAsyncDisposable
         _people.Map(api);
         _escrow.Map(api);
         _billing.Map(api);
+        _restores.Map(api);
     }
 
     /// <summary>Signs in whom an operator's identity provider vouches for; the failure sign_in_failed if they are nobody here.</summary>

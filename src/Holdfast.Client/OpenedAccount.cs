@@ -31,11 +31,14 @@ public sealed record OpenedSnapshot(Head Head, SnapshotBody Body, SnapshotObject
 /// <summary>A snapshot that cannot be opened, and why.</summary>
 public sealed record UnreadableSnapshot(Head Head, HoldfastException Failure);
 
-/// <summary>The account as a person with the passphrase sees it: everything can be read, and everything is proved.</summary>
+/// <summary>The account as a person with the passphrase, or the holder of the escrow key that its owner agreed to, sees it: everything can be read, and everything is proved.</summary>
 public sealed class OpenedAccount : IDisposable
 {
     /// <summary>Opened frames in memory: the writers of a restore, and a little to share.</summary>
     private const int FramesKept = 8;
+
+    /// <summary>Every account has it; there are no others yet.</summary>
+    private const uint FirstGroup = 1;
 
     private readonly Computer _computer;
     private readonly ComputerFolders _folders;
@@ -46,6 +49,7 @@ public sealed class OpenedAccount : IDisposable
     private readonly HashSet<uint> _indexedPacks = [];
     private readonly List<uint> _lostSegments = [];
     private IReadOnlyList<LocalSegment>? _segments;
+    private IReadOnlyList<IDisposable> _owns = [];
 
     private OpenedAccount(Computer computer, ComputerFolders folders, ServiceClient service, AccountView view, Keyring keyring)
     {
@@ -84,7 +88,42 @@ public sealed class OpenedAccount : IDisposable
         return new OpenedAccount(computer, folders, service, view, keyring);
     }
 
+    /// <summary>Opens a managed account with one of the operator's escrow keys; one that none of them opens is the failure not_managed.</summary>
+    /// <param name="service">The service, as somebody whom it lets read the account; disposed of with the account.</param>
+    /// <param name="serviceUrl">Its address.</param>
+    /// <param name="account">The account.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="folders">Where what was seen of the account, and its index, are kept.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public static async Task<OpenedAccount> OpenEscrowedAsync(
+        ServiceClient service, string serviceUrl, AccountId account, IReadOnlyList<EscrowKey> keys, ComputerFolders folders, CancellationToken cancellation)
+    {
+        var view = await AccountView.LoadAsReaderAsync(service, account, Memory.Load(folders), cancellation);
+        var keyring = OpenKeyring(await service.GetKeyringAsync(cancellation), view.Log, keys);
+
+        // No computer of the account: it signs nothing, and reads as whom the service let in.
+        var reader = new Computer(serviceUrl, account, "", 0, "", "", view.Log.RootKey.ToArray(), keyring.Group(FirstGroup), System.Security.Cryptography.ECDsa.Create());
+        return new OpenedAccount(reader, folders, service, view, keyring) { _owns = [service, reader.SigningKey] };
+    }
+
     internal static Keyring OpenKeyring(byte[] stored, AccountView view, string secret) => OpenKeyring(stored, view.Log, secret);
+
+    private static Keyring OpenKeyring(byte[] stored, Format.Accounts.AccountLog log, IReadOnlyList<EscrowKey> keys)
+    {
+        foreach (var key in keys)
+        {
+            try
+            {
+                return AccountView.Verified(() => Keyring.Open(KeyringObject.Parse(stored), log, key));
+            }
+            catch (WrongSecretException)
+            {
+                // Another may.
+            }
+        }
+
+        throw new HoldfastException(FailureTable.NotManaged, "No escrow key that is here opens the account.");
+    }
 
     internal static Keyring OpenKeyring(byte[] stored, Format.Accounts.AccountLog log, string secret)
     {
@@ -213,6 +252,10 @@ public sealed class OpenedAccount : IDisposable
         }
 
         Keyring.Dispose();
+        foreach (var owned in _owns)
+        {
+            owned.Dispose();
+        }
     }
 
     private OpenedSnapshot Choose(Head head, IReadOnlyList<OpenedSnapshot> snapshots)

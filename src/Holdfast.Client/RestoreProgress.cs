@@ -11,6 +11,14 @@ public sealed class RestoreProgress
     private long _others;
     private long _bytes;
 
+    public RestoreProgress()
+    {
+    }
+
+    /// <summary>Goes on from what an earlier run counted.</summary>
+    public RestoreProgress(long files, long directories, long others, long bytes, IEnumerable<EntryTrouble> troubles) =>
+        (_files, _directories, _others, _bytes, _troubles) = (files, directories, others, bytes, new ConcurrentQueue<EntryTrouble>(troubles));
+
     public long Files => Interlocked.Read(ref _files);
 
     public long Directories => Interlocked.Read(ref _directories);

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Holdfast.Client.Restoring;
 using Holdfast.Format.Trees;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Client;
 
@@ -36,6 +37,32 @@ public sealed class SnapshotListing(OpenedAccount account)
             foreach (var child in below)
             {
                 pending.Push(child);
+            }
+        }
+    }
+
+    /// <summary>What is directly in the directory at <paramref name="path"/>, in the order of names, behind <paramref name="after"/>; a path that is no directory is the failure not_found.</summary>
+    public async IAsyncEnumerable<TreeEntry> ChildrenAsync(OpenedSnapshot snapshot, string path, string? after, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var blobs = await account.NewBlobReaderAsync(await account.ReadMapAsync(snapshot, cancellation), cancellation);
+        var (tree, node) = (new TreeReader(blobs), snapshot.Body.Root);
+        foreach (var name in path.Split('/', StringSplitOptions.RemoveEmptyEntries).Select(Encoding.UTF8.GetBytes))
+        {
+            var found = (TreeEntry?)null;
+            await foreach (var entry in tree.EntriesAsync(node, name, cancellation))
+            {
+                found = entry;
+            }
+
+            node = found is { Type: EntryType.Directory, Node: { } below } ? below : throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no directory {path}.");
+        }
+
+        var behind = after is null ? null : Encoding.UTF8.GetBytes(after);
+        await foreach (var entry in tree.EntriesAsync(node, null, cancellation))
+        {
+            if (behind is null || entry.Name.AsSpan().SequenceCompareTo(behind) > 0)
+            {
+                yield return entry;
             }
         }
     }

@@ -30,6 +30,7 @@ internal static class Commands
         root.Subcommands.Add(Keys());
         root.Subcommands.Add(ConfigCommand.Build(_data));
         root.Subcommands.Add(PodCommands.Build(_data));
+        root.Subcommands.Add(RestorerCommand.Build());
         root.Subcommands.Add(RebuildCommand.Build(_data));
         root.Subcommands.Add(SelfBackupCommands.BuildBackup(_data));
         root.Subcommands.Add(SelfBackupCommands.BuildRestore(_data));

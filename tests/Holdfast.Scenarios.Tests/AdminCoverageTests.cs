@@ -178,6 +178,7 @@ public sealed partial class AdminCoverageTests : Scenario
         await MustAsync("escrow", "register", pem);
         await computer.MustAsync(Cancellation, "key", "escrow", "--accept", (await computer.MustAsync(Cancellation, "key", "escrow", "--quiet")).Output.Trim());
         await MustAsync("escrow", "check", "one", pem);
+        await RestoreAsync(pem);
         await MustAsync("escrow", "create", next);
         await MustAsync("escrow", "register", next);
         await MustAsync("escrow", "rotate", pem, next);
@@ -210,6 +211,28 @@ public sealed partial class AdminCoverageTests : Scenario
         await Service.KillAsync(Cancellation);
         var whole = await _postgres.FindWholeAsync(500, Cancellation);
         Assert.True(whole.Count == 0, string.Join("\n\n", whole));
+    }
+
+    /// <summary>The account is looked into and an archive of it is made, by the process that has the key.</summary>
+    private async Task RestoreAsync(string key)
+    {
+        var token = Path.Combine(Root, "restorer-token");
+        await File.WriteAllTextAsync(token, await MustAsync("restorer", "add", "main", "http://127.0.0.1:1"), Cancellation);
+        await using var restorer = new RestorerProcess(Path.Combine(Root, "restorer"), Service.Url, token, key, "of the key");
+        await restorer.StartAsync(0, Cancellation);
+        await File.WriteAllTextAsync(token, await MustAsync("restorer", "add", "main", restorer.Url), Cancellation);
+        await restorer.KillAsync(Cancellation);
+        await restorer.StartAsync(new Uri(restorer.Url).Port, Cancellation);
+        await WaitAsync(async () => (await AsMeAsync("browse", "one")).ExitCode == 0);
+        var latest = Lines(await AsMeAsync("browse", "one", "--json"))[0].GetProperty("id").GetString()!;
+        await MustAsync("browse", "one", "latest");
+        var id = Lines(await AsMeAsync("restore", "prepare", "one", latest, "--wait", "--json")).Single().GetProperty("id").GetString()!;
+        await MustAsync("restore", "fetch", "one", id, Path.Combine(Root, "one.zip"));
+        Assert.Contains("ready", await MustAsync("restore", "show", "one", id), StringComparison.Ordinal);
+        Assert.Contains(id, await MustAsync("restore", "list", "one"), StringComparison.Ordinal);
+        Assert.Contains("cancelled", await MustAsync("restore", "cancel", "one", id), StringComparison.Ordinal);
+        Assert.Contains("main", await MustAsync("restorer", "list"), StringComparison.Ordinal);
+        await MustAsync("restorer", "remove", "main");
     }
 
     /// <summary>Operations of the API document whose action docs/permissions.md gives to people.</summary>

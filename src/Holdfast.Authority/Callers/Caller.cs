@@ -18,6 +18,9 @@ internal sealed record Caller(string Name, Roles Everywhere)
     /// <summary>The session; null for tokens.</summary>
     public SignInRow? SignIn { get; init; }
 
+    /// <summary>The restorer's name, if it is one.</summary>
+    public string? Restorer { get; init; }
+
     /// <summary>Where else they have roles.</summary>
     public IReadOnlyList<Membership> Memberships { get; init; } = [];
 

@@ -3,6 +3,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.People;
+using Holdfast.Authority.Restores;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -12,7 +13,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Holdfast.Authority.Callers;
 
 /// <summary>Looks at the token before anything of the request is read: what nobody may send is not parsed. Who may is decided by <see cref="Permissions"/> alone.</summary>
-internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, SignIns signIns, ApiTokens tokens, AuditLog audit, byte[] bootstrapHash, TimeProvider time)
+internal sealed class CallerCheck(AccountDirectory directory, DeviceTable devices, SignIns signIns, ApiTokens tokens, Restorers restorers, AuditLog audit, byte[] bootstrapHash, TimeProvider time)
 {
     /// <summary>How long a proof counts.</summary>
     public static readonly TimeSpan ProofLife = TimeSpan.FromMinutes(10);
@@ -54,7 +55,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
 
         RequireProof(caller, permission);
         context.Features.Set(caller);
-        if (caller.Device is null && !HttpMethods.IsGet(context.Request.Method))
+        if (caller is { Device: null, Restorer: null } && !HttpMethods.IsGet(context.Request.Method))
         {
             // What somebody may change is written down before it is changed.
             await audit.AppendAsync(caller.Name, $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText}", context.Request.Path.Value ?? "", context.RequestAborted);
@@ -71,6 +72,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
             _ when DeviceToken.TryRead(token) is { } claim => await FindDeviceAsync(context, claim, token),
             _ when token.StartsWith(SignIns.TokenPrefix, StringComparison.Ordinal) => await signIns.FindAsync(hash, context.RequestAborted),
             _ when token.StartsWith(ApiTokens.TokenPrefix, StringComparison.Ordinal) => await tokens.FindAsync(hash, context.RequestAborted),
+            _ when token.StartsWith(Restorers.TokenPrefix, StringComparison.Ordinal) => await restorers.FindAsync(hash, context.GetRouteValue("account") as string, context.RequestAborted),
             _ when CryptographicOperations.FixedTimeEquals(hash, bootstrapHash) => new Caller("bootstrap", Roles.Bootstrap),
             _ => await directory.FindOperatorAsync(hash, context.RequestAborted) is var (name, role) ? new Caller(name, RoleNames.OfOperator(role)) : null,
         };
@@ -140,7 +142,7 @@ internal sealed class CallerCheck(AccountDirectory directory, DeviceTable device
 
     private void RequireProof(Caller caller, Permission permission)
     {
-        var proof = permission.Proof;
+        var proof = (caller.Everywhere & Roles.Admin) != Roles.None && permission.AdminProof > permission.Proof ? permission.AdminProof : permission.Proof;
         if (proof == Proof.None || (caller.Person is null && !permission.OnlyPeople))
         {
             return;

@@ -8,7 +8,8 @@ namespace Holdfast.Authority.Callers;
 /// <param name="BacksUp">Part of a backup: not while the account is suspended or closed.</param>
 /// <param name="Proof">What a person must have shown a moment ago. Operators' tokens, which lie with the service's own secrets, need not; tokens that people make cannot.</param>
 /// <param name="OnlyPeople">Not by an operator's token either.</param>
-internal sealed record Permission(Roles Roles, bool BacksUp = false, Proof Proof = Proof.None, bool OnlyPeople = false)
+/// <param name="AdminProof">What an admin must have shown, if it is more: somebody else's data is not theirs.</param>
+internal sealed record Permission(Roles Roles, bool BacksUp = false, Proof Proof = Proof.None, bool OnlyPeople = false, Proof AdminProof = Proof.None)
 {
     /// <summary>May be granted to an API token.</summary>
     public bool IsScope => Proof == Proof.None && (Roles & (Owner | Member | RestoreOnly | Roles.Billing | Support | Operator | Admin)) != None;
@@ -34,6 +35,7 @@ internal static class Permissions
     private const Roles Staff = Support | Operators;
     private const Roles Computers = WaitingComputer | AddingComputer | ReadingComputer;
     private const Roles Enrolled = AddingComputer | ReadingComputer;
+    private const Roles WhoRestore = Owner | Member | RestoreOnly | Admin;
 
     private static readonly Dictionary<ApiAction, Permission> _all = new()
     {
@@ -72,6 +74,15 @@ internal static class Permissions
         [ApiAction.OpenEscrow] = new(Admin, Proof: Proof.TwoFactors, OnlyPeople: true),
         [ApiAction.ChangeOperators] = new(Bootstrap | Admin, Proof: Proof.Recent),
 
+        // Restores of managed accounts.
+        [ApiAction.PrepareRestore] = new(WhoRestore, Proof: Proof.Recent, OnlyPeople: true, AdminProof: Proof.TwoFactors),
+        [ApiAction.ReadRestores] = new(Staff | Owner | Member | RestoreOnly),
+        [ApiAction.CancelRestore] = new(Operators | Owner | Member | RestoreOnly),
+        [ApiAction.BrowseAccount] = new(WhoRestore, Proof: Proof.Recent, OnlyPeople: true, AdminProof: Proof.TwoFactors),
+        [ApiAction.ReadBrowsed] = new(WhoRestore),
+        [ApiAction.ChangeRestorers] = new(Admin, Proof: Proof.Recent),
+        [ApiAction.WorkAsRestorer] = new(Restorer),
+
         // People.
         [ApiAction.InviteOperator] = new(Bootstrap | Admin, Proof: Proof.Recent),
         [ApiAction.ListPeople] = new(Staff),
@@ -90,16 +101,16 @@ internal static class Permissions
         // Computers.
         [ApiAction.Enrol] = new(Anybody),
         [ApiAction.Attach] = new(Anybody),
-        [ApiAction.ReadLog] = new(Computers),
+        [ApiAction.ReadLog] = new(Computers | Restorer),
         [ApiAction.AppendLog] = new(Computers),
         [ApiAction.ApproveComputer] = new(ReadingComputer),
         [ApiAction.ConfirmAccount] = new(Enrolled),
         [ApiAction.OpenReading] = new(Enrolled),
         [ApiAction.BeginBackup] = new(Enrolled, BacksUp: true),
         [ApiAction.BackUp] = new(Enrolled, BacksUp: true),
-        [ApiAction.Browse] = new(Enrolled),
+        [ApiAction.Browse] = new(Enrolled | Restorer),
         [ApiAction.HandInDrill] = new(Enrolled),
-        [ApiAction.OpenReads] = new(Enrolled),
+        [ApiAction.OpenReads] = new(Enrolled | Restorer),
     };
 
     public static Permission Of(ApiAction action) => _all[action];

@@ -44,6 +44,9 @@ internal enum Roles
 
     /// <summary>Decides who runs the service.</summary>
     Admin = 1 << 12,
+
+    /// <summary>A process that holds escrow keys; of an account, while somebody asked it for something of that.</summary>
+    Restorer = 1 << 13,
 }
 
 /// <summary>The names of roles where they are kept and sent.</summary>

@@ -44,6 +44,9 @@ internal static class DirectoryTables
         ["invoices_left"] = ["account_id", "month"],
         ["payments"] = ["payment_id"],
         ["outages"] = ["outage_id"],
+        ["restorers"] = ["name"],
+        ["prepared_restores"] = ["restore_id"],
+        ["browsing_sessions"] = ["session_id"],
     };
 
     public static IReadOnlyList<string> Names { get; } = [.. _keys.Keys];

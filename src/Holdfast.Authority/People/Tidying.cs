@@ -21,7 +21,8 @@ internal sealed class Tidying(IDatabase directory, TimeProvider time) : IJobKind
         {
             "DELETE FROM one_time_codes WHERE expires_at < @now", "DELETE FROM sign_ins WHERE expires_at < @now", "DELETE FROM api_tokens WHERE expires_at < @now",
             "DELETE FROM enrolment_codes WHERE expires_at < @old", "DELETE FROM attempts WHERE begun_at < @day", "DELETE FROM outbox WHERE created_at < @old",
-            "DELETE FROM throttles WHERE ends_at < @old",
+            "DELETE FROM throttles WHERE ends_at < @old", "DELETE FROM browsing_sessions WHERE expires_at < @now",
+            "DELETE FROM prepared_restores WHERE state IN ('failed', 'cancelled', 'expired') AND created_at < @old",
         })
         {
             await directory.WriteAsync(transaction => transaction.ExecuteAsync(statement, parameters), cancellation);

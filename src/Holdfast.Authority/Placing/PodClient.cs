@@ -30,6 +30,12 @@ internal sealed class PodClient(HttpClient http, PodPlace place, TimeProvider ti
     /// <summary>Signs what a computer or a person is to answer after a rebuild.</summary>
     public byte[] SignChallenge(AttachmentChallenge challenge) => challenge.Sign(place.AuthorityKey);
 
+    /// <summary>Signs a pass for a restorer.</summary>
+    public string SignPass(RestorerPass pass) => pass.Sign(place.AuthorityKey);
+
+    /// <summary>The public half of the key that signs passes.</summary>
+    public byte[] AuthorityPublicKey => Signatures.ExportPublic(place.AuthorityKey);
+
     /// <summary>The challenge, if this service signed it and it has not expired.</summary>
     public AttachmentChallenge? VerifyChallenge(byte[] bytes) => AttachmentChallenge.TryVerify(bytes, place.AuthorityKey, time.GetUtcNow());
 

@@ -38,6 +38,7 @@ internal static class AdminVerb
         VerificationVerbs.AddTo(command, output);
         SelfBackupVerbs.AddTo(command, output);
         EscrowVerbs.AddTo(command, output);
+        RestoreVerbs.AddTo(command, output);
         PeopleVerbs.AddTo(command, output);
         SignInVerbs.AddTo(command, output);
         OneselfVerbs.AddTo(command, output);

@@ -80,7 +80,11 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
         }
         catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
         {
-            progress.Trouble(Show(level.Path), exception.Message);
+            if (_seen >= skip)
+            {
+                progress.Trouble(Show(level.Path), exception.Message);
+            }
+
             return null;
         }
     }
@@ -89,7 +93,7 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
     {
         // Numbered as they are met, the same in every run: whoever goes on leaves out as many.
         var isThere = _seen++ < skip;
-        var archived = new ArchiveEntry(path, entry, await AttributesAsync(path, entry, cancellation));
+        var archived = new ArchiveEntry(path, entry, isThere ? [] : await AttributesAsync(path, entry, cancellation));
         if (hasHardLinks && entry.HardLink is { } link)
         {
             if (_links.TryGetValue(link, out var first) && await first.Done.WaitAsync(cancellation))

@@ -35,6 +35,20 @@ public sealed class AccountView
             : throw new HoldfastException(FailureTable.TokenInvalid, "This computer was revoked.");
     }
 
+    /// <summary>The same for whoever opens the account with the operator's escrow key, and is no computer of it: its root is pinned by what was seen of the log before.</summary>
+    public static async Task<AccountView> LoadAsReaderAsync(ServiceClient service, Format.Objects.AccountId account, Memory memory, CancellationToken cancellation)
+    {
+        var statements = await service.GetLogAsync(cancellation);
+        var log = Verified(() => AccountLog.Verify(statements.Select(bytes => (ReadOnlyMemory<byte>)bytes)));
+        if (log.Account != account)
+        {
+            throw new HoldfastException(FailureTable.Tampered, "The service shows another account's log.");
+        }
+
+        memory.Check(log);
+        return new AccountView(log, memory);
+    }
+
     /// <summary>Heads that their computers signed; anything else is tampering.</summary>
     public Head Verify(byte[] bytes) => Verified(() =>
     {

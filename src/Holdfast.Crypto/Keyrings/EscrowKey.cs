@@ -42,6 +42,20 @@ public sealed class EscrowKey : IDisposable
     /// <summary>The key's file.</summary>
     public string Write(string passphrase) => Pair.ExportEncryptedPkcs8PrivateKeyPem(passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, Rounds));
 
+    /// <summary>A key of 32 bytes for what its holder keeps, by HKDF-SHA256 (RFC 5869) from the private key.</summary>
+    public byte[] Derive(string purpose, ReadOnlySpan<byte> subject)
+    {
+        var secret = Pair.ExportParameters(includePrivateParameters: true).D!;
+        try
+        {
+            return DerivedKey.Of(HKDF.Extract(HashAlgorithmName.SHA256, secret, "holdfast escrow keeper v1"u8.ToArray()), purpose, subject.ToArray());
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
     public void Dispose() => Pair.Dispose();
 
     /// <summary>Tells the slots of one escrow key from another's.</summary>

@@ -37,6 +37,8 @@ public static class FailureTable
 
     public static FailureKind Conflict { get; } = new("conflict", 409, Busy, Retry.Later, "Another computer of the account was faster: run the command again.");
 
+    public static FailureKind NotManaged { get; } = new("not_managed", 409, Failed, Retry.Never, "Only its owner's computers open this account: browse it there (`holdfast ls`), and make the archive there (`holdfast restore --archive zip`).");
+
     public static FailureKind MoveRefused { get; } = new("move_refused", 409, Failed, Retry.Never, "Nothing was moved: mend what the message names, then plan the move again (`holdfast admin move plan`).");
 
     public static FailureKind PreconditionFailed { get; } = new("precondition_failed", 412, Busy, Retry.Later, "It changed meanwhile: read it again, then repeat the change.");

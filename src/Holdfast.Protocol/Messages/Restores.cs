@@ -1,0 +1,87 @@
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>Asks for an archive of a snapshot of a managed account.</summary>
+/// <param name="Snapshot">The snapshot's id, in hexadecimal.</param>
+/// <param name="Paths">Paths in it, with everything below them; none for all.</param>
+public sealed record PrepareRestore(string Snapshot, IReadOnlyList<string>? Paths = null);
+
+/// <summary>An archive that was asked for. Times are seconds since 1970, lengths bytes.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Snapshot">The snapshot's id.</param>
+/// <param name="Paths">What is in it; none for all.</param>
+/// <param name="State">waiting, preparing, ready, failed, cancelled or expired.</param>
+/// <param name="AskedBy">Who asked.</param>
+/// <param name="CreatedAt">When.</param>
+/// <param name="EndedAt">When it was ready, failed or was cancelled.</param>
+/// <param name="ExpiresAt">When it is deleted.</param>
+/// <param name="Files">Files in it so far.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="BytesTotal">The bytes of all that belong into it; 0 while that is not known.</param>
+/// <param name="Length">The archive's length.</param>
+/// <param name="Troubles">Entries that are not in it as they were backed up; the archive names them in holdfast-report.txt.</param>
+/// <param name="Failure">Why it failed.</param>
+public sealed record PreparedRestore(
+    string Id, string Snapshot, IReadOnlyList<string> Paths, string State, string AskedBy, long CreatedAt, long? EndedAt, long? ExpiresAt,
+    long Files, long Bytes, long BytesTotal, long Length, long Troubles, string? Failure);
+
+/// <summary>Archives, the latest first.</summary>
+public sealed record PreparedRestoreList(IReadOnlyList<PreparedRestore> Restores, string? Next = null);
+
+/// <summary>Where an archive is fetched, until when. Ranges can be asked for, so that a download can go on where it broke off.</summary>
+public sealed record RestoreLink(string Url, long ExpiresAt);
+
+/// <summary>A process that holds escrow keys, and where customers reach it.</summary>
+public sealed record RegisterRestorer(string Name, string Url);
+
+/// <summary>The token by which a restorer works; it is shown once.</summary>
+public sealed record RestorerRegistered(string Name, string Token);
+
+/// <summary>A restorer, and when it was heard of last (seconds since 1970).</summary>
+public sealed record RestorerSummary(string Name, string Url, long CreatedAt, long? SeenAt);
+
+public sealed record RestorerList(IReadOnlyList<RestorerSummary> Restorers);
+
+/// <summary>A restorer asks for work.</summary>
+/// <param name="Held">Archives that it has, begun or whole.</param>
+/// <param name="Working">Those of them that it is working on.</param>
+/// <param name="MayBegin">False if it only says what it has.</param>
+public sealed record ClaimRestore(IReadOnlyList<string> Held, IReadOnlyList<string> Working, bool MayBegin);
+
+/// <summary>What a restorer is to do.</summary>
+/// <param name="AuthorityKey">Signs passes.</param>
+/// <param name="Drop">Archives that nobody may fetch any more: they are to be deleted.</param>
+/// <param name="Work">An archive to prepare.</param>
+public sealed record RestoreClaim(byte[] AuthorityKey, IReadOnlyList<string> Drop, RestoreWork? Work = null);
+
+/// <summary>An archive to prepare; the token is the lease's.</summary>
+public sealed record RestoreWork(string Id, string Account, string AccountName, string Snapshot, IReadOnlyList<string> Paths, long Token);
+
+/// <summary>How far an archive is.</summary>
+public sealed record RestoreAdvanced(long Token, long Files, long Bytes, long BytesTotal);
+
+/// <summary>How an archive ended.</summary>
+public sealed record RestoreEnded(long Token, long Files, long Bytes, long Length, long Troubles, string? Failure = null);
+
+/// <summary>A session in which somebody looks into a managed account.</summary>
+public sealed record BrowsingOpened(string Session, long ExpiresAt);
+
+/// <summary>Snapshots of a managed account, the latest first.</summary>
+public sealed record BrowsedSnapshots(IReadOnlyList<BrowsedSnapshot> Snapshots);
+
+/// <summary>A snapshot as its own body describes it; times are seconds since 1970.</summary>
+public sealed record BrowsedSnapshot(string Id, string Computer, long TakenAt, long ReceivedAt, long Files, long Bytes, IReadOnlyList<string> Paths);
+
+/// <summary>Entries of a directory, or that a search found.</summary>
+/// <param name="Entries">Entries in the order of their names.</param>
+/// <param name="Next">Behind which name there are more; null if there are none.</param>
+/// <param name="IsComplete">False if the search was ended before it had seen everything.</param>
+public sealed record BrowsedEntries(IReadOnlyList<BrowsedEntry> Entries, string? Next, bool IsComplete);
+
+/// <summary>An entry.</summary>
+/// <param name="Path">As one can read it.</param>
+/// <param name="PathBytes">The same, exactly.</param>
+/// <param name="Type">file, directory, symboliclink, fifo, socket, characterdevice or blockdevice.</param>
+/// <param name="Size">Bytes, of files.</param>
+/// <param name="ModifiedAt">Seconds since 1970.</param>
+/// <param name="Mode">In octal.</param>
+public sealed record BrowsedEntry(string Path, byte[] PathBytes, string Type, long Size, long ModifiedAt, string Mode);
