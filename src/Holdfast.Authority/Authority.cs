@@ -115,7 +115,7 @@ public sealed class Authority : IAsyncDisposable
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
         var restorers = new Restorers(directoryDatabase, directory, time);
         var restores = new PreparedRestores(directoryDatabase, restorers, pod, time);
-        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, pod, outbox, time), new Browsing(directoryDatabase, restorers, restores, pod, http, time));
+        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, pod, outbox, time), new Browsing(directoryDatabase, restorers, pod, http, time));
         _callers = new CallerCheck(directory, devices, signIns, tokens, restorers, audit, bootstrapHash, time);
         _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);

@@ -6,7 +6,6 @@ namespace Holdfast.Cli;
 internal sealed class ArchiveFile : IDisposable
 {
     private const int BufferLength = 1 << 20;
-    private const int DiskFull = 28;
 
     private readonly FileStream? _file;
     private readonly string _draft;
@@ -51,7 +50,7 @@ internal sealed class ArchiveFile : IDisposable
                 _isWhole = true;
             }
         }
-        catch (IOException exception) when ((exception.HResult & 0xFFFF) == DiskFull)
+        catch (IOException exception) when ((exception.HResult & 0xFFFF) == (int)Posix.Errno.NoSpace)
         {
             throw new HoldfastException(FailureTable.LocalDiskFull, exception.Message, exception);
         }

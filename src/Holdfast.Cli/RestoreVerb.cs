@@ -54,7 +54,7 @@ internal static class RestoreVerb
 
             Tell(told, progress, file?.Name ?? Path.GetFullPath(name), TimeProvider.System.GetElapsedTime(started));
             ThrottleNotice.Tell(told, session.Service.ReadThrottle, TimeProvider.System);
-            return progress.Troubles.Count == 0 ? ExitCode.Ok : ExitCode.Partial;
+            return progress.TroubleCount == 0 ? ExitCode.Ok : ExitCode.Partial;
         });
         return command;
     }
@@ -62,10 +62,15 @@ internal static class RestoreVerb
     private static void Tell(Output output, RestoreProgress progress, string where, TimeSpan elapsed)
     {
         output.Troubles(progress.Troubles);
+        if (progress.TroubleCount > progress.Troubles.Count)
+        {
+            output.Say($"And {Units.Count(progress.TroubleCount - progress.Troubles.Count)} more of such entries.");
+        }
+
         output.Say($"Restored {Units.Count(progress.Files)} files, {Units.Count(progress.Directories)} directories and {Units.Count(progress.Others)} others, "
             + $"{Units.Bytes(progress.Bytes)}, to {where} in {Units.Time(elapsed)}. Every chunk was proved.");
         output.Message("summary", ("files", progress.Files), ("directories", progress.Directories), ("others", progress.Others), ("bytes", progress.Bytes),
-            ("troubles", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds));
+            ("troubles", progress.TroubleCount), ("seconds", elapsed.TotalSeconds));
     }
 
     private static string Describe(RestoreProgress progress, OpenedSnapshot snapshot, TimeSpan elapsed)

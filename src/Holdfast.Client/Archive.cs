@@ -33,13 +33,10 @@ public sealed record ArchiveOptions
 }
 
 /// <summary>How far a ZIP has come, between two entries.</summary>
-/// <param name="Seen">Entries of the snapshot that are behind it, in it or not.</param>
+/// <param name="Last">The last path of the snapshot that is behind it, in it or not; null at its beginning.</param>
 /// <param name="Length">Bytes of the archive.</param>
 /// <param name="Entries">Entries in it.</param>
-public sealed record ArchiveProgress(long Seen, long Length, long Entries)
-{
-    public static ArchiveProgress None { get; } = new(0, 0, 0);
-}
+public sealed record ArchiveProgress(byte[]? Last, long Length, long Entries);
 
 /// <summary>Makes one archive of a snapshot or parts of it: walk the tree → fetch and open frames ahead → write, in order, in constant memory.</summary>
 public sealed class Archive(OpenedAccount account)
@@ -55,7 +52,7 @@ public sealed class Archive(OpenedAccount account)
     {
         if (options.Kind == ArchiveKind.Tar)
         {
-            await RunAsync(snapshot, options, new TarFormat(output), 0, null, progress, cancellation);
+            await RunAsync(snapshot, options, new TarFormat(output), null, null, progress, cancellation);
             return;
         }
 
@@ -63,7 +60,7 @@ public sealed class Archive(OpenedAccount account)
         {
             Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
-        await RunAsync(snapshot, options, new ZipFormat(output, directory), 0, null, progress, cancellation);
+        await RunAsync(snapshot, options, new ZipFormat(output, directory), null, null, progress, cancellation);
     }
 
     /// <summary>Writes a ZIP, or goes on with one that was begun.</summary>
@@ -79,11 +76,11 @@ public sealed class Archive(OpenedAccount account)
         OpenedSnapshot snapshot, ArchiveOptions options, Stream output, Stream directory, ArchiveProgress from, Func<ArchiveProgress, CancellationToken, ValueTask> reached, RestoreProgress progress, CancellationToken cancellation)
     {
         var zip = new ZipFormat(output, directory, from.Length, from.Entries);
-        await RunAsync(snapshot, options, zip, from.Seen, (seen, token) => reached(new ArchiveProgress(seen, zip.Written, zip.Entries), token), progress, cancellation);
+        await RunAsync(snapshot, options, zip, from.Last, (last, token) => reached(new ArchiveProgress(last, zip.Written, zip.Entries), token), progress, cancellation);
     }
 
     private async Task RunAsync(
-        OpenedSnapshot snapshot, ArchiveOptions options, IArchiveFormat format, long skip, Func<long, CancellationToken, ValueTask>? entryDone, RestoreProgress progress, CancellationToken cancellation)
+        OpenedSnapshot snapshot, ArchiveOptions options, IArchiveFormat format, byte[]? behind, Func<byte[], CancellationToken, ValueTask>? entryDone, RestoreProgress progress, CancellationToken cancellation)
     {
         var map = await account.ReadMapAsync(snapshot, cancellation);
         using var blobs = await account.NewBlobReaderAsync(map, cancellation);
@@ -91,17 +88,30 @@ public sealed class Archive(OpenedAccount account)
         var selection = new PathSelection(options.Include);
         var steps = Channel.CreateBounded<ArchiveStep>(new BoundedChannelOptions(StepsAheadMax) { SingleReader = true, SingleWriter = true });
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var reader = new ArchiveReader(new TreeReader(blobs), blobs, selection, format.HasHardLinks, skip, progress, steps.Writer);
-        var filler = new ArchiveFiller(format, progress, entryDone, skip);
-        await Stages.RunAllAsync(stop, [
-            Task.Run(() => reader.RunAsync(snapshot.Body.Root, stop.Token), stop.Token),
-            Task.Run(() => filler.RunAsync(steps.Reader, stop.Token), stop.Token)]);
-        if (selection.Missing.ToList() is { Count: > 0 } missing)
+        var reader = new ArchiveReader(new TreeReader(blobs), blobs, selection, format.HasHardLinks, behind, steps.Writer);
+        var filler = new ArchiveFiller(format, progress, entryDone);
+        try
         {
-            throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no {string.Join(", ", missing)}.");
+            await Stages.RunAllAsync(stop, [
+                Task.Run(() => reader.RunAsync(snapshot.Body.Root, stop.Token), stop.Token),
+                Task.Run(() => filler.RunAsync(steps.Reader, stop.Token), stop.Token)]);
+        }
+        finally
+        {
+            await reader.SettleAsync();
         }
 
-        if (options.WithReport && progress.Troubles.Count > 0)
+        if (selection.Missing.ToList() is { Count: > 0 } missing)
+        {
+            if (missing.Count == options.Include.Count)
+            {
+                throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no {string.Join(", ", missing)}.");
+            }
+
+            missing.ForEach(path => progress.Trouble(path, "the snapshot has nothing of that name"));
+        }
+
+        if (options.WithReport && progress.TroubleCount > 0)
         {
             await ReportAsync(snapshot, format, progress, cancellation);
         }
@@ -111,7 +121,8 @@ public sealed class Archive(OpenedAccount account)
 
     private static async Task ReportAsync(OpenedSnapshot snapshot, IArchiveFormat format, RestoreProgress progress, CancellationToken cancellation)
     {
-        var text = Encoding.UTF8.GetBytes("Not in this archive as it was backed up:\n" + string.Concat(progress.Troubles.Select(trouble => $"{Printable(trouble.Path)}: {Printable(trouble.Reason)}\n")));
+        var text = Encoding.UTF8.GetBytes("Not in this archive as it was backed up:\n" + string.Concat(progress.Troubles.Select(trouble => $"{Printable(trouble.Path)}: {Printable(trouble.Reason)}\n"))
+            + (progress.TroubleCount > progress.Troubles.Count ? $"and {progress.TroubleCount - progress.Troubles.Count} more\n" : ""));
         var entry = new TreeEntry
         {
             Name = Encoding.UTF8.GetBytes(ReportName), Type = EntryType.File, Mode = 0x1A4, Owner = 0, Group = 0, ModifiedSeconds = snapshot.ReceivedAt.ToUnixTimeSeconds(), ModifiedNanoseconds = 0, Size = (ulong)text.Length,

@@ -42,7 +42,7 @@ public sealed class SnapshotListing(OpenedAccount account)
     }
 
     /// <summary>What is directly in the directory at <paramref name="path"/>, in the order of names, behind <paramref name="after"/>; a path that is no directory is the failure not_found.</summary>
-    public async IAsyncEnumerable<TreeEntry> ChildrenAsync(OpenedSnapshot snapshot, string path, string? after, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<TreeEntry> ChildrenAsync(OpenedSnapshot snapshot, string path, byte[]? after, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var blobs = await account.NewBlobReaderAsync(await account.ReadMapAsync(snapshot, cancellation), cancellation);
         var (tree, node) = (new TreeReader(blobs), snapshot.Body.Root);
@@ -57,10 +57,9 @@ public sealed class SnapshotListing(OpenedAccount account)
             node = found is { Type: EntryType.Directory, Node: { } below } ? below : throw new HoldfastException(FailureTable.NotFound, $"The snapshot has no directory {path}.");
         }
 
-        var behind = after is null ? null : Encoding.UTF8.GetBytes(after);
         await foreach (var entry in tree.EntriesAsync(node, null, cancellation))
         {
-            if (behind is null || entry.Name.AsSpan().SequenceCompareTo(behind) > 0)
+            if (after is null || entry.Name.AsSpan().SequenceCompareTo(after) > 0)
             {
                 yield return entry;
             }

@@ -42,7 +42,14 @@ public sealed class Restorer : IAsyncDisposable
     }
 
     /// <summary>Works until it is ended; what is begun then is gone on with at the next start.</summary>
-    public Task RunAsync(CancellationToken cancellation) => Task.WhenAll(_preparer.RunAsync(cancellation), _browsed.ForgetIdleAsync(cancellation));
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task[] loops = [_preparer.RunAsync(stop.Token), _browsed.ForgetIdleAsync(stop.Token)];
+        await Task.WhenAny(loops);
+        await stop.CancelAsync();
+        await Task.WhenAll(loops);
+    }
 
     public async ValueTask DisposeAsync()
     {

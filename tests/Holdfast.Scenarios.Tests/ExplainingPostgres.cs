@@ -33,6 +33,7 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("SELECT c.relname", "the server's own tables"),
         ("INSERT INTO objects (account_id, number, session, computer, state, type", "this test's own"),
         ("SELECT name, url, created_at, seen_at FROM restorers", "one row for each restorer that there is"),
+        ("SELECT name, url, keys FROM restorers", "the same"),
         ("SELECT fingerprint, public_key", "one row for each escrow key there ever was"),
         ("UPDATE closures SET days_left = (closes_at", "an upgrade of the schema, once"),
         ("UPDATE closures SET closes_at = 1", "a test's own"),

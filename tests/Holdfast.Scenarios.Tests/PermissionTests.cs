@@ -94,6 +94,7 @@ public sealed class PermissionTests : Scenario
                 return computer.Token;
             case "restorer":
                 // One that somebody asked to look into the account.
+                Service.DirectorySql("UPDATE accounts SET escrow_key = 'key'");
                 Service.DirectorySql("INSERT INTO browsing_sessions (session_id, account_id, person, expires_at) SELECT 'session', account_id, 'somebody', 99999999999 FROM accounts WHERE NOT EXISTS (SELECT 1 FROM browsing_sessions)");
                 using (var operating = new ApiCaller(Service.Url, await TokenAsync("operator-token")))
                 {

@@ -31,8 +31,19 @@ internal sealed class EscrowKeys(IDatabase directory, AccountDirectory accounts,
     public async Task KeepAsync(AccountPlace place, CancellationToken cancellation)
     {
         var fingerprint = FingerprintOf(await log.VerifiedAsync(place, cancellation));
-        await directory.WriteAsync(transaction => transaction.ExecuteAsync(
-            "UPDATE accounts SET escrow_key = @fingerprint WHERE account_id = @id AND coalesce(escrow_key, '') <> coalesce(@fingerprint, '')", new { id = place.Account.ToArray(), fingerprint }), cancellation);
+        var id = place.Account.ToArray();
+        await directory.WriteAsync(async transaction =>
+        {
+            var changed = await transaction.ExecuteAsync("UPDATE accounts SET escrow_key = @fingerprint WHERE account_id = @id AND coalesce(escrow_key, '') <> coalesce(@fingerprint, '')", new { id, fingerprint });
+            if (changed > 0 && fingerprint is null)
+            {
+                // Whoever looked into it on the owner's word does so no more.
+                await transaction.ExecuteAsync("DELETE FROM browsing_sessions WHERE account_id = @id", new { id });
+                await transaction.ExecuteAsync("UPDATE prepared_restores SET state = 'cancelled', ended_at = @now WHERE account_id = @id AND state IN ('waiting', 'preparing', 'ready')", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
+            }
+
+            return changed;
+        }, cancellation);
     }
 
     private static string? FingerprintOf(AccountLog log) =>

@@ -10,24 +10,33 @@ namespace Holdfast.Authority.Measuring;
 /// <summary>What accounts use, kept by day. An account that changed nothing gets no row.</summary>
 internal sealed class AccountUsages(AccountDirectory directory, AccountStore store)
 {
+    private const int WritersMax = 4;
     private const string IsStored = "receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')";
 
     /// <summary>Counts what every account uses and keeps what changed since the last row; totals of all.</summary>
     public async Task<Usage> KeepAsync(long day, CancellationToken cancellation)
     {
-        var total = new Usage(0, 0, 0, 0);
+        var (total, changed) = (new Usage(0, 0, 0, 0), new List<(AccountId Account, Usage Now)>());
         foreach (var accounts in await store.ReadAllAsync(CountAsync, cancellation))
         {
             foreach (var (account, (now, kept)) in accounts)
             {
                 total = new Usage(total.Bytes + now.Bytes, total.Objects + now.Objects, total.Snapshots + now.Snapshots, total.Computers + now.Computers);
-                cancellation.ThrowIfCancellationRequested();
-                if (now != kept && await directory.FindAsync(account, cancellation) is { } place)
+                if (now != kept)
                 {
-                    await KeepAsync(place, day, now, cancellation);
+                    changed.Add((account, now));
                 }
             }
         }
+
+        // A few at once: each waits for its own commit.
+        await Parallel.ForEachAsync(changed, new ParallelOptions { MaxDegreeOfParallelism = WritersMax, CancellationToken = cancellation }, async (item, token) =>
+        {
+            if (await directory.FindAsync(item.Account, token) is { } place)
+            {
+                await KeepAsync(place, day, item.Now, token);
+            }
+        });
 
         return total;
     }

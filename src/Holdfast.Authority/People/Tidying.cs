@@ -23,6 +23,7 @@ internal sealed class Tidying(IDatabase directory, TimeProvider time) : IJobKind
             "DELETE FROM enrolment_codes WHERE expires_at < @old", "DELETE FROM attempts WHERE begun_at < @day", "DELETE FROM outbox WHERE created_at < @old",
             "DELETE FROM throttles WHERE ends_at < @old", "DELETE FROM browsing_sessions WHERE expires_at < @now",
             "DELETE FROM prepared_restores WHERE state IN ('failed', 'cancelled', 'expired') AND created_at < @old",
+            "DELETE FROM prepared_restores WHERE created_at < @day AND NOT EXISTS (SELECT 1 FROM accounts WHERE account_id = prepared_restores.account_id)",
         })
         {
             await directory.WriteAsync(transaction => transaction.ExecuteAsync(statement, parameters), cancellation);

@@ -13,7 +13,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Restores;
 
 /// <summary>Looking into a managed account, in a session that stands in the audit log: the restorer opens it and answers, the authority passes on.</summary>
-internal sealed class Browsing(IDatabase directory, Restorers restorers, PreparedRestores restores, PodClient pod, HttpClient http, TimeProvider time)
+internal sealed class Browsing(IDatabase directory, Restorers restorers, PodClient pod, HttpClient http, TimeProvider time)
 {
     private static readonly TimeSpan _life = TimeSpan.FromHours(1);
     private static readonly TimeSpan _passLife = TimeSpan.FromMinutes(2);
@@ -23,8 +23,7 @@ internal sealed class Browsing(IDatabase directory, Restorers restorers, Prepare
 
     public async Task<BrowsingOpened> OpenAsync(AccountPlace place, Caller caller, CancellationToken cancellation)
     {
-        await restores.RequireManagedAsync(place, cancellation);
-        await restorers.AnyAsync(cancellation);
+        await restorers.ForAsync(place, cancellation);
         var opened = new BrowsingOpened(Guid.NewGuid().ToString("N"), Now + (long)_life.TotalSeconds);
         await directory.WriteAsync(transaction => transaction.ExecuteAsync("INSERT INTO browsing_sessions (session_id, account_id, person, expires_at) VALUES (@session, @key, @person, @expiresAt)",
             new { opened.Session, key = place.Account.ToArray(), person = caller.Name, opened.ExpiresAt }), cancellation);
@@ -40,7 +39,7 @@ internal sealed class Browsing(IDatabase directory, Restorers restorers, Prepare
             throw new HoldfastException(FailureTable.NotFound, "There is no such session, or it is over: open another.");
         }
 
-        var restorer = await restorers.AnyAsync(cancellation);
+        var restorer = await restorers.ForAsync(place, cancellation);
         var pass = pod.SignPass(new RestorerPass(PassPurpose.Browse, new Guid(place.Account.ToArray()), time.GetUtcNow() + _passLife));
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{restorer.Url}/v1/browse/{question}");
         request.Headers.Authorization = new AuthenticationHeaderValue("Pass", pass);

@@ -13,6 +13,7 @@ namespace Holdfast.Authority.Restores;
 internal sealed class PreparedRestores(IDatabase directory, Restorers restorers, PodClient pod, TimeProvider time)
 {
     private const int OpenMax = 5;
+    private const int KeptMax = 20;
     private const int PathsMax = 1000;
     private const int PathsLengthMax = 64 << 10;
 
@@ -34,12 +35,16 @@ internal sealed class PreparedRestores(IDatabase directory, Restorers restorers,
             throw new HoldfastException(FailureTable.InvalidRequest, $"Name at most {PathsMax} paths, {PathsLengthMax} characters in all, each from the root: or the directory that they are in.");
         }
 
-        await RequireManagedAsync(place, cancellation);
-        await restorers.AnyAsync(cancellation);
+        await restorers.ForAsync(place, cancellation);
         var (id, key) = (Guid.CreateVersion7(time.GetUtcNow()).ToString(), place.Account.ToArray());
         await directory.WriteAsync(async transaction =>
         {
-            await transaction.FindAsync<byte[]>("UPDATE accounts SET name = name WHERE account_id = @key RETURNING account_id", new { key });
+            _ = await transaction.FindAsync<byte[]>("UPDATE accounts SET name = name WHERE account_id = @key RETURNING account_id", new { key }) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{place.Name}' any more.");
+            if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state = 'ready'", new { key }) >= KeptMax)
+            {
+                throw new HoldfastException(FailureTable.Conflict, $"{KeptMax} archives of this account are kept: cancel one.");
+            }
+
             if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state IN ('waiting', 'preparing')", new { key }) >= OpenMax)
             {
                 throw new HoldfastException(FailureTable.Conflict, $"{OpenMax} archives of this account are being prepared: wait for one, or cancel one.");
@@ -71,6 +76,7 @@ internal sealed class PreparedRestores(IDatabase directory, Restorers restorers,
     public async Task<RestoreLink> LinkAsync(AccountPlace place, string id, CancellationToken cancellation)
     {
         var row = await FindAsync(place, id, cancellation);
+        await restorers.KeyOfAsync(place, cancellation);
         if (row.State != "ready" || row.ExpiresAt <= Now)
         {
             throw new HoldfastException(FailureTable.Conflict, row.State == "ready" ? "The archive has expired: ask for it again." : $"The archive is {row.State}.");
@@ -79,14 +85,6 @@ internal sealed class PreparedRestores(IDatabase directory, Restorers restorers,
         var expires = DateTimeOffset.FromUnixTimeSeconds(Math.Min(row.ExpiresAt!.Value, (time.GetUtcNow() + _linkLife).ToUnixTimeSeconds()));
         var pass = pod.SignPass(new RestorerPass(PassPurpose.Download, Guid.Parse(id), expires));
         return new RestoreLink($"{await restorers.UrlOfAsync(row.Restorer, cancellation)}/v1/archives/{pass}/holdfast-{row.Snapshot[..8]}.zip", expires.ToUnixTimeSeconds());
-    }
-
-    public async Task RequireManagedAsync(AccountPlace place, CancellationToken cancellation)
-    {
-        if (await directory.AskAsync(transaction => transaction.FindAsync<string>("SELECT escrow_key FROM accounts WHERE account_id = @key", new { key = place.Account.ToArray() }), cancellation) is not { Length: > 0 })
-        {
-            throw new HoldfastException(FailureTable.NotManaged, $"The keys of account '{place.Name}' are with its owner alone.");
-        }
     }
 
     private async Task<RestoreRow> FindAsync(AccountPlace place, string id, CancellationToken cancellation) =>

@@ -50,10 +50,19 @@ internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, 
         }
     }
 
-    /// <summary>The restorer that was heard of last; the failure not_found if there is none.</summary>
-    public async Task<RestorerSummary> AnyAsync(CancellationToken cancellation) =>
-        (await ListAsync(cancellation)).Restorers.MaxBy(restorer => restorer.SeenAt ?? 0)
-        ?? throw new HoldfastException(FailureTable.NotFound, "This service prepares no restores: its operator has registered no restorer.");
+    /// <summary>The fingerprint of the escrow key that opens an account; the failure not_managed if its owner alone has keys.</summary>
+    public async Task<string> KeyOfAsync(AccountPlace place, CancellationToken cancellation) =>
+        await directory.AskAsync(transaction => transaction.FindAsync<string>("SELECT escrow_key FROM accounts WHERE account_id = @key", new { key = place.Account.ToArray() }), cancellation) is { Length: > 0 } key
+            ? key : throw new HoldfastException(FailureTable.NotManaged, $"The keys of account '{place.Name}' are with its owner alone.");
+
+    /// <summary>Of the restorers that have an account's key, the one that was heard of last; the failure not_found if there is none.</summary>
+    public async Task<(string Name, string Url)> ForAsync(AccountPlace place, CancellationToken cancellation)
+    {
+        var key = await KeyOfAsync(place, cancellation);
+        return (await directory.AskAsync(transaction => transaction.QueryAsync<(string Name, string Url, string Keys)>("SELECT name, url, keys FROM restorers WHERE seen_at IS NOT NULL ORDER BY seen_at DESC, name"), cancellation))
+            .Where(restorer => restorer.Keys.Contains($" {key} ", StringComparison.Ordinal)).Select(restorer => ((string, string)?)(restorer.Name, restorer.Url)).FirstOrDefault()
+            ?? throw new HoldfastException(FailureTable.NotFound, $"No restorer of this service has the escrow key {key}: its operator runs one (`holdfastd restorer run`).");
+    }
 
     /// <summary>Where a restorer is reached.</summary>
     public async Task<string> UrlOfAsync(string? name, CancellationToken cancellation) =>
@@ -82,7 +91,8 @@ internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, 
 
     private Task<bool> MayReadAsync(string name, AccountId account, CancellationToken cancellation) => directory.ReadAsync(async transaction => await transaction.FindAsync<long>(
         """
-        SELECT CASE WHEN EXISTS (SELECT 1 FROM prepared_restores WHERE account_id = @id AND state = 'preparing' AND restorer = @name)
-          OR EXISTS (SELECT 1 FROM browsing_sessions WHERE account_id = @id AND expires_at > @now) THEN 1 ELSE 0 END
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE account_id = @id AND escrow_key IS NOT NULL)
+          AND (EXISTS (SELECT 1 FROM prepared_restores WHERE account_id = @id AND state = 'preparing' AND restorer = @name)
+            OR EXISTS (SELECT 1 FROM browsing_sessions WHERE account_id = @id AND expires_at > @now)) THEN 1 ELSE 0 END
         """, new { id = account.ToArray(), name, Now }) == 1, cancellation);
 }

@@ -4,8 +4,8 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Cli.Admin;
 
-/// <summary>Fetches a file by ranges into FILE.part, going on where it broke off, now or at an earlier run; it has its name once it is whole.</summary>
-internal sealed class Download(string path)
+/// <summary>Fetches an archive by ranges into FILE.ID.part, going on where it broke off, now or at an earlier run; it has its name once it is whole.</summary>
+internal sealed class Download(string path, string id)
 {
     private const int AttemptsMax = 5;
     private const int BufferLength = 1 << 20;
@@ -13,6 +13,7 @@ internal sealed class Download(string path)
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
+    private readonly string _draft = $"{path}.{id}.part";
     private long _arrived;
 
     public string Path => path;
@@ -34,16 +35,18 @@ internal sealed class Download(string path)
         }
 
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !link.IsLoopback }) { Timeout = Timeout.InfiniteTimeSpan };
-        await using var file = new FileStream(path + ".part", new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite, BufferSize = 0 });
+        await using var file = new FileStream(_draft, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite, BufferSize = 0 });
         for (var attempt = 1; ; attempt++)
         {
+            var before = file.Length;
             try
             {
                 await FetchAsync(http, link, file, cancellation);
                 break;
             }
-            catch (Exception exception) when (exception is HttpRequestException or HttpIOException or TimeoutException)
+            catch (Exception exception) when (exception is HttpRequestException or TimeoutException || (exception is IOException && (exception.HResult & 0xFFFF) != (int)Posix.Errno.NoSpace))
             {
+                attempt = file.Length > before ? 1 : attempt;
                 if (attempt == AttemptsMax)
                 {
                     throw new HoldfastException(FailureTable.ServiceUnavailable, $"The restorer cannot be reached; run the command again, and it goes on after {Units.Bytes(file.Length)}.", exception);
@@ -54,7 +57,7 @@ internal sealed class Download(string path)
         }
 
         Posix.PosixFile.Sync(file.SafeFileHandle, path);
-        File.Move(path + ".part", path, overwrite: false);
+        File.Move(_draft, path, overwrite: false);
     }
 
     private async Task FetchAsync(HttpClient http, Uri link, FileStream file, CancellationToken cancellation)
@@ -63,6 +66,9 @@ internal sealed class Download(string path)
         Interlocked.Exchange(ref _arrived, file.Length);
         using var request = new HttpRequestMessage(HttpMethod.Get, link);
         request.Headers.Range = new RangeHeaderValue(file.Length, null);
+
+        // Another archive than the one that was begun is not gone on with.
+        request.Headers.IfRange = new RangeConditionHeaderValue(new EntityTagHeaderValue($"\"{id}\""));
         using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
         if (answer.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && answer.Content.Headers.ContentRange?.Length is { } whole && whole == file.Length)
         {

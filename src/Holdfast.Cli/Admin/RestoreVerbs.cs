@@ -61,7 +61,7 @@ internal static class RestoreVerbs
             }),
             AdminCall.Ask("fetch", "Fetches an archive that is ready; run again, it goes on where it broke off.", [account, id, file], async (parsed, service, cancellation) =>
             {
-                var (link, download) = (await LinkAsync(parsed, service, account, id, cancellation), new Download(Path.GetFullPath(parsed.GetRequiredValue(file))));
+                var (link, download) = (await LinkAsync(parsed, service, account, id, cancellation), new Download(Path.GetFullPath(parsed.GetRequiredValue(file)), parsed.GetRequiredValue(id)));
                 await using (ProgressLine.Start(output, elapsed => $"{Units.Time(elapsed)}  {Units.Bytes(download.Arrived)} of {Units.Bytes(download.Length)}", TimeProvider.System))
                 {
                     await download.RunAsync(new Uri(link.Url), cancellation);
@@ -112,7 +112,7 @@ internal static class RestoreVerbs
                     Show(output, entry);
                 }
 
-                after = page.Next;
+                after = page.Next == after ? null : page.Next;
                 if (!page.IsComplete)
                 {
                     output.Say("There may be more: search below a directory nearer to it.");

@@ -7,14 +7,13 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Client.Archiving;
 
 /// <summary>Writes what was read into the archive, in order. Files that are short are gathered first, so that of a damaged one nothing is written.</summary>
-internal sealed class ArchiveFiller(IArchiveFormat format, RestoreProgress progress, Func<long, CancellationToken, ValueTask>? entryDone, long entriesBefore)
+internal sealed class ArchiveFiller(IArchiveFormat format, RestoreProgress progress, Func<byte[], CancellationToken, ValueTask>? entryDone)
 {
     private const ulong GatheredLengthMax = 4 << 20;
 
     private static readonly byte[] _zeros = new byte[64 << 10];
 
     private readonly List<ArchiveStep> _gathered = [];
-    private long _entries = entriesBefore;
 
     public async Task RunAsync(ChannelReader<ArchiveStep> steps, CancellationToken cancellation)
     {
@@ -22,12 +21,17 @@ internal sealed class ArchiveFiller(IArchiveFormat format, RestoreProgress progr
         {
             while (await steps.WaitToReadAsync(cancellation) && steps.TryRead(out var step))
             {
+                if (step is ArchiveStep.Trouble trouble)
+                {
+                    progress.Trouble(trouble.Path, trouble.Reason);
+                    continue;
+                }
+
                 var (entry, done) = (ArchiveStep.Begin)step;
                 done.TrySetResult(await FillAsync(entry, steps, cancellation));
-                _entries++;
                 if (entryDone is not null)
                 {
-                    await entryDone(_entries, cancellation);
+                    await entryDone(entry.Path, cancellation);
                 }
             }
         }

@@ -10,20 +10,28 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Client.Archiving;
 
 /// <summary>Walks a snapshot's tree in order and has the chunks of its files fetched ahead, as many at once as the channel holds.</summary>
-internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelection selection, bool hasHardLinks, long skip, RestoreProgress progress, ChannelWriter<ArchiveStep> steps)
+internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelection selection, bool hasHardLinks, byte[]? behind, ChannelWriter<ArchiveStep> steps)
 {
-    private readonly Dictionary<HardLink, (byte[] Path, Task<bool> Done)> _links = [];
-    private long _seen;
+    private const int FetchesKeptMax = 512;
 
+    private readonly Dictionary<HardLink, (byte[] Path, Task<bool> Done)> _links = [];
+    private readonly List<Task> _fetches = [];
+
+    /// <summary>Walks and fetches. Entries up to the path that an earlier run came to are left out, whatever can be read now and could not then.</summary>
     public async Task RunAsync(BlobId root, CancellationToken cancellation)
     {
-        try
+        await WalkAsync(root, cancellation);
+
+        // Not if it fails: that failure is the one that is told.
+        steps.TryComplete();
+    }
+
+    /// <summary>Waits until nothing is fetched any more, however that ends: what it reads from may be closed then.</summary>
+    public async Task SettleAsync()
+    {
+        foreach (var fetch in _fetches)
         {
-            await WalkAsync(root, cancellation);
-        }
-        finally
-        {
-            steps.TryComplete();
+            await fetch.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
@@ -34,7 +42,7 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
         {
             while (levels.TryPeek(out var level))
             {
-                if (await NextAsync(level) is not { } entry)
+                if (await NextAsync(level, cancellation) is not { } entry)
                 {
                     await levels.Pop().Entries.DisposeAsync();
                     continue;
@@ -54,7 +62,7 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
 
                 if (levels.Count >= Limits.DepthMax)
                 {
-                    progress.Trouble(Show(path), $"it is more than {Limits.DepthMax} directories deep");
+                    await steps.WriteAsync(new ArchiveStep.Trouble(Show(path), $"it is more than {Limits.DepthMax} directories deep"), cancellation);
                     continue;
                 }
 
@@ -72,7 +80,7 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
     }
 
     /// <summary>The next entry; null at the end of the directory, or where the rest of it is damaged.</summary>
-    private async ValueTask<TreeEntry?> NextAsync(Level level)
+    private async ValueTask<TreeEntry?> NextAsync(Level level, CancellationToken cancellation)
     {
         try
         {
@@ -80,45 +88,38 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
         }
         catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
         {
-            if (_seen >= skip)
-            {
-                progress.Trouble(Show(level.Path), exception.Message);
-            }
-
+            await steps.WriteAsync(new ArchiveStep.Trouble(Show(level.Path), exception.Message), cancellation);
             return null;
         }
     }
 
     private async Task EmitAsync(byte[] path, TreeEntry entry, CancellationToken cancellation)
     {
-        // Numbered as they are met, the same in every run: whoever goes on leaves out as many.
-        var isThere = _seen++ < skip;
-        var archived = new ArchiveEntry(path, entry, isThere ? [] : await AttributesAsync(path, entry, cancellation));
+        if (behind is not null && !IsBehind(path, behind))
+        {
+            return;
+        }
+
+        var archived = new ArchiveEntry(path, entry, await AttributesAsync(path, entry, cancellation));
         if (hasHardLinks && entry.HardLink is { } link)
         {
             if (_links.TryGetValue(link, out var first) && await first.Done.WaitAsync(cancellation))
             {
-                await WriteAsync(archived with { LinkedTo = first.Path }, new TaskCompletionSource<bool>(), isThere, cancellation);
+                await WriteAsync(archived with { LinkedTo = first.Path }, new TaskCompletionSource<bool>(), cancellation);
                 return;
             }
 
             var done = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
             _links[link] = (path, done.Task);
-            await WriteAsync(archived, done, isThere, cancellation);
+            await WriteAsync(archived, done, cancellation);
             return;
         }
 
-        await WriteAsync(archived, new TaskCompletionSource<bool>(), isThere, cancellation);
+        await WriteAsync(archived, new TaskCompletionSource<bool>(), cancellation);
     }
 
-    private async Task WriteAsync(ArchiveEntry entry, TaskCompletionSource<bool> done, bool isThere, CancellationToken cancellation)
+    private async Task WriteAsync(ArchiveEntry entry, TaskCompletionSource<bool> done, CancellationToken cancellation)
     {
-        if (isThere)
-        {
-            done.TrySetResult(true);
-            return;
-        }
-
         await steps.WriteAsync(new ArchiveStep.Begin(entry, done), cancellation);
         string? failure = null;
         if (entry.Entry.Type == EntryType.File && entry.LinkedTo is null)
@@ -154,7 +155,19 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
         return length == entry.Size ? null : $"its chunks have {length} bytes, its entry says {entry.Size}";
     }
 
-    private Task<ChunkBuffer> FetchAsync(BlobId id, int length, CancellationToken cancellation) => Task.Run(async () =>
+    private Task<ChunkBuffer> FetchAsync(BlobId id, int length, CancellationToken cancellation)
+    {
+        if (_fetches.Count >= FetchesKeptMax)
+        {
+            _fetches.RemoveAll(fetch => fetch.IsCompleted);
+        }
+
+        var fetching = ReadAsync(id, length, cancellation);
+        _fetches.Add(fetching);
+        return fetching;
+    }
+
+    private Task<ChunkBuffer> ReadAsync(BlobId id, int length, CancellationToken cancellation) => Task.Run(async () =>
     {
         var chunk = new ChunkBuffer(ArrayPool<byte>.Shared.Rent(length), length);
         await blobs.UseAsync(id, BlobType.Data, bytes =>
@@ -177,9 +190,23 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
         }
         catch (HoldfastException exception) when (BlobReader.IsDamage(exception))
         {
-            progress.Trouble(Show(path), exception.Message);
+            await steps.WriteAsync(new ArchiveStep.Trouble(Show(path), exception.Message), cancellation);
             return [];
         }
+    }
+
+    /// <summary>True if the walk comes to <paramref name="path"/> after <paramref name="other"/>: directories before what is in them, names in byte order.</summary>
+    private static bool IsBehind(byte[] path, byte[] other)
+    {
+        var common = path.AsSpan().CommonPrefixLength(other);
+        if (common == path.Length)
+        {
+            // The same, or a directory above it.
+            return false;
+        }
+
+        // A slash ends a name, and so comes before every byte of a longer one.
+        return common == other.Length ? true : path[common] != (byte)'/' && (other[common] == (byte)'/' || path[common] > other[common]);
     }
 
     internal static string Show(byte[] path) => "/" + Encoding.UTF8.GetString(path);

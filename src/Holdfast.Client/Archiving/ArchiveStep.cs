@@ -8,6 +8,9 @@ internal abstract record ArchiveStep
     /// <summary>An entry begins; <paramref name="Done"/> is told whether it got in whole.</summary>
     internal sealed record Begin(ArchiveEntry Entry, TaskCompletionSource<bool> Done) : ArchiveStep;
 
+    /// <summary>Between two entries: something could not be read.</summary>
+    internal sealed record Trouble(string Path, string Reason) : ArchiveStep;
+
     /// <summary>A chunk of it, being fetched.</summary>
     internal sealed record Chunk(Task<ChunkBuffer> Bytes) : ArchiveStep;
 

@@ -113,11 +113,14 @@ internal sealed class TarFormat(Stream output) : IArchiveFormat
         AddNumber(records, "gid"u8, entry.Group, IdMax);
         foreach (var attribute in attributes)
         {
-            Add(records, [.. "SCHILY.xattr."u8, .. attribute.Name], attribute.Value);
+            Add(records, [.. "SCHILY.xattr."u8, .. Keyword(attribute.Name)], attribute.Value);
         }
 
         return records.ToArray();
     }
+
+    /// <summary>A keyword ends at its first "=": GNU tar writes that, and "%", as %XX.</summary>
+    private static byte[] Keyword(byte[] name) => [.. name.SelectMany(value => value switch { (byte)'%' => "%25"u8.ToArray(), (byte)'=' => "%3D"u8.ToArray(), _ => [value] })];
 
     private static void AddNumber(MemoryStream records, ReadOnlySpan<byte> key, long value, long plainMax)
     {

@@ -29,7 +29,7 @@ public static class PrivateFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new HoldfastException(exception is PosixException { IsFull: true } ? FailureTable.LocalDiskFull : FailureTable.LocalState, exception.Message, exception);
+            throw new HoldfastException(exception is PosixException { IsFull: true } || (exception is IOException && (exception.HResult & 0xFFFF) == (int)Errno.NoSpace) ? FailureTable.LocalDiskFull : FailureTable.LocalState, exception.Message, exception);
         }
     }
 

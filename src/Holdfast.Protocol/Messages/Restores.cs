@@ -45,7 +45,8 @@ public sealed record RestorerList(IReadOnlyList<RestorerSummary> Restorers);
 /// <param name="Held">Archives that it has, begun or whole.</param>
 /// <param name="Working">Those of them that it is working on.</param>
 /// <param name="MayBegin">False if it only says what it has.</param>
-public sealed record ClaimRestore(IReadOnlyList<string> Held, IReadOnlyList<string> Working, bool MayBegin);
+/// <param name="Keys">Fingerprints of its escrow keys: it gets what they open.</param>
+public sealed record ClaimRestore(IReadOnlyList<string> Held, IReadOnlyList<string> Working, bool MayBegin, IReadOnlyList<string> Keys);
 
 /// <summary>What a restorer is to do.</summary>
 /// <param name="AuthorityKey">Signs passes.</param>

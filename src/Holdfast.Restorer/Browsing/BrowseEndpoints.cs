@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text;
 using Holdfast.Client;
 using Holdfast.Format.Objects;
@@ -27,21 +28,22 @@ internal sealed class BrowseEndpoints(AuthorityKey authority, BrowsedAccounts ac
             var wanted = snapshots.FirstOrDefault(item => Convert.ToHexStringLower(item.Head.Id) == snapshot) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no snapshot {snapshot}.");
             var (listing, count) = (new SnapshotListing(account), Math.Clamp(limit, 1, EntriesMax));
             return TypedResults.Json(search is null
-                ? await ListAsync(listing.ChildrenAsync(wanted, path, after, context.RequestAborted), path, count)
+                ? await ListAsync(listing.ChildrenAsync(wanted, path, NameOf(after), context.RequestAborted), path, count)
                 : await SearchAsync(listing.EntriesAsync(wanted, path.Trim('/').Length == 0 ? null : path, context.RequestAborted), search, count), MessageJson.Default.BrowsedEntries);
         }, context.RequestAborted));
     }
 
     private static async Task<BrowsedEntries> ListAsync(IAsyncEnumerable<TreeEntry> children, string path, int limit)
     {
-        var entries = new List<BrowsedEntry>();
+        var (entries, last) = (new List<BrowsedEntry>(), Array.Empty<byte>());
         await foreach (var child in children)
         {
             if (entries.Count == limit)
             {
-                return new BrowsedEntries(entries, Path.GetFileName(entries[^1].Path), true);
+                return new BrowsedEntries(entries, Base64Url.EncodeToString(last), true);
             }
 
+            last = child.Name;
             entries.Add(Describe([.. Encoding.UTF8.GetBytes(path.TrimEnd('/')), (byte)'/', .. child.Name], child));
         }
 
@@ -65,6 +67,19 @@ internal sealed class BrowseEndpoints(AuthorityKey authority, BrowsedAccounts ac
         }
 
         return new BrowsedEntries(entries, null, true);
+    }
+
+    /// <summary>Names are bytes, and so is the cursor.</summary>
+    private static byte[]? NameOf(string? cursor)
+    {
+        try
+        {
+            return cursor is null ? null : Base64Url.DecodeFromChars(cursor);
+        }
+        catch (FormatException exception)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "The cursor is none that this service gave.", exception);
+        }
     }
 
     private AccountId AccountOf(HttpContext context)

@@ -19,22 +19,35 @@ internal sealed class BrowsedAccounts(AccountOpener opener, TimeProvider time) :
     public async Task<T> AskAsync<T>(AccountId id, Func<OpenedAccount, IReadOnlyList<OpenedSnapshot>, Task<T>> answer, CancellationToken cancellation)
     {
         var browsed = await TakeAsync(id, cancellation);
-        await browsed.Gate.WaitAsync(cancellation);
         try
         {
-            browsed.Account ??= await opener.OpenAsync(id, "browsing", cancellation);
-            if (browsed.Snapshots is null || time.GetElapsedTime(browsed.ListedAt) > _snapshotsFresh)
+            await browsed.Gate.WaitAsync(cancellation);
+            try
             {
-                (browsed.Snapshots, browsed.ListedAt) = (await browsed.Account.SnapshotsAsync(cancellation), time.GetTimestamp());
+                return await AskAsync(id, browsed, answer, cancellation);
             }
-
-            return await answer(browsed.Account, browsed.Snapshots);
+            finally
+            {
+                browsed.Gate.Release();
+            }
         }
         finally
         {
-            browsed.Gate.Release();
             await LeaveAsync(browsed);
         }
+    }
+
+    private async Task<T> AskAsync<T>(AccountId id, Browsed browsed, Func<OpenedAccount, IReadOnlyList<OpenedSnapshot>, Task<T>> answer, CancellationToken cancellation)
+    {
+        if (browsed.Snapshots is null || time.GetElapsedTime(browsed.ListedAt) > _snapshotsFresh)
+        {
+            // Opened anew: its log may name another computer by now.
+            browsed.Close();
+            browsed.Account = await opener.OpenAsync(id, "browsing", cancellation);
+            (browsed.Snapshots, browsed.ListedAt) = (await browsed.Account.SnapshotsAsync(cancellation), time.GetTimestamp());
+        }
+
+        return await answer(browsed.Account!, browsed.Snapshots);
     }
 
     /// <summary>Closes what nobody has asked for in a while.</summary>
@@ -119,9 +132,15 @@ internal sealed class BrowsedAccounts(AccountOpener opener, TimeProvider time) :
 
         public int Users { get; set; }
 
-        public void Dispose()
+        public void Close()
         {
             Account?.Dispose();
+            (Account, Snapshots) = (null, null);
+        }
+
+        public void Dispose()
+        {
+            Close();
             Gate.Dispose();
         }
     }

@@ -16,60 +16,55 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
     private static readonly TimeSpan _savesEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _tellsEvery = TimeSpan.FromSeconds(2);
 
-    /// <summary>Failures that no second try mends.</summary>
-    private static readonly FailureKind[] _final = [FailureTable.NotFound, FailureTable.NotManaged, FailureTable.Tampered, FailureTable.DamagedObject, FailureTable.NewerVersion, FailureTable.LocalDiskFull, FailureTable.InvalidRequest];
+    /// <summary>Failures that concern the account's objects: drives that heal may mend them, and so they are tried again a few times.</summary>
+    private static readonly FailureKind[] _lasting = [FailureTable.NotFound, FailureTable.NotManaged, FailureTable.Tampered, FailureTable.DamagedObject, FailureTable.NewerVersion];
 
-    /// <summary>Makes it; passing failures are thrown.</summary>
-    public async Task RunAsync(RestoreWork work, CancellationToken cancellation)
+    private const int TriesMax = 5;
+    private const int DiskFull = 28;
+
+    /// <summary>Makes it; failures that may pass are thrown. What was made of one that cannot be is deleted when the authority says so.</summary>
+    public async Task RunAsync(RestoreWork work, int failures, CancellationToken cancellation)
     {
+        var (isWriting, state, why) = (false, new SpooledState(), (string?)null);
         try
         {
             // One that was whole before anybody could be told is only told.
-            await EndAsync(work, spool.StateOf(work.Id) is { IsWhole: true } whole ? whole : await MakeAsync(work, cancellation), null, cancellation);
+            state = spool.StateOf(work.Id) is { IsWhole: true } whole ? whole : await MakeAsync(work, () => isWriting = true, cancellation);
         }
-        catch (Exception exception) when ((exception is HoldfastException failure && _final.Contains(failure.Kind)) || exception is Posix.PosixException { IsFull: true })
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.LocalDiskFull || exception.Kind == FailureTable.InvalidRequest
+            || (isWriting && exception.Kind == FailureTable.NotFound) || (failures >= TriesMax && _lasting.Contains(exception.Kind)))
         {
-            spool.Delete(work.Id);
-            await EndAsync(work, new SpooledState(), exception.Message, cancellation);
+            why = exception.Message;
         }
+        catch (IOException exception) when ((exception.HResult & 0xFFFF) == DiskFull || exception is Posix.PosixException { IsFull: true })
+        {
+            why = "The disk on which archives are made is full.";
+        }
+
+        await EndAsync(work, state, why, cancellation);
     }
 
-    private async Task<SpooledState> MakeAsync(RestoreWork work, CancellationToken cancellation)
+    private async Task<SpooledState> MakeAsync(RestoreWork work, Action writing, CancellationToken cancellation)
     {
-        using var account = await opener.OpenAsync(AccountId.TryParse(work.Account, out var id) ? id : throw new HoldfastException(FailureTable.InvalidRequest, "The authority names no account."), work.Id, cancellation);
-        var snapshot = await account.FindSnapshotAsync(work.Snapshot, cancellation);
-        using var archive = spool.Open(work.Id);
-        var before = archive.State;
-        var progress = new RestoreProgress(before.Files, before.Directories, before.Others, before.Bytes, before.Troubles.Select(trouble => new EntryTrouble(trouble.Path, trouble.Reason)));
-        var total = work.Paths.Count == 0 ? (long)snapshot.Body.Bytes : 0;
-        if (total - before.Bytes > spool.BytesFree)
-        {
-            throw new HoldfastException(FailureTable.LocalDiskFull, "There is no room for it now: ask for less, or ask the operator.");
-        }
-
-        SpooledState Reached(ArchiveProgress reached) => new()
-        {
-            Seen = reached.Seen, Entries = reached.Entries, Files = progress.Files, Directories = progress.Directories, Others = progress.Others, Bytes = progress.Bytes,
-            Troubles = [.. progress.Troubles.Select(trouble => new SpooledTrouble(trouble.Path, trouble.Reason))], WrittenAt = time.GetUtcNow().ToUnixTimeSeconds(),
-        };
-        var (saved, savedAt, last) = (before.Length, time.GetTimestamp(), new ArchiveProgress(before.Seen, before.Length, before.Entries));
+        var id = AccountId.TryParse(work.Account, out var named) ? named : throw new HoldfastException(FailureTable.InvalidRequest, "The authority names no account.");
+        var before = spool.StateOf(work.Id) ?? new SpooledState();
+        var progress = new RestoreProgress(before.Files, before.Directories, before.Others, before.Bytes, before.Troubles.Select(trouble => new EntryTrouble(trouble.Path, trouble.Reason)), before.TroubleCount);
+        long total = 0;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var telling = TellAsync(work, progress, total, stop);
+        var telling = TellAsync(work, progress, () => Volatile.Read(ref total), stop);
         try
         {
-            await new Archive(account).ContinueZipAsync(snapshot, new ArchiveOptions { Kind = ArchiveKind.Zip, Include = work.Paths, Scratch = "", WithReport = true }, archive.Content, archive.Directory, last, (reached, _) =>
+            using var turn = await opener.TakeTurnAsync(id, stop.Token);
+            using var account = await opener.OpenAsync(id, "preparing", stop.Token);
+            var snapshot = await account.FindSnapshotAsync(work.Snapshot, stop.Token);
+            Volatile.Write(ref total, work.Paths.Count == 0 ? (long)snapshot.Body.Bytes : 0);
+            if (total - before.Bytes > spool.BytesFree)
             {
-                last = reached;
-                if (reached.Length - saved > SavesEveryBytes || time.GetElapsedTime(savedAt) > _savesEvery)
-                {
-                    archive.Save(Reached(reached));
-                    (saved, savedAt) = (reached.Length, time.GetTimestamp());
-                }
+                throw new HoldfastException(FailureTable.LocalDiskFull, "There is no room for it now: ask for less, or ask the operator.");
+            }
 
-                return ValueTask.CompletedTask;
-            }, progress, stop.Token);
-            archive.Save(Reached(last) with { IsWhole = true });
-            return archive.State;
+            writing();
+            return await WriteAsync(work, account, snapshot, progress, stop.Token);
         }
         finally
         {
@@ -78,8 +73,31 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
         }
     }
 
+    private async Task<SpooledState> WriteAsync(RestoreWork work, OpenedAccount account, OpenedSnapshot snapshot, RestoreProgress progress, CancellationToken cancellation)
+    {
+        await using var archive = spool.Open(work.Id);
+        SpooledState Reached(ArchiveProgress reached) => new()
+        {
+            Last = reached.Last, Entries = reached.Entries, Files = progress.Files, Directories = progress.Directories, Others = progress.Others, Bytes = progress.Bytes,
+            Troubles = [.. progress.Troubles.Select(trouble => new SpooledTrouble(trouble.Path, trouble.Reason))], TroubleCount = progress.TroubleCount, WrittenAt = time.GetUtcNow().ToUnixTimeSeconds(),
+        };
+        var before = archive.State;
+        var (saved, savedAt, last) = (before.Length, time.GetTimestamp(), new ArchiveProgress(before.Last, before.Length, before.Entries));
+        await new Archive(account).ContinueZipAsync(snapshot, new ArchiveOptions { Kind = ArchiveKind.Zip, Include = work.Paths, Scratch = "", WithReport = true }, archive.Content, archive.Directory, last, async (reached, _) =>
+        {
+            last = reached;
+            if (reached.Length - saved > SavesEveryBytes || time.GetElapsedTime(savedAt) > _savesEvery)
+            {
+                await archive.BeginSaveAsync(() => Reached(reached));
+                (saved, savedAt) = (reached.Length, time.GetTimestamp());
+            }
+        }, progress, cancellation);
+        await archive.FinishAsync(Reached(last));
+        return archive.State;
+    }
+
     /// <summary>Tells how far it is, which keeps the lease; if that is lost the work is ended.</summary>
-    private async Task TellAsync(RestoreWork work, RestoreProgress progress, long total, CancellationTokenSource stop)
+    private async Task TellAsync(RestoreWork work, RestoreProgress progress, Func<long> total, CancellationTokenSource stop)
     {
         try
         {
@@ -88,7 +106,7 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
             {
                 try
                 {
-                    await service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/restores/{work.Id}", new RestoreAdvanced(work.Token, progress.Files, progress.Bytes, total), MessageJson.Default.RestoreAdvanced, MessageJson.Default.Done, stop.Token);
+                    await service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/restores/{work.Id}", new RestoreAdvanced(work.Token, progress.Files, progress.Bytes, total()), MessageJson.Default.RestoreAdvanced, MessageJson.Default.Done, stop.Token);
                 }
                 catch (HoldfastException exception) when (exception.Kind != FailureTable.Conflict)
                 {
@@ -107,5 +125,5 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
     }
 
     private Task EndAsync(RestoreWork work, SpooledState state, string? failure, CancellationToken cancellation) => service.SendOnceAsync(HttpMethod.Post, $"/v1/restorer/restores/{work.Id}/end",
-        new RestoreEnded(work.Token, state.Files, state.Bytes, state.Length, state.Troubles.Count, failure), MessageJson.Default.RestoreEnded, MessageJson.Default.Done, cancellation);
+        new RestoreEnded(work.Token, state.Files, state.Bytes, state.Length, state.TroubleCount, failure), MessageJson.Default.RestoreEnded, MessageJson.Default.Done, cancellation);
 }

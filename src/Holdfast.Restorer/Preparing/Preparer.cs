@@ -12,13 +12,19 @@ namespace Holdfast.Restorer.Preparing;
 /// <summary>Asks the authority for work, a few archives at once, and deletes what nobody may fetch any more.</summary>
 internal sealed partial class Preparer(ServiceClient service, AuthorityKey authority, AccountOpener opener, Spool spool, int atOnce, TimeProvider time, ILogger logger)
 {
-    private const int RestsMax = 5;
+    /// <summary>Archives that are named in one question.</summary>
+    private const int HeldAtOnce = 200;
 
     private static readonly TimeSpan _asksEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _rest = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _restMax = TimeSpan.FromMinutes(4);
 
     private readonly ConcurrentDictionary<string, CancellationTokenSource> _working = new();
-    private readonly ConcurrentDictionary<string, int> _rests = new();
+
+    /// <summary>What failed, how often, and until when it rests.</summary>
+    private readonly ConcurrentDictionary<string, (int Failures, long Since, TimeSpan Pause)> _resting = new();
+
+    private int _heldFrom;
 
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -38,7 +44,9 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
                         running.Add(Task.Run(() => WorkAsync(work, stop), CancellationToken.None));
                     }
                 }
-                catch (HoldfastException exception)
+#pragma warning disable CA1031 // The edge of a background loop: the log says it, and the loop goes on.
+                catch (Exception exception) when (!cancellation.IsCancellationRequested)
+#pragma warning restore CA1031
                 {
                     LogNoWork(exception);
                 }
@@ -55,19 +63,25 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
 
     private async Task<RestoreClaim> ClaimAsync(bool mayBegin, CancellationToken cancellation)
     {
-        var held = spool.Held;
-        var claim = await service.SendOnceAsync(HttpMethod.Post, "/v1/restorer/claims", new ClaimRestore(held, [.. _working.Keys], mayBegin), MessageJson.Default.ClaimRestore, MessageJson.Default.RestoreClaim, cancellation);
+        // A part of what is held at each question, all of it in turn.
+        var all = spool.Held;
+        _heldFrom = _heldFrom < all.Count ? _heldFrom : 0;
+        var held = all.Skip(_heldFrom).Take(HeldAtOnce).ToList();
+        _heldFrom += held.Count;
+        var resting = _resting.Where(rest => time.GetElapsedTime(rest.Value.Since) < rest.Value.Pause).Select(rest => rest.Key);
+        var claim = await service.SendOnceAsync(HttpMethod.Post, "/v1/restorer/claims", new ClaimRestore(held, [.. _working.Keys, .. resting], mayBegin, opener.Fingerprints), MessageJson.Default.ClaimRestore, MessageJson.Default.RestoreClaim, cancellation);
         authority.Learn(claim.AuthorityKey);
         foreach (var id in claim.Drop.Where(held.Contains))
         {
             if (_working.TryGetValue(id, out var stop))
             {
                 // Deleted once whoever works on it has let go.
-                await stop.CancelAsync();
+                await CancelAsync(stop);
             }
             else
             {
                 spool.Delete(id);
+                _resting.TryRemove(id, out _);
             }
         }
 
@@ -78,8 +92,8 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
     {
         try
         {
-            await new Preparation(service, opener, spool, time).RunAsync(work, stop.Token);
-            _rests.TryRemove(work.Id, out _);
+            await new Preparation(service, opener, spool, time).RunAsync(work, _resting.TryGetValue(work.Id, out var rested) ? rested.Failures : 0, stop.Token);
+            _resting.TryRemove(work.Id, out _);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -90,8 +104,7 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
 #pragma warning restore CA1031
         {
             LogFailed(exception, work.Id, work.AccountName);
-            var rests = _rests.AddOrUpdate(work.Id, 1, (_, before) => Math.Min(before + 1, RestsMax));
-            await RestAsync(_rest * (1 << (rests - 1)), stop.Token);
+            _resting.AddOrUpdate(work.Id, _ => (1, time.GetTimestamp(), _rest), (_, before) => (before.Failures + 1, time.GetTimestamp(), TimeSpan.FromTicks(Math.Min(before.Pause.Ticks * 2, _restMax.Ticks))));
         }
         finally
         {
@@ -100,15 +113,15 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
         }
     }
 
-    private async Task RestAsync(TimeSpan pause, CancellationToken cancellation)
+    private static async Task CancelAsync(CancellationTokenSource stop)
     {
         try
         {
-            await Task.Delay(pause, time, cancellation);
+            await stop.CancelAsync();
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        catch (ObjectDisposedException)
         {
-            // Cancelled meanwhile.
+            // It has just ended.
         }
     }
 

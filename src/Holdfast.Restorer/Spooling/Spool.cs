@@ -104,10 +104,12 @@ internal sealed class Spool
 }
 
 /// <summary>One archive that is being written: its bytes and its central directory, saved now and then.</summary>
-internal sealed class SpooledArchive(Spool spool, string id, byte[] key, SpooledState state) : IDisposable
+internal sealed class SpooledArchive(Spool spool, string id, byte[] key, SpooledState state) : IAsyncDisposable
 {
     private readonly SealedStream _content = Open(spool.ContentOf(id), key, state.Length, state.Tail);
     private readonly SealedStream _directory = Open(spool.DirectoryOf(id), key, state.DirectoryLength, state.DirectoryTail);
+
+    private Task _saving = Task.CompletedTask;
 
     /// <summary>As it was saved last.</summary>
     public SpooledState State { get; private set; } = state;
@@ -116,23 +118,48 @@ internal sealed class SpooledArchive(Spool spool, string id, byte[] key, Spooled
 
     public Stream Directory => _directory;
 
-    /// <summary>Saves how far it is, once its bytes are on the disk.</summary>
-    public void Save(SpooledState reached)
+    /// <summary>Begins to save how far it is, beside what is written on; nothing if the last has not ended.</summary>
+    public async ValueTask BeginSaveAsync(Func<SpooledState> reached)
     {
-        PosixFile.SyncData(_content.File, spool.ContentOf(id));
-        PosixFile.SyncData(_directory.File, spool.DirectoryOf(id));
-        State = reached with { Length = _content.Length, Tail = _content.Tail.ToArray(), DirectoryLength = reached.IsWhole ? 0 : _directory.Length, DirectoryTail = reached.IsWhole ? [] : _directory.Tail.ToArray() };
-        spool.Save(id, key, State);
+        if (!_saving.IsCompleted)
+        {
+            return;
+        }
+
+        await _saving;
+        var state = At(reached());
+        _saving = Task.Run(() => Save(state));
     }
 
-    public void Dispose()
+    /// <summary>Saves that nothing is missing any more.</summary>
+    public async Task FinishAsync(SpooledState reached)
     {
+        await _saving;
+        var state = At(reached with { IsWhole = true }) with { DirectoryLength = 0, DirectoryTail = [] };
+        await Task.Run(() => Save(state));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // How it ends does not matter any more: what was saved before stands.
+        await _saving.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         _content.Dispose();
         _directory.Dispose();
         if (State.IsWhole)
         {
             File.Delete(spool.DirectoryOf(id));
         }
+    }
+
+    private SpooledState At(SpooledState reached) => reached with { Length = _content.Length, Tail = _content.Tail.ToArray(), DirectoryLength = _directory.Length, DirectoryTail = _directory.Tail.ToArray() };
+
+    /// <summary>Once its bytes are on the disk: what is appended meanwhile changes none of them.</summary>
+    private void Save(SpooledState state)
+    {
+        PosixFile.SyncData(_content.File, spool.ContentOf(id));
+        PosixFile.SyncData(_directory.File, spool.DirectoryOf(id));
+        spool.Save(id, key, state);
+        State = state;
     }
 
     private static SealedStream Open(string path, byte[] key, long length, byte[] tail) =>

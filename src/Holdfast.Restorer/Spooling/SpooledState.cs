@@ -5,8 +5,8 @@ namespace Holdfast.Restorer.Spooling;
 /// <summary>How far an archive in the spool is.</summary>
 internal sealed record SpooledState
 {
-    /// <summary>Entries of the snapshot that are behind it.</summary>
-    public long Seen { get; init; }
+    /// <summary>The last path of the snapshot that is behind it.</summary>
+    public byte[]? Last { get; init; }
 
     public long Length { get; init; }
 
@@ -27,7 +27,10 @@ internal sealed record SpooledState
 
     public long Bytes { get; init; }
 
+    /// <summary>The first of very many.</summary>
     public IReadOnlyList<SpooledTrouble> Troubles { get; init; } = [];
+
+    public long TroubleCount { get; init; }
 
     /// <summary>Nothing is missing any more.</summary>
     public bool IsWhole { get; init; }

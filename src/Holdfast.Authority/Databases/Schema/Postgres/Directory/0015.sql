@@ -4,7 +4,8 @@ CREATE TABLE restorers (
     url            TEXT COLLATE "C" NOT NULL,         -- where customers fetch archives
     token_hash     BYTEA NOT NULL UNIQUE,
     created_at     BIGINT NOT NULL,
-    seen_at        BIGINT
+    seen_at        BIGINT,
+    keys           TEXT COLLATE "C" NOT NULL DEFAULT ''      -- fingerprints of its escrow keys, each between spaces
 );
 
 -- Archives that were asked for.

@@ -4,7 +4,8 @@ CREATE TABLE restorers (
     url            TEXT NOT NULL,         -- where customers fetch archives
     token_hash     BLOB NOT NULL UNIQUE,
     created_at     INTEGER NOT NULL,
-    seen_at        INTEGER
+    seen_at        INTEGER,
+    keys           TEXT NOT NULL DEFAULT ''      -- fingerprints of its escrow keys, each between spaces
 );
 
 -- Archives that were asked for.
