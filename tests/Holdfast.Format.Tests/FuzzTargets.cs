@@ -44,6 +44,7 @@ public static class FuzzTargets
         new("keyring", Samples.Keyring, bytes => KeyringObject.Parse(bytes)),
         new("keyring body", Samples.KeyringBody, bytes => KeyringBody.Decode(bytes)),
         new("grant", () => System.Text.Encoding.ASCII.GetBytes(Grant()), bytes => Protocol.Grants.Grant.TryVerify(System.Text.Encoding.Latin1.GetString(bytes), [Samples.Key], DateTimeOffset.UnixEpoch)),
+        new("restorer pass", () => System.Text.Encoding.ASCII.GetBytes(new RestorerPass(PassPurpose.Download, Guid.Empty, DateTimeOffset.UnixEpoch.AddDays(1)).Sign(Samples.Key)), bytes => RestorerPass.TryVerify(System.Text.Encoding.Latin1.GetString(bytes), Samples.Key, DateTimeOffset.UnixEpoch)),
         new("receipt", () => Receipt().Sign(Samples.Key), bytes => Protocol.Grants.Receipt.Parse(bytes)),
     ];
 

@@ -196,7 +196,7 @@ internal sealed class ArchiveReader(TreeReader tree, BlobReader blobs, PathSelec
     }
 
     /// <summary>True if the walk comes to <paramref name="path"/> after <paramref name="other"/>: directories before what is in them, names in byte order.</summary>
-    private static bool IsBehind(byte[] path, byte[] other)
+    internal static bool IsBehind(byte[] path, byte[] other)
     {
         var common = path.AsSpan().CommonPrefixLength(other);
         if (common == path.Length)
