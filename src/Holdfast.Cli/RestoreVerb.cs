@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Holdfast.Client;
+using Holdfast.Crypto.Keys;
+using Holdfast.Crypto.Sealing;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Cli;
@@ -13,6 +15,7 @@ internal static class RestoreVerb
         var target = new Option<string>("--target", "-t") { Description = "Where to restore to; the snapshot's absolute paths appear below it. With --archive the file to write, or - for standard output.", Required = true };
         var include = Flags.List("--include", "Restores only this path and what is below it; several are allowed.", "-i");
         var archive = Flags.Text("--archive", "Writes one archive instead of files: zip (opened everywhere; ZIP64) or tar (pax: every name, owner and attribute).");
+        var encryptTo = Flags.List("--encrypt-to", "Encrypts the archive to a public key of age (age1…), or to several: whoever has the secret key opens it with `age -d`, and nobody else. Then it can be handed on by any way.");
         var command = new Command("restore", """
             Restores a snapshot, or parts of it: as files, or as one archive that is made on this computer.
 
@@ -21,7 +24,8 @@ internal static class RestoreVerb
               holdfast restore 1f0c3a9b --target / --include /home/me/letter.txt
               holdfast restore latest --archive zip --target photos.zip --include /home/me/photos
               holdfast restore latest --archive tar --target - | ssh other tar -xpf -
-            """) { snapshot, target, include, archive };
+              holdfast restore latest --archive zip --encrypt-to age1ql3z… --target letters.zip.age --include /home/me/letters
+            """) { snapshot, target, include, archive, encryptTo };
         command.SetAction(async (parsed, cancellation) =>
         {
             var kind = parsed.GetValue(archive) switch
@@ -31,6 +35,12 @@ internal static class RestoreVerb
                 "tar" => ArchiveKind.Tar,
                 var other => throw new HoldfastException(FailureTable.InvalidRequest, $"'{other}' is no form of archive: zip or tar."),
             };
+            var recipients = parsed.GetRequiredValue(encryptTo).Select(text => AgeRecipient.TryParse(text) ?? throw new HoldfastException(FailureTable.InvalidRequest, $"'{text}' is no public key of age, such as `age-keygen` shows.")).ToList();
+            if (recipients.Count > 0 && kind is null)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, "--encrypt-to is for archives: say --archive zip or --archive tar.");
+            }
+
             var name = parsed.GetRequiredValue(target);
             using var file = kind is null ? null : ArchiveFile.Create(name);
             var told = file is { IsStandardOutput: true } ? new Output(json: false, quiet: true) : output;
@@ -48,7 +58,7 @@ internal static class RestoreVerb
                 else
                 {
                     var options = new ArchiveOptions { Kind = kind!.Value, Include = parsed.GetRequiredValue(include), Scratch = session.Folders.Cache };
-                    await file.WriteAsync(stream => new Archive(account).WriteAsync(opened, options, stream, progress, cancellation), cancellation);
+                    await file.WriteAsync(stream => WriteAsync(new Archive(account), opened, options, recipients, stream, progress, cancellation), cancellation);
                 }
             }
 
@@ -57,6 +67,19 @@ internal static class RestoreVerb
             return progress.TroubleCount == 0 ? ExitCode.Ok : ExitCode.Partial;
         });
         return command;
+    }
+
+    private static async Task WriteAsync(Archive archive, OpenedSnapshot snapshot, ArchiveOptions options, List<AgeRecipient> recipients, Stream output, RestoreProgress progress, CancellationToken cancellation)
+    {
+        if (recipients.Count == 0)
+        {
+            await archive.WriteAsync(snapshot, options, output, progress, cancellation);
+            return;
+        }
+
+        await using var encrypted = await AgeStream.BeginAsync(output, recipients, Session.Random, cancellation);
+        await archive.WriteAsync(snapshot, options, encrypted, progress, cancellation);
+        await encrypted.FinishAsync(cancellation);
     }
 
     private static void Tell(Output output, RestoreProgress progress, string where, TimeSpan elapsed)

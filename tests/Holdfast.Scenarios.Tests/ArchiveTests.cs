@@ -65,6 +65,22 @@ public sealed class ArchiveTests : Scenario
     }
 
     [Fact]
+    public async Task An_encrypted_archive_is_opened_with_age()
+    {
+        var computer = await EnrolAsync("one", "age");
+        var tree = MakeTree("tree", files: 12);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        Shell($"age-keygen -o '{Root}/key' 2>'{Root}/said'");
+        var recipient = (await File.ReadAllTextAsync(Path.Combine(Root, "said"), Cancellation)).Trim().Split(' ')[^1];
+        await computer.MustAsync(Cancellation, "restore", "latest", "--archive", "zip", "--encrypt-to", recipient, "--target", Path.Combine(Root, "all.zip.age"));
+        Shell($"age -d -i '{Root}/key' -o '{Root}/all.zip' '{Root}/all.zip.age'; mkdir '{Root}/out'; unzip -q '{Root}/all.zip' -d '{Root}/out'; diff -r '{tree}' '{Root}/out{tree}'");
+        foreach (var wrong in new[] { new[] { "--archive", "zip", "--encrypt-to", "age1xyz" }, ["--encrypt-to", recipient] })
+        {
+            Assert.Contains("[invalid_request]", (await computer.RunAsync(Cancellation, ["restore", "latest", "--target", Path.Combine(Root, "none"), .. wrong])).Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task What_is_damaged_is_named_and_the_rest_is_in_the_archive()
     {
         var computer = await EnrolAsync("one", "damaged");
