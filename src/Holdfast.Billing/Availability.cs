@@ -7,7 +7,6 @@ public readonly record struct Outage(long From, long Until);
 public static class Availability
 {
     private const int Whole = 1_000_000;
-    private const long SecondsPerDay = 86_400;
 
     /// <summary>For how much of a time the service was there, parts per million, rounded down; outages that overlap count once.</summary>
     /// <param name="from">Unix seconds.</param>
@@ -38,7 +37,7 @@ public static class Availability
         foreach (var period in lines.GroupBy(line => (line.Plan.Name, line.Plan.Version, line.FromDay, line.UntilDay)))
         {
             var (plan, from, until) = (period.First().Plan, period.Key.FromDay, period.Key.UntilDay);
-            var available = Of(from * SecondsPerDay, until * SecondsPerDay, outages);
+            var available = Of(from * Month.SecondsPerDay, until * Month.SecondsPerDay, outages);
             if (plan.Promise.LastOrDefault(step => available < step.BelowPartsPerMillion) is { } broken)
             {
                 var cost = Money.Sum(period.Where(line => line.Kind != ChargeKind.Credit).Select(line => line.Amount), plan.Currency);

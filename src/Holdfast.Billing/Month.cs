@@ -5,6 +5,8 @@ namespace Holdfast.Billing;
 /// <summary>A month of the calendar in UTC: what bills are of. Days are counted from 1970-01-01.</summary>
 public readonly record struct Month(int Year, int Number)
 {
+    public const long SecondsPerDay = 86_400;
+
     private static readonly DateOnly _first = new(1970, 1, 1);
 
     public long FirstDay => DayOf(new DateOnly(Year, Number, 1));

@@ -14,15 +14,6 @@ internal sealed class RestorerProcess(string data, string service, string tokenF
     /// <summary>Archives in its spool.</summary>
     public IReadOnlyList<string> Held => Directory.Exists(Path.Combine(data, "archives")) ? Directory.GetDirectories(Path.Combine(data, "archives")) : [];
 
-    public long MemoryBytes
-    {
-        get
-        {
-            _process!.Refresh();
-            return _process.WorkingSet64;
-        }
-    }
-
     /// <summary>Starts it at a port (0 for a free one) and waits until it serves.</summary>
     public async Task StartAsync(int port, CancellationToken cancellation)
     {

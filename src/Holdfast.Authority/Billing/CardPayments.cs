@@ -24,13 +24,12 @@ internal sealed class CardPayments(Customers customers, Payments payments, Invoi
     private const int FailuresInRowMost = 5;
 
     private const int DaysBetweenTries = 3;
-    private const int SecondsPerDay = 86_400;
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromHours(4);
 
     public string Name => JobName;
 
-    private long Today => time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay;
+    private long Today => time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
 
     private ICardProvider Provider => provider ?? throw new HoldfastException(FailureTable.InvalidRequest, "This service charges no cards: \"billing\" in holdfastd.json names no provider.");
 

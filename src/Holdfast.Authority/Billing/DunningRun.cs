@@ -10,7 +10,6 @@ internal sealed class DunningRun(IDatabase directory, Customers customers, Payme
     public const string JobName = "dunning";
 
     private const int AtOnce = 200;
-    private const int SecondsPerDay = 86_400;
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromHours(4);
 
@@ -18,7 +17,7 @@ internal sealed class DunningRun(IDatabase directory, Customers customers, Payme
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
-        var (today, after) = (time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay, Array.Empty<byte>());
+        var (today, after) = (time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay, Array.Empty<byte>());
         var isHeld = (await table.ReadAsync(cancellation)).IsHeld == 1;
         while (settings is not null && !isHeld)
         {

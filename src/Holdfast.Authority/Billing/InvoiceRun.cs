@@ -16,7 +16,6 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
     public const string JobName = "invoices";
 
     private const int AtOnce = 100;
-    private const long SecondsPerDay = 86_400;
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromHours(1);
 
@@ -72,7 +71,7 @@ internal sealed class InvoiceRun(IDatabase directory, AccountDirectory accounts,
     {
         var issued = (await table.ReadAsync(cancellation)).IssuedUntil;
         var next = issued is null ? await plans.FirstDayAsync(cancellation) is { } first ? Month.Of(first) : (Month?)null : Month.TryParse(issued)!.Value.Next;
-        return next is { } month && time.GetUtcNow() >= DateTimeOffset.FromUnixTimeSeconds(month.EndDay * SecondsPerDay) + _behindMonth ? month : null;
+        return next is { } month && time.GetUtcNow() >= DateTimeOffset.FromUnixTimeSeconds(month.EndDay * Month.SecondsPerDay) + _behindMonth ? month : null;
     }
 
     /// <summary>Why a month is not issued without being asked for; null if nothing speaks against it.</summary>

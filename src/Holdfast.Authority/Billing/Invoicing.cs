@@ -15,8 +15,6 @@ internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills
     /// <summary>For so many months an outage that is recorded late is still given back.</summary>
     private const int CreditedMonths = 3;
 
-    private const long SecondsPerDay = 86_400;
-
     public bool IsConfigured => settings is not null;
 
     /// <summary>Issues what accounts owe of a month; how many invoices were new.</summary>
@@ -28,7 +26,7 @@ internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills
             since = Month.Of(since.FirstDay - 1);
         }
 
-        var known = await outages.SinceAsync(since.FirstDay * SecondsPerDay, cancellation);
+        var known = await outages.SinceAsync(since.FirstDay * Month.SecondsPerDay, cancellation);
         var drafts = new List<InvoiceDraft>();
         foreach (var place in places)
         {
@@ -64,9 +62,9 @@ internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills
 
         if (settings is not null && periods.Count > 0)
         {
-            var last = await invoices.EarlierAsync(place.Account, Month.Of(closesAt / SecondsPerDay).Next, 1, cancellation);
+            var last = await invoices.EarlierAsync(place.Account, Month.Of(closesAt / Month.SecondsPerDay).Next, 1, cancellation);
             var month = last.Count > 0 ? Month.TryParse(last[0].Month)!.Value.Next : Month.Of(periods[0].FromDay);
-            for (; month.FirstDay * SecondsPerDay < closesAt; month = month.Next)
+            for (; month.FirstDay * Month.SecondsPerDay < closesAt; month = month.Next)
             {
                 try
                 {
@@ -93,14 +91,14 @@ internal sealed class Invoicing(IDatabase directory, PlanTable plans, MonthBills
 
         var details = (await customers.FindAsync(place.Account, cancellation))?.ReadDetails() ?? new CustomerDetails();
         var rate = details.TaxBasisPoints ?? settings!.TaxBasisPoints;
-        var earlier = known.Any(outage => outage.From < month.FirstDay * SecondsPerDay) ? await EarlierAsync(place.Account, month, cancellation) : [];
-        var bill = await bills.BillAsync(place, month, periods, Math.Min(month.EndDay, place.ClosesAt / SecondsPerDay ?? long.MaxValue), known, rate, earlier, cancellation);
+        var earlier = known.Any(outage => outage.From < month.FirstDay * Month.SecondsPerDay) ? await EarlierAsync(place.Account, month, cancellation) : [];
+        var bill = await bills.BillAsync(place, month, periods, Math.Min(month.EndDay, place.ClosesAt / Month.SecondsPerDay ?? long.MaxValue), known, rate, earlier, cancellation);
         if (bill.Lines.Count == 0)
         {
             return null;
         }
 
-        var today = time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay;
+        var today = time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
         var dueDay = today + (details.DueDays ?? settings!.DueDays);
         return new InvoiceDraft(place.Account, bill.Total, dueDay, new InvoiceDocument("", place.Name, month.ToString(), Day(today), Day(dueDay), settings!.Seller, details, bill.Currency.Code,
             [.. bill.Lines.Select(MonthBills.LineOf)], bill.Net.Minor, settings.TaxLabel, rate, bill.Tax.Minor, bill.Total.Minor));

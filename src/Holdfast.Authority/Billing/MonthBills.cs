@@ -8,8 +8,6 @@ namespace Holdfast.Authority.Billing;
 /// <summary>What months cost, computed from an account's plans and from what it used as it was counted each day: the same whenever it is computed, and wherever the account lives.</summary>
 internal sealed class MonthBills(PlanTable plans, AccountStore store, Outages outages)
 {
-    private const long SecondsPerDay = 86_400;
-
     public async Task<MonthBill> ComputeAsync(AccountPlace place, string asked, CancellationToken cancellation)
     {
         if (Month.TryParse(asked) is not { } month)
@@ -24,7 +22,7 @@ internal sealed class MonthBills(PlanTable plans, AccountStore store, Outages ou
         }
 
         // Today has not been used up, and not been counted either.
-        var bill = await BillAsync(place, month, periods, plans.Today, await outages.SinceAsync(month.FirstDay * SecondsPerDay, cancellation), 0, [], cancellation);
+        var bill = await BillAsync(place, month, periods, plans.Today, await outages.SinceAsync(month.FirstDay * Month.SecondsPerDay, cancellation), 0, [], cancellation);
         return new MonthBill(place.Name, month.ToString(), bill.Currency.Code, plans.Today >= month.EndDay, [.. bill.Lines.Select(LineOf)], bill.Net.Minor, bill.Net.ToString());
     }
 

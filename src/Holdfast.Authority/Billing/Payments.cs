@@ -11,7 +11,6 @@ internal sealed class Payments(IDatabase directory, Customers customers, TimePro
     public const string Transfer = "transfer";
 
     private const int IdLengthMax = 200;
-    private const int SecondsPerDay = 86_400;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -26,7 +25,7 @@ internal sealed class Payments(IDatabase directory, Customers customers, TimePro
     /// <exception cref="HoldfastException">conflict: another payment has that name; invalid_request.</exception>
     public Task<bool> AddAsync(AccountId account, string id, Money amount, long? day, string method, string recordedBy, CancellationToken cancellation)
     {
-        var today = Now / SecondsPerDay;
+        var today = Now / Month.SecondsPerDay;
         if (id.Length is 0 or > IdLengthMax || id.Any(letter => char.IsControl(letter)) || amount.IsZero || day > today || day < 0 || amount.Minor is > Plan.NumberMax or < -Plan.NumberMax)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"A payment has a name of up to {IdLengthMax} characters, is of more or less than nothing, and was made until today.");

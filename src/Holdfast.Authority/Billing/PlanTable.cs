@@ -12,13 +12,12 @@ namespace Holdfast.Authority.Billing;
 /// <summary>Plans, each version for ever, and which account has which from when.</summary>
 internal sealed class PlanTable(IDatabase directory, TimeProvider time)
 {
-    private const int SecondsPerDay = 86_400;
     private const int PiecesMax = 20;
 
     // They never change.
     private readonly ConcurrentDictionary<(string Name, long Version), Plan> _known = new();
 
-    public long Today => time.GetUtcNow().ToUnixTimeSeconds() / SecondsPerDay;
+    public long Today => time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
 
     /// <summary>Makes a plan, or another version of one.</summary>
     public async Task<PlanSummary> AddAsync(PlanTerms terms, CancellationToken cancellation)
