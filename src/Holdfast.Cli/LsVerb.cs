@@ -21,7 +21,7 @@ internal static class LsVerb
             var opened = await account.FindSnapshotAsync(parsed.GetRequiredValue(snapshot), cancellation);
             await foreach (var (directory, entry) in new SnapshotListing(account).EntriesAsync(opened, parsed.GetValue(path), cancellation))
             {
-                Print(output, [.. directory, (byte)'/', .. entry.Name], entry);
+                Print(output, [.. directory, (byte)'/', .. entry.Name], entry, Convert.ToHexStringLower(opened.Head.Id));
             }
 
             return ExitCode.Ok;
@@ -29,7 +29,8 @@ internal static class LsVerb
         return command;
     }
 
-    private static void Print(Output output, byte[] path, TreeEntry entry)
+    /// <summary>One entry as `ls -l` shows it, or as a JSON line.</summary>
+    public static void Print(Output output, byte[] path, TreeEntry entry, string snapshot)
     {
         var time = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(entry.ModifiedSeconds, -62135596800, 253402300799));
         var (text, exact) = Paths.Show(path);
@@ -38,7 +39,7 @@ internal static class LsVerb
         if (output.IsJson)
         {
             output.Message("node", ("path", text), ("path_b64", exact), ("type", entry.Type.ToString().ToLowerInvariant()), ("mode", Convert.ToString(entry.Mode, 8)),
-                ("uid", entry.Owner), ("gid", entry.Group), ("size", entry.Size), ("mtime", time.ToString("O", CultureInfo.InvariantCulture)), ("mtime_nanoseconds", entry.ModifiedNanoseconds));
+                ("uid", entry.Owner), ("gid", entry.Group), ("size", entry.Size), ("mtime", time.ToString("O", CultureInfo.InvariantCulture)), ("mtime_nanoseconds", entry.ModifiedNanoseconds), ("snapshot_id", snapshot));
         }
     }
 

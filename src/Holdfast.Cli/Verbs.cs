@@ -27,6 +27,7 @@ internal static class Verbs
         root.Subcommands.Add(BackupVerb.Build(output));
         root.Subcommands.Add(SnapshotsVerb.Build(output));
         root.Subcommands.Add(LsVerb.Build(output));
+        root.Subcommands.Add(FindVerb.Build(output));
         root.Subcommands.Add(RestoreVerb.Build(output));
         root.Subcommands.Add(ExportVerb.Build(output));
         root.Subcommands.Add(CheckVerb.Build(output));

@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using Holdfast.Client;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Scenarios.Tests;
@@ -62,6 +64,61 @@ public sealed class ArchiveTests : Scenario
         Assert.Empty(Directory.GetFiles(Root, "none.zip*"));
         Assert.Contains("[invalid_request]", (await computer.RunAsync(Cancellation, "restore", "latest", "--archive", "rar", "--target", "x")).Error, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(computer.Cache, "zip-directory-*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task A_zip_that_was_ended_anywhere_goes_on_to_the_same_bytes()
+    {
+        var client = await EnrolAsync("one", "going on");
+        var tree = MakeTree("tree");
+        Shell($"mkfifo '{tree}/d0/fifo'; head -c 5000000 /dev/urandom > '{tree}/d3/long'");
+        await client.MustAsync(Cancellation, "backup", tree);
+        using var opened = await OpenedComputer.OpenAsync(client, Cancellation);
+        var snapshot = await opened.Account.FindSnapshotAsync("latest", Cancellation);
+        var options = new ArchiveOptions { Kind = ArchiveKind.Zip, Scratch = "", WithReport = true };
+        var (whole, directory) = (new MemoryStream(), new MemoryStream());
+        var reached = new List<ArchiveProgress>();
+        var progress = new RestoreProgress();
+        await new Archive(opened.Account).ContinueZipAsync(snapshot, options, whole, directory, new ArchiveProgress(null, 0, 0), (at, _) =>
+        {
+            reached.Add(at);
+            return ValueTask.CompletedTask;
+        }, progress, Cancellation);
+        Assert.Equal(1, progress.TroubleCount);
+        Assert.True(reached.Count > 60);
+
+        // Ended behind some entry, by a failure of whoever saves; what was written behind that is cut off.
+        foreach (var end in new[] { 0, 1, reached.Count / 2, reached.FindIndex(at => Encoding.UTF8.GetString(at.Last!).EndsWith("/fifo", StringComparison.Ordinal)), reached.Count - 1 })
+        {
+            var (part, partDirectory, counted, seen) = (new MemoryStream(), new MemoryStream(), new RestoreProgress(), 0);
+            var saved = (Part: 0L, Directory: 0L, Troubles: (IReadOnlyCollection<EntryTrouble>)[]);
+            await Assert.ThrowsAsync<InvalidOperationException>(() => new Archive(opened.Account).ContinueZipAsync(snapshot, options, part, partDirectory, new ArchiveProgress(null, 0, 0), (_, _) =>
+            {
+                saved = (part.Length, partDirectory.Length, [.. counted.Troubles]);
+                return seen++ == end ? throw new InvalidOperationException("killed") : ValueTask.CompletedTask;
+            }, counted, Cancellation));
+            part.SetLength(saved.Part);
+            partDirectory.SetLength(saved.Directory);
+            var second = new RestoreProgress(0, 0, 0, 0, saved.Troubles, saved.Troubles.Count);
+            await new Archive(opened.Account).ContinueZipAsync(snapshot, options, part, partDirectory, reached[end], (_, _) => ValueTask.CompletedTask, second, Cancellation);
+            Assert.True(part.ToArray().AsSpan().SequenceEqual(whole.ToArray()), $"ended behind entry {end}");
+        }
+    }
+
+    [Fact]
+    public async Task Entries_are_found_by_name_in_one_snapshot_or_all()
+    {
+        var computer = await EnrolAsync("one", "find");
+        var tree = MakeTree("tree", files: 8);
+        Shell($"printf a > '{tree}/Letter.TXT'");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        Shell($"rm '{tree}/Letter.TXT'; printf b > '{tree}/other letter.txt'");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        var all = Lines(await computer.RunAsync(Cancellation, "find", "*letter.txt", "-i", "--json"));
+        Assert.Equal([tree + "/other letter.txt", tree + "/Letter.TXT"], all.Select(line => line.GetProperty("path").GetString()));
+        Assert.Equal(2, all.Select(line => line.GetProperty("snapshot_id").GetString()).Distinct().Count());
+        Assert.EndsWith("/other letter.txt", (await computer.MustAsync(Cancellation, "find", "*etter*", "--snapshot", "latest")).LastLine, StringComparison.Ordinal);
+        Assert.Contains("nothing of that name", (await computer.MustAsync(Cancellation, "find", "Letter.TXT", "--path", tree + "/d1")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
