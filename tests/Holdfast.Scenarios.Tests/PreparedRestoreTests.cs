@@ -116,12 +116,13 @@ public sealed class PreparedRestoreTests : Scenario
         var port = new Uri(_restorer.Url).Port;
         Assert.Equal(0, (await AdminAsync("throttle", "add", "restore", "--rate", "40M", "--until", (TimeProvider.System.GetUtcNow() + TimeSpan.FromHours(1)).ToString("O"))).ExitCode);
         var id = Lines(await AsMeAsync("restore", "prepare", "managed", latest, "--json")).Single().GetProperty("id").GetString()!;
-        var kept = new List<long>();
-        foreach (var bytes in new[] { 30_000_000, 90_000_000 })
+        var folder = Path.Combine(_restorer.Data, "archives", id);
+        var beginnings = new List<byte[]>();
+        foreach (var bytes in new[] { 60_000_000, 120_000_000 })
         {
-            await WaitAsync(() => Task.FromResult(Kept(id) > bytes));
+            await WaitAsync(() => Task.FromResult(Kept(id) > bytes && File.Exists(Path.Combine(folder, "state"))));
             await _restorer.KillAsync(Cancellation);
-            kept.Add(Kept(id));
+            beginnings.Add(await BeginningAsync(folder));
             await _restorer.StartAsync(port, Cancellation);
         }
 
@@ -129,7 +130,9 @@ public sealed class PreparedRestoreTests : Scenario
         var archive = Path.Combine(Root, "all.zip");
         await MustAsync("restore", "fetch", "managed", id, archive);
         Shell($"mkdir '{Root}/out'; unzip -q '{archive}' -d '{Root}/out'; diff -r '{_tree}' '{Root}/out{_tree}'");
-        Assert.True(kept[1] > kept[0] && kept[0] > 30_000_000, string.Join(' ', kept));
+
+        // Sealed under a nonce drawn anew each time that it is written: it was written once.
+        Assert.All(beginnings.Append(await BeginningAsync(folder)), beginning => Assert.Equal(beginnings[0], beginning));
         Assert.Single(_mail.Received, message => message.Subject!.Contains("is ready", StringComparison.Ordinal));
 
         // Cancelled while it is made: it ends, and is deleted.
@@ -138,6 +141,14 @@ public sealed class PreparedRestoreTests : Scenario
         await MustAsync("restore", "cancel", "managed", second);
         await WaitAsync(() => Task.FromResult(_restorer.Held.Count == 1));
         Assert.Equal("cancelled", (await StateAsync(second)).GetProperty("state").GetString());
+    }
+
+    private static async Task<byte[]> BeginningAsync(string folder)
+    {
+        await using var content = File.OpenRead(Path.Combine(folder, "content"));
+        var bytes = new byte[1000];
+        await content.ReadExactlyAsync(bytes, Cancellation);
+        return bytes;
     }
 
     private long Kept(string id) => File.Exists(Path.Combine(_restorer.Data, "archives", id, "content")) ? new FileInfo(Path.Combine(_restorer.Data, "archives", id, "content")).Length : 0;

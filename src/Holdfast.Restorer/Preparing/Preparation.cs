@@ -36,6 +36,11 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
         {
             why = exception.Message;
         }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            // The lease is lost: it was cancelled, or another makes it. There is nothing to tell.
+            return;
+        }
         catch (IOException exception) when ((exception.HResult & 0xFFFF) == DiskFull || exception is Posix.PosixException { IsFull: true })
         {
             why = "The disk on which archives are made is full.";
