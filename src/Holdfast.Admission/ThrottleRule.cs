@@ -6,6 +6,9 @@ public sealed record ThrottleRule
     /// <summary>Whose work is limited; everybody's if null.</summary>
     public string? Account { get; init; }
 
+    /// <summary>Of that account only this computer; all of it if null.</summary>
+    public uint? Computer { get; init; }
+
     /// <summary><see cref="WorkClass.Backup"/> (what goes up) or <see cref="WorkClass.Restore"/> (what comes down).</summary>
     public required WorkClass Class { get; init; }
 
@@ -32,9 +35,11 @@ public sealed record ThrottleRule
     /// <summary>Why, for those who notice.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Whether it limits this account's work of this class now.</summary>
-    public bool Applies(string account, WorkClass workClass, DateTimeOffset now) =>
-        (Account is null || Account == account) && Class == workClass && now >= Starts && now < Ends && IsAtItsHours(now);
+    /// <summary>Whether it limits work of this class now.</summary>
+    public bool Applies(DateTimeOffset now) => now >= Starts && now < Ends && IsAtItsHours(now);
+
+    /// <summary>Whether it is about this computer's work of this class.</summary>
+    public bool IsOf(string account, uint computer, WorkClass workClass) => (Account is null || Account == account) && (Computer is null || Computer == computer) && Class == workClass;
 
     /// <summary>When it may begin or end to apply next; null if never again.</summary>
     public DateTimeOffset? NextChange(DateTimeOffset now)

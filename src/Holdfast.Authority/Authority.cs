@@ -17,6 +17,7 @@ using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Quotas;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Reconciling;
 using Holdfast.Authority.Restores;
@@ -46,6 +47,8 @@ public sealed class Authority : IAsyncDisposable
     private readonly EscrowKeys _escrow;
     private readonly BillingEndpoints _billing;
     private readonly RestoreEndpoints _restores;
+    private readonly QuotaEndpoints _quotas;
+    private readonly AccountMetrics _accountMetrics;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
     private readonly RepeatedRequests _repeated;
@@ -73,13 +76,17 @@ public sealed class Authority : IAsyncDisposable
         _admissions = new Admissions(new GateTable(directoryDatabase, node, new NodeFacts(NodeFacts.OwnSchemas, [.. homes.Keys], directoryDatabase.NextId), time), store, pod, time, logging.CreateLogger<Admissions>());
         var throttles = new ThrottleTable(directoryDatabase, directory, time);
         var flows = new Flows(throttles, _admissions, time);
-        var sessions = new Sessions(store, pod, log, flows, time);
+        var usages = new AccountUsages(directory, store, time);
+        var quotas = new QuotaTable(directoryDatabase, time);
+        var quotaCheck = new QuotaCheck(quotas, usages, time);
+        _accountMetrics = new AccountMetrics(directory, usages, quotas, time);
+        var sessions = new Sessions(store, pod, log, flows, quotaCheck, time);
         _objects = new AccountObjects(store, directory, pod);
         var commits = new Commits(store, pod, log, sessions, new SnapshotMaps(pod), _objects, time);
         var proofs = new ProofTable(store, directory, log, time);
         _jobs = jobs;
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
-        var (usages, samples, audit) = (new AccountUsages(directory, store), new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
+        var (samples, audit) = (new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
         var outbox = new Outbox(directoryDatabase, settings.Mail, time);
         var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
@@ -119,6 +126,7 @@ public sealed class Authority : IAsyncDisposable
         _callers = new CallerCheck(directory, devices, signIns, tokens, restorers, audit, bootstrapHash, time);
         _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
+        _quotas = new QuotaEndpoints(directory, devices, usages, quotas, quotaCheck, audit);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
 
@@ -193,7 +201,11 @@ public sealed class Authority : IAsyncDisposable
         _escrow.Map(api);
         _billing.Map(api);
         _restores.Map(api);
+        _quotas.Map(api);
     }
+
+    /// <summary>Writes what accounts use, as text for Prometheus.</summary>
+    public Task WriteAccountMetricsAsync(TextWriter text, CancellationToken cancellation) => _accountMetrics.WriteAsync(text, cancellation);
 
     /// <summary>Signs in whom an operator's identity provider vouches for; the failure sign_in_failed if they are nobody here.</summary>
     public Task<SignedIn> SignInAsync(ProviderIdentity identity, HttpContext context, CancellationToken cancellation) => _people.SignInByProviderAsync(identity, context, cancellation);

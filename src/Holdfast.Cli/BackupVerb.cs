@@ -75,6 +75,7 @@ internal static class BackupVerb
         output.Say($"Snapshot {id[..8]} saved: {Units.Count(progress.Files)} files, {Units.Bytes(progress.Bytes)}; {Units.Count(progress.FilesUnchanged)} unchanged, "
             + $"{Units.Bytes(progress.BytesRead)} read, {Units.Bytes(progress.BytesNew)} new, {Units.Bytes(progress.BytesStored)} stored, in {Units.Time(elapsed)}.");
         ThrottleNotice.Tell(output, session.Service.UploadThrottle, TimeProvider.System);
+        QuotaNotice.Tell(output, session.Service.Quota, progress.BytesStored);
         if (verbose)
         {
             output.Say($"Memory: {Units.Bytes(Backup.BufferBytes(options))} of buffers, {Units.Bytes(GC.GetGCMemoryInfo().TotalCommittedBytes)} managed in all, {Units.Bytes(Environment.WorkingSet)} resident; "

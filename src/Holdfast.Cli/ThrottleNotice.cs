@@ -12,7 +12,7 @@ internal static class ThrottleNotice
     {
         if (state is not null)
         {
-            output.Say($"The service limits this account{Rate(state)} until {LocalTime.Of(state.Until, time)}{(state.Reason is { } why ? $": {why}" : "")}.");
+            output.Say($"The service limits this computer{Rate(state)} until {LocalTime.Of(state.Until, time)}{(state.Reason is { } why ? $": {why}" : "")}.");
             output.Message("throttled", ("bytes_per_second", state.BytesPerSecond), ("until", state.Until), ("reason", state.Reason));
         }
     }

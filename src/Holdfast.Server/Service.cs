@@ -33,7 +33,7 @@ internal static class Service
         var isReady = false;
         parts.Web.UseForwardedHeaders();
         parts.Web.UseMiddleware<Problems>(TimeProvider.System);
-        Watching.Map(parts.Web, (await File.ReadAllTextAsync(DataFolder.MetricsTokenFile(data.Root), cancellation)).Trim());
+        Watching.Map(parts.Web, (await File.ReadAllTextAsync(DataFolder.MetricsTokenFile(data.Root), cancellation)).Trim(), parts.Authority);
         parts.Web.MapOpenApi();
         parts.Web.MapGet("/healthz", () => "ok").ExcludeFromDescription();
         parts.Web.MapGet("/readyz", (CancellationToken token) => CheckReadyAsync(isReady, parts.Authority, token)).ExcludeFromDescription();

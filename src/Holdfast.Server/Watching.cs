@@ -8,7 +8,7 @@ using OpenTelemetry.Trace;
 
 namespace Holdfast.Server;
 
-/// <summary>Traces by OpenTelemetry, and metrics for Prometheus at <c>/metrics</c>, for whoever has the token in the data folder: how busy a service is, is nobody else's business.</summary>
+/// <summary>Traces by OpenTelemetry, and metrics for Prometheus at <c>/metrics</c> (the service) and <c>/metrics/accounts</c> (what each account uses), for whoever has the token in the data folder: how busy a service is, is nobody else's business.</summary>
 internal static class Watching
 {
     /// <param name="builder">The web server's.</param>
@@ -23,7 +23,7 @@ internal static class Watching
         }
     }
 
-    public static void Map(WebApplication app, string token)
+    public static void Map(WebApplication app, string token, Authority.Authority? authority)
     {
         var expected = SHA256.HashData(Encoding.UTF8.GetBytes(token));
         app.Map("/metrics", branch =>
@@ -34,6 +34,17 @@ internal static class Watching
                 return header.StartsWith("Bearer ", StringComparison.Ordinal) && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(header[7..].Trim())), expected)
                     ? next(context) : throw new HoldfastException(FailureTable.TokenInvalid, "This needs the token in the file metrics-token of the data folder.");
             });
+            branch.Map("/accounts", accounts => accounts.Run(async context =>
+            {
+                if (authority is null)
+                {
+                    throw new HoldfastException(FailureTable.NotFound, "A pod by itself knows nothing of accounts.");
+                }
+
+                context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
+                await using var text = new StreamWriter(context.Response.Body);
+                await authority.WriteAccountMetricsAsync(text, context.RequestAborted);
+            }));
             branch.UseOpenTelemetryPrometheusScrapingEndpoint(_ => true);
         });
     }

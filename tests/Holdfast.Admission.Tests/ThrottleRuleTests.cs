@@ -13,12 +13,12 @@ public sealed class ThrottleRuleTests
     public void It_applies_at_its_hours_by_its_own_clock_and_past_midnight()
     {
         var night = Rule() with { From = new TimeOnly(22, 0), To = new TimeOnly(6, 0), Zone = _middle };
-        Assert.True(night.Applies("a", WorkClass.Backup, _monday.AddHours(21)));
-        Assert.True(night.Applies("a", WorkClass.Backup, _monday.AddHours(28)));
-        Assert.False(night.Applies("a", WorkClass.Backup, _monday.AddHours(29)));
-        Assert.False(night.Applies("a", WorkClass.Backup, _monday.AddHours(20.99)));
-        Assert.False(night.Applies("a", WorkClass.Restore, _monday.AddHours(22)));
-        Assert.False((night with { Account = "b" }).Applies("a", WorkClass.Backup, _monday.AddHours(22)));
+        Assert.True(night.Applies(_monday.AddHours(21)));
+        Assert.True(night.Applies(_monday.AddHours(28)));
+        Assert.False(night.Applies(_monday.AddHours(29)));
+        Assert.False(night.Applies(_monday.AddHours(20.99)));
+        Assert.False(night.IsOf("a", 1, WorkClass.Restore));
+        Assert.False((night with { Account = "b" }).IsOf("a", 1, WorkClass.Backup));
 
         // Before, between and after its hours; and the night in which the clock is put forward ends an hour sooner.
         Assert.Equal(_monday.AddHours(21), night.NextChange(_monday.AddHours(12)));
@@ -37,7 +37,7 @@ public sealed class ThrottleRuleTests
         var next = rule.NextChange(now);
         for (var later = now; later < (next ?? now.AddDays(2)); later = later.AddMinutes(7))
         {
-            Assert.Equal(rule.Applies("a", WorkClass.Backup, now), rule.Applies("a", WorkClass.Backup, later));
+            Assert.Equal(rule.Applies(now), rule.Applies(later));
         }
 
         Assert.True(next is null || next > now);
@@ -50,11 +50,13 @@ public sealed class ThrottleRuleTests
         [
             Rule() with { BytesPerSecond = 5000, Reason = "first" }, Rule() with { Account = "a", BytesPerSecond = 3000, AtOnce = 4, Ends = _monday.AddHours(9) },
             Rule() with { IsShared = true, BytesPerSecond = 9000 }, Rule() with { Account = "b", BytesPerSecond = 1 }, Rule() with { Class = WorkClass.Restore, BytesPerSecond = 2 },
+            Rule() with { Account = "a", Computer = 2, BytesPerSecond = 700 },
         ];
-        var limit = ThrottleLimit.Of(rules, "a", WorkClass.Backup, _monday.AddHours(1));
-        Assert.Equal(new ThrottleLimit(3000, 9000, 4, Rule().Ends, "first", _monday.AddHours(9)), limit);
-        Assert.Null(ThrottleLimit.Of(rules, "a", WorkClass.Interactive, _monday.AddHours(1)).Until);
-        Assert.Equal(5000, ThrottleLimit.Of(rules, "c", WorkClass.Backup, _monday.AddHours(1)).BytesPerSecond);
+        var limit = ThrottleLimit.Of(rules, "a", 1, WorkClass.Backup, _monday.AddHours(1));
+        Assert.Equal(new ThrottleLimit(3000, null, 9000, 4, Rule().Ends, "first", _monday.AddHours(9)), limit);
+        Assert.Equal(limit with { ComputerBytesPerSecond = 700 }, ThrottleLimit.Of(rules, "a", 2, WorkClass.Backup, _monday.AddHours(1)));
+        Assert.Null(ThrottleLimit.Of(rules, "a", 1, WorkClass.Interactive, _monday.AddHours(1)).Until);
+        Assert.Equal(5000, ThrottleLimit.Of(rules, "c", 1, WorkClass.Backup, _monday.AddHours(1)).BytesPerSecond);
     }
 
     private static ThrottleRule Rule() => new() { Class = WorkClass.Backup, Starts = _monday, Ends = _monday.AddDays(14), BytesPerSecond = 1 };

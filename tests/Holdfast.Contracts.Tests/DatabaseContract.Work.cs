@@ -151,7 +151,7 @@ public abstract partial class DatabaseContract
     public async Task Usage_and_samples_are_kept_once_a_day_and_thinned_out()
     {
         var (a, b) = (await AdmitAsync("a"), await AdmitAsync("b"));
-        var usages = new AccountUsages(Directory, Store);
+        var usages = new AccountUsages(Directory, Store, TimeProvider.System);
         await InsertObjectsAsync(a, 3);
         Assert.Equal(new AccountUsages.Usage(300, 3, 0, 0), await usages.KeepAsync(10, Cancellation));
         await Store.WriteAsync(b, transaction => InsertDeviceAsync(transaction, 1, "x"), Cancellation);

@@ -30,7 +30,7 @@ internal sealed class CustomersService : IAsyncDisposable
         Table = new InvoicingTable(directory);
         Invoices = new Invoices(directory, Customers, Settings, time);
         Payments = new Payments(directory, Customers, time);
-        Usages = new AccountUsages(service.Directory, service.Store);
+        Usages = new AccountUsages(service.Directory, service.Store, time);
         Samples = new Samples(directory);
         Invoicing = new Invoicing(directory, Plans, new MonthBills(Plans, service.Store, Outages), Invoices, Table, Outages, Customers, Settings, time);
         Run = new InvoiceRun(directory, service.Directory, Plans, Invoicing, Table, time);

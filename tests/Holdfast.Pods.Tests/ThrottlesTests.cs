@@ -52,6 +52,20 @@ public sealed class ThrottlesTests
     }
 
     [Fact]
+    public async Task A_computers_own_limit_holds_up_that_computer_and_no_other_of_its_account()
+    {
+        using var ending = new CancellationTokenSource();
+        var grant = Of(1, new GrantFlow { ComputerRate = Rate }) with { Computer = 1 };
+        await _throttles.PassAsync(grant, 1 << 20, ending.Token);
+        var waiting = _throttles.PassAsync(grant, 1, ending.Token).AsTask();
+        Assert.False(waiting.IsCompleted);
+        await _throttles.PassAsync(grant with { Computer = 2 }, 1, ending.Token);
+        await PassAsync(1, 1);
+        await ending.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
     public async Task So_many_are_in_transit_at_once_and_the_next_comes_when_one_has_ended()
     {
         var grant = Of(1, new GrantFlow { AtOnce = 2 });

@@ -53,6 +53,9 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("open", (await AdminAsync("resume", "three")).Output, StringComparison.Ordinal);
         Assert.Contains("laptop", (await AdminAsync("computers", "one")).Output, StringComparison.Ordinal);
         Assert.Contains("desk", (await AdminAsync("computer", "rename", "one", "1", "desk")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("quota", "set", "one", "5G")).ExitCode);
+        Assert.Equal(0, (await AdminAsync("quota", "set", "one", "1G", "--computer", "1")).ExitCode);
+        Assert.Contains("% of 5 GB", (await AdminAsync("usage", "one")).Output, StringComparison.Ordinal);
 
         // The service.
         var verified = Lines(await AdminAsync("verify", "--account", "one", "--json")).Single();

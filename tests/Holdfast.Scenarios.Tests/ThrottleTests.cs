@@ -22,9 +22,9 @@ public sealed class ThrottleTests : Scenario
         var watch = Stopwatch.StartNew();
         var told = (await slow.MustAsync(Cancellation, "backup", tree)).Output;
         Assert.InRange(watch.Elapsed.TotalSeconds, 3.5, 600);
-        Assert.Contains("limits this account to 1 MB/s until ", told, StringComparison.Ordinal);
+        Assert.Contains("limits this computer to 1 MB/s until ", told, StringComparison.Ordinal);
         Assert.Contains("a late line", told, StringComparison.Ordinal);
-        Assert.DoesNotContain("limits this account", (await other.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("limits this computer", (await other.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
 
         // Its restores are not its backups; all accounts' together, and then nothing any more.
         await slow.RestoresIdenticallyAsync(tree, Cancellation);
@@ -39,7 +39,7 @@ public sealed class ThrottleTests : Scenario
 
         Assert.Empty((await AdminAsync("throttle", "list")).Output.Trim());
         await WriteAsync(tree, 1);
-        Assert.DoesNotContain("limits this account", (await slow.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("limits this computer", (await slow.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
     }
 
     [Fact]

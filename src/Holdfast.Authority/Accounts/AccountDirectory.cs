@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
@@ -170,6 +171,20 @@ internal sealed class AccountDirectory(IDatabase database, string homeOfNewAccou
     /// <summary>The account of that name; the failure not_found if there is none.</summary>
     public async Task<AccountPlace> PlaceOfAsync(string name, CancellationToken cancellation) =>
         await FindByNameAsync(name, cancellation) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{name}'.");
+
+    /// <summary>All accounts, by name, behind one if it is given.</summary>
+    public async IAsyncEnumerable<AccountSummary> AllAsync([EnumeratorCancellation] CancellationToken cancellation, string? behind = null)
+    {
+        for (Page<AccountSummary>? page = null; page is null || page.Next is not null;)
+        {
+            page = await ListAsync(null, Paging.Behind(behind), cancellation);
+            foreach (var account in page.Items)
+            {
+                yield return account;
+                behind = account.Name;
+            }
+        }
+    }
 
     /// <summary>Accounts by name; only those of some organisations, if <paramref name="only"/> says which.</summary>
     public Task<Page<AccountSummary>> ListAsync(IReadOnlyCollection<string>? only, Paging paging, CancellationToken cancellation) => database.AskAsync(async transaction => paging.Cut(

@@ -28,6 +28,11 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
         }
 
         PlanOf(1, terms);
+        if (terms.QuotaGigabytes is < 1 or > Plan.NumberMax)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"A plan's quota is 1 to {Plan.NumberMax} gigabytes.");
+        }
+
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         return await directory.WriteAsync(async transaction =>
         {

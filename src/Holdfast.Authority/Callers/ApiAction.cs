@@ -15,6 +15,7 @@ internal enum ApiAction
     ListComputers,
     ChangeComputer,
     ReadUsage,
+    ChangeQuota,
     ReadBills,
     AssignPlan,
     ChangePlans,

@@ -51,6 +51,7 @@ internal static class Permissions
         [ApiAction.ListComputers] = new(Staff | Owner | Member | RestoreOnly),
         [ApiAction.ChangeComputer] = new(Operators | Owner | Member),
         [ApiAction.ReadUsage] = new(Staff | Owner | Member | Roles.Billing),
+        [ApiAction.ChangeQuota] = new(Operators),
         [ApiAction.ReadBills] = new(Staff | Owner | Roles.Billing),
         [ApiAction.AssignPlan] = new(Operators, Proof: Proof.Recent),
         [ApiAction.ChangePlans] = new(Admin, Proof: Proof.Recent),

@@ -96,6 +96,7 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         await TellOwnersAsync(transaction, id, Letter.Of(Outbox.Language, "closed", place.Name));
         await transaction.ExecuteAsync("DELETE FROM enrolment_codes WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM account_plans WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM quotas WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM prepared_restores WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM browsing_sessions WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM accounts WHERE account_id = @id", new { id });

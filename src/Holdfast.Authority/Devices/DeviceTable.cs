@@ -80,6 +80,15 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public Task LetReadAsync(AccountPlace place, uint computer, DateTimeOffset until, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
         "UPDATE devices SET reads_until = @until, asks_to_read = 1, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, until = until.ToUnixTimeSeconds() }), cancellation);
 
+    /// <summary>A computer that is not there is the failure not_found.</summary>
+    public async Task RequireAsync(AccountPlace place, uint computer, CancellationToken cancellation)
+    {
+        if (!await store.AskAsync(place, transaction => IsKnownAsync(transaction, computer), cancellation))
+        {
+            throw new HoldfastException(FailureTable.NotFound, $"Account {place.Name} has no computer {computer}.");
+        }
+    }
+
     public Task RevokeAsync(AccountPlace place, uint computer, CancellationToken cancellation) => store.WriteAsync(place, transaction => RevokeAsync(transaction, computer), cancellation);
 
     public static Task<int> RevokeAsync(AccountTransaction transaction, uint computer) => transaction.ExecuteAsync(

@@ -47,6 +47,7 @@ internal static class DirectoryTables
         ["restorers"] = ["name"],
         ["prepared_restores"] = ["restore_id"],
         ["browsing_sessions"] = ["session_id"],
+        ["quotas"] = ["account_id", "computer"],
     };
 
     public static IReadOnlyList<string> Names { get; } = [.. _keys.Keys];

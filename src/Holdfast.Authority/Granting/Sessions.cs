@@ -2,6 +2,7 @@ using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Quotas;
 using Holdfast.Authority.Throttling;
 using Holdfast.Format;
 using Holdfast.Format.Accounts;
@@ -13,7 +14,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Granting;
 
 /// <summary>Backup sessions: rows first, then signed permissions to upload under their numbers, then receipts (rules R1, R2).</summary>
-internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, Flows flows, TimeProvider time)
+internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, Flows flows, QuotaCheck quotas, TimeProvider time)
 {
     /// <summary>Numbers given at once: one transaction for about a gigabyte.</summary>
     public const int NumbersAtOnce = 64;
@@ -31,6 +32,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
     public async Task<SessionOpened> OpenAsync(Device device, uint since, CancellationToken cancellation)
     {
         await RecoverReceiptsAsync(device, cancellation);
+        var (count, quota) = await quotas.TakeAsync(device, NumbersAtOnce, cancellation);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         var (session, numbers, collection) = await store.WriteAsync(device.Place, async transaction =>
         {
@@ -38,7 +40,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
                 "UPDATE fence SET next_session = next_session + 1 WHERE account_id = @account RETURNING next_session - 1, collection_number");
             await transaction.ExecuteAsync("INSERT INTO sessions (account_id, session, computer, opened_at, seen_at, version) VALUES (@account, @session, @computer, @now, @now, @version)",
                 new { session = next.Session, computer = device.Computer, now });
-            return (next.Session, await GiveNumbersAsync(transaction, device, next.Session), next.Collection);
+            return (next.Session, await GiveNumbersAsync(transaction, device, next.Session, count), next.Collection);
         }, cancellation);
         AuthorityMeter.Sessions.Add(1);
         var flow = await flows.OfBackupAsync(device, cancellation);
@@ -57,21 +59,31 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             (uint)collection,
             (await transaction.QueryAsync<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since }))
                 .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList(),
-            flow.State), cancellation);
+            flow.State, quota), cancellation);
     }
 
     /// <summary>More numbers for a session, or the same anew, and what was stored since.</summary>
     public async Task<MoreGrants> ExtendAsync(Device device, long session, AskGrants asked, CancellationToken cancellation)
     {
         var verified = asked.Receipts.Count == 0 ? [] : ReceiptVerification.Verify(pod, await CertifiedAsync(device, cancellation), device.Place.Account, asked.Receipts);
+        if (verified.Count > 0)
+        {
+            // Before anything is refused, so that it counts, and is known to the next session.
+            await store.WriteAsync(device.Place, async transaction =>
+            {
+                await TouchAsync(transaction, device, session);
+                return await RecordAsync(transaction, device, verified);
+            }, cancellation);
+        }
+
+        var (count, quota) = asked.Renew is null ? await quotas.TakeAsync(device, NumbersAtOnce, cancellation) : (0, null);
         var numbers = await store.WriteAsync(device.Place, async transaction =>
         {
             await TouchAsync(transaction, device, session);
-            await RecordAsync(transaction, device, verified);
-            return asked.Renew is { } renew ? await RenewAsync(transaction, session, renew) : await GiveNumbersAsync(transaction, device, session);
+            return asked.Renew is { } renew ? await RenewAsync(transaction, session, renew) : await GiveNumbersAsync(transaction, device, session, count);
         }, cancellation);
         var flow = await flows.OfBackupAsync(device, cancellation);
-        return new MoreGrants(Sign(device, numbers, flow), flow.State);
+        return new MoreGrants(Sign(device, numbers, flow), flow.State, quota);
     }
 
     /// <summary>One that is not this computer's is refused.</summary>
@@ -118,15 +130,15 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             ? [.. open.Select(number => (uint)number)] : throw new HoldfastException(FailureTable.InvalidRequest, "Only numbers of this session under which nothing was stored are permitted anew.");
     }
 
-    private static async Task<List<uint>> GiveNumbersAsync(AccountTransaction transaction, Device device, long session)
+    private static async Task<List<uint>> GiveNumbersAsync(AccountTransaction transaction, Device device, long session, int count)
     {
-        var end = await transaction.FindAsync<long>("UPDATE fence SET next_number = next_number + @count WHERE account_id = @account RETURNING next_number", new { count = NumbersAtOnce });
+        var end = await transaction.FindAsync<long>("UPDATE fence SET next_number = next_number + @count WHERE account_id = @account RETURNING next_number", new { count });
         if (end > uint.MaxValue)
         {
             throw new HoldfastException(FailureTable.Internal, "The account has used up its four thousand million numbers.");
         }
 
-        var numbers = Enumerable.Range(0, NumbersAtOnce).Select(i => (uint)(end - NumbersAtOnce + i)).ToList();
+        var numbers = Enumerable.Range(0, count).Select(i => (uint)(end - count + i)).ToList();
         await transaction.ExecuteEachAsync("INSERT INTO objects (account_id, number, session, computer, state, touched, version) VALUES (@account, @number, @session, @computer, 'granted', @version, @version)",
             numbers.Select(number => new { number, session, device.Computer }));
         return numbers;

@@ -1,6 +1,8 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Quotas;
+using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -8,8 +10,9 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Measuring;
 
 /// <summary>What accounts use, kept by day. An account that changed nothing gets no row.</summary>
-internal sealed class AccountUsages(AccountDirectory directory, AccountStore store)
+internal sealed class AccountUsages(AccountDirectory directory, AccountStore store, TimeProvider time)
 {
+    private const int DaysShown = 400;
     private const int WritersMax = 4;
     private const string IsStored = "receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')";
 
@@ -47,6 +50,40 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         await transaction.FindAsync<long>($"SELECT count(*) FROM objects WHERE account_id = @account AND {IsStored}"),
         await transaction.FindAsync<long>("SELECT count(*) FROM snapshots WHERE account_id = @account AND state = 'live'"),
         await transaction.FindAsync<long>("SELECT count(*) FROM devices WHERE account_id = @account AND deleted = 0")), cancellation);
+
+    /// <summary>Stored bytes by computer, counted now.</summary>
+    public Task<IReadOnlyDictionary<uint, long>> OfComputersAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync<IReadOnlyDictionary<uint, long>>(place, async transaction => (await transaction.QueryAsync<(long Computer, long Bytes)>(
+        $"SELECT computer, CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE account_id = @account AND {IsStored} GROUP BY computer")).ToDictionary(row => (uint)row.Computer, row => row.Bytes), cancellation);
+
+    /// <summary>What one account uses now, by computer, and used before.</summary>
+    public async Task<AccountUsageHistory> HistoryAsync(AccountPlace place, Quota quota, CancellationToken cancellation)
+    {
+        var today = time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
+        var used = await OfComputersAsync(place, cancellation);
+        var (computers, rows) = await store.ReadAsync(place, async transaction => (
+            await transaction.QueryAsync<(long Computer, string Name)>("SELECT computer, name FROM devices WHERE account_id = @account AND deleted = 0 ORDER BY computer"),
+            await transaction.QueryAsync<Row>($"SELECT day, bytes, objects, snapshots, computers FROM account_usage WHERE account_id = @account AND deleted = 0 ORDER BY day DESC LIMIT {DaysShown}")), cancellation);
+        var bytes = used.Values.Sum();
+        var before = rows.FirstOrDefault(row => row.Day <= today - Growth.Days) ?? (rows.Count == 0 ? null : rows[^1]);
+        var perDay = before is null ? null : Growth.PerDay(before.Day, before.Bytes, today, bytes);
+        return new AccountUsageHistory(place.Name, bytes, quota.Bytes, perDay, quota.Bytes is { } most ? Growth.FullDay(bytes, most, perDay, today) : null,
+            [.. computers.Select(computer => new ComputerUsage((uint)computer.Computer, computer.Name, used.GetValueOrDefault((uint)computer.Computer), quota.OfComputers.TryGetValue((uint)computer.Computer, out var own) ? own : null))],
+            [.. rows.Select(row => new DayUsage(row.Day, row.Bytes, row.Objects, row.Snapshots, row.Computers))]);
+    }
+
+    /// <summary>What every account used when it was counted last.</summary>
+    public async Task<Dictionary<AccountId, Usage>> LastAsync(CancellationToken cancellation) => (await store.ReadAllAsync(LastAsync, cancellation)).SelectMany(accounts => accounts).ToDictionary();
+
+    /// <summary>What every account stored on a day, or on the first on which it was counted if that is later.</summary>
+    public async Task<Dictionary<AccountId, (long Day, long Bytes)?>> BeforeAsync(long day, CancellationToken cancellation) => (await store.ReadAllAsync(async transaction =>
+    {
+        transaction.IsPatient = true;
+        return await transaction.QueryAsync<(byte[] Id, long Day, long Bytes)>(
+            $"""
+            SELECT u.account_id, u.day, u.bytes FROM account_usage u
+            JOIN (SELECT account_id, coalesce(max(CASE WHEN day <= @day THEN day END), min(day)) AS day FROM account_usage WHERE deleted = 0 AND {AccountTables.AtHome} GROUP BY account_id) b ON b.account_id = u.account_id AND b.day = u.day
+            """, new { day });
+    }, cancellation)).SelectMany(rows => rows).ToDictionary(row => new AccountId(row.Id), row => ((long, long)?)(row.Day, row.Bytes));
 
     /// <summary>Packs of all accounts; each has a shard on every drive.</summary>
     public async Task<long> CountPacksAsync(CancellationToken cancellation) => (await store.ReadAllAsync(transaction =>
@@ -97,16 +134,22 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
             .ToDictionary(row => new AccountId(row.Id), row => (row.Count, row.Bytes));
         var snapshots = await CountsAsync(transaction, "snapshots WHERE state = 'live'");
         var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL");
-        var kept = (await transaction.QueryAsync<(byte[] Id, long Bytes, long Objects, long Snapshots, long Computers)>(
-            """
-            SELECT u.account_id, u.bytes, u.objects, u.snapshots, u.computers FROM account_usage u
-            JOIN (SELECT account_id, max(day) AS day FROM account_usage WHERE deleted = 0 GROUP BY account_id) last ON last.account_id = u.account_id AND last.day = u.day
-            """)).ToDictionary(row => new AccountId(row.Id), row => new Usage(row.Bytes, row.Objects, row.Snapshots, row.Computers));
+        var kept = await LastAsync(transaction);
         return (await transaction.QueryAsync<byte[]>("SELECT account_id FROM fence WHERE state = 'open'")).Select(id => new AccountId(id)).ToDictionary(account => account, account =>
         {
             var (count, bytes) = objects.GetValueOrDefault(account);
             return (new Usage(bytes, count, snapshots.GetValueOrDefault(account), computers.GetValueOrDefault(account)), kept.GetValueOrDefault(account));
         });
+    }
+
+    private static async Task<Dictionary<AccountId, Usage>> LastAsync(DatabaseTransaction transaction)
+    {
+        transaction.IsPatient = true;
+        return (await transaction.QueryAsync<(byte[] Id, long Bytes, long Objects, long Snapshots, long Computers)>(
+            $"""
+            SELECT u.account_id, u.bytes, u.objects, u.snapshots, u.computers FROM account_usage u
+            JOIN (SELECT account_id, max(day) AS day FROM account_usage WHERE deleted = 0 AND {AccountTables.AtHome} GROUP BY account_id) last ON last.account_id = u.account_id AND last.day = u.day
+            """)).ToDictionary(row => new AccountId(row.Id), row => new Usage(row.Bytes, row.Objects, row.Snapshots, row.Computers));
     }
 
     private static async Task<Dictionary<AccountId, long>> CountsAsync(DatabaseTransaction transaction, string from) =>

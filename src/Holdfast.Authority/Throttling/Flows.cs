@@ -22,12 +22,12 @@ internal sealed record Flow(GrantFlow Grant, ThrottleState? State, TimeSpan? Cha
 /// <summary>How fast computers may send and read: the operators' limits, and the share of who needs long or has not caught up.</summary>
 internal sealed class Flows(ThrottleTable throttles, Admissions admissions, TimeProvider time)
 {
-    public async Task<Flow> OfBackupAsync(Device device, CancellationToken cancellation) => Of(await throttles.LimitAsync(device.Place.Account, WorkClass.Backup, cancellation), admissions.ShareOf(device));
+    public async Task<Flow> OfBackupAsync(Device device, CancellationToken cancellation) => Of(await throttles.LimitAsync(device, WorkClass.Backup, cancellation), admissions.ShareOf(device));
 
-    public async Task<Flow> OfRestoreAsync(Device device, CancellationToken cancellation) => Of(await throttles.LimitAsync(device.Place.Account, WorkClass.Restore, cancellation), (1, false));
+    public async Task<Flow> OfRestoreAsync(Device device, CancellationToken cancellation) => Of(await throttles.LimitAsync(device, WorkClass.Restore, cancellation), (1, false));
 
     private Flow Of(ThrottleLimit limit, (int Weight, bool IsCatchingUp) share) => new(
-        new GrantFlow { AccountRate = limit.BytesPerSecond ?? 0, SharedRate = limit.SharedBytesPerSecond ?? 0, AtOnce = limit.AtOnce ?? 0, Weight = share.Weight, IsCatchingUp = share.IsCatchingUp },
-        limit.Until is { } until ? new ThrottleState(limit.BytesPerSecond, until.ToUnixTimeSeconds(), limit.Reason) : null,
+        new GrantFlow { AccountRate = limit.BytesPerSecond ?? 0, ComputerRate = limit.ComputerBytesPerSecond ?? 0, SharedRate = limit.SharedBytesPerSecond ?? 0, AtOnce = limit.AtOnce ?? 0, Weight = share.Weight, IsCatchingUp = share.IsCatchingUp },
+        limit.Until is { } until ? new ThrottleState(limit.ComputerBytesPerSecond is { } own && !(own > limit.BytesPerSecond) ? own : limit.BytesPerSecond, until.ToUnixTimeSeconds(), limit.Reason) : null,
         limit.NextChange - time.GetUtcNow());
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Devices;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -27,8 +28,8 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
     private long _readAt = long.MinValue / 2;
     private int _isReading;
 
-    /// <summary>What an account's backups or restores are limited to now.</summary>
-    public async ValueTask<ThrottleLimit> LimitAsync(AccountId account, WorkClass workClass, CancellationToken cancellation)
+    /// <summary>What a computer's backups or restores are limited to now.</summary>
+    public async ValueTask<ThrottleLimit> LimitAsync(Device device, WorkClass workClass, CancellationToken cancellation)
     {
         if (time.GetElapsedTime(_readAt) > _knownFor && (Interlocked.Exchange(ref _isReading, 1) == 0 || _rules is null))
         {
@@ -47,7 +48,7 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
             }
         }
 
-        return _rules is { Count: > 0 } rules ? ThrottleLimit.Of(rules, account.ToString(), workClass, time.GetUtcNow()) : _none;
+        return _rules is { Count: > 0 } rules ? ThrottleLimit.Of(rules, device.Place.Account.ToString(), device.Computer, workClass, time.GetUtcNow()) : _none;
     }
 
     public async Task<ThrottleList> ListAsync(CancellationToken cancellation)
@@ -56,7 +57,7 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         var all = new List<Throttle>();
         foreach (var row in await ReadAsync(cancellation))
         {
-            all.Add(new Throttle(row.Id, row.Rule(isStrict: false) is var rule && rule.Applies(rule.Account ?? "", rule.Class, now), row.Message(row.Account is { } account ? (await accounts.FindAsync(new AccountId(account), cancellation))?.Name ?? new AccountId(account).ToString() : null)));
+            all.Add(new Throttle(row.Id, row.Rule(isStrict: false).Applies(now), row.Message(row.Account is { } account ? (await accounts.FindAsync(new AccountId(account), cancellation))?.Name ?? new AccountId(account).ToString() : null)));
         }
 
         return new ThrottleList(all);
@@ -91,10 +92,15 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
             throw Invalid("Hours have a beginning and an end, and a time zone only with them.");
         }
 
+        if (asked.Computer is not null && (asked.Account is null || asked.BytesPerSecond is null || asked.AtOnce is not null))
+        {
+            throw Invalid("A computer's own limit names its account, and is bytes a second alone.");
+        }
+
         var account = asked.Account is { } name ? (await accounts.PlaceOfAsync(name, cancellation)).Account.ToArray() : null;
         var row = new Row
         {
-            Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), Account = account, Class = asked.Class, IsShared = asked.IsShared ? 1 : 0, BytesPerSecond = asked.BytesPerSecond, AtOnce = asked.AtOnce,
+            Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), Account = account, Computer = asked.Computer, Class = asked.Class, IsShared = asked.IsShared ? 1 : 0, BytesPerSecond = asked.BytesPerSecond, AtOnce = asked.AtOnce,
             FromTime = asked.From, ToTime = asked.To, Zone = asked.Zone, StartsAt = starts, EndsAt = asked.EndsAt, Reason = asked.Reason,
         };
         var rule = row.Rule();
@@ -107,12 +113,12 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
 
             return await transaction.ExecuteAsync(
                 """
-                INSERT INTO throttles (id, account_id, class, is_shared, bytes_per_second, at_once, from_time, to_time, zone, starts_at, ends_at, reason)
-                VALUES (@id, @account, @class, @isShared, @bytesPerSecond, @atOnce, @fromTime, @toTime, @zone, @startsAt, @endsAt, @reason)
+                INSERT INTO throttles (id, account_id, computer, class, is_shared, bytes_per_second, at_once, from_time, to_time, zone, starts_at, ends_at, reason)
+                VALUES (@id, @account, @computer, @class, @isShared, @bytesPerSecond, @atOnce, @fromTime, @toTime, @zone, @startsAt, @endsAt, @reason)
                 """, row);
         }, cancellation);
         _readAt = long.MinValue / 2;
-        return new Throttle(row.Id, rule.Applies(rule.Account ?? "", rule.Class, time.GetUtcNow()), row.Message(asked.Account));
+        return new Throttle(row.Id, rule.Applies(time.GetUtcNow()), row.Message(asked.Account));
     }
 
     public async Task RemoveAsync(string id, CancellationToken cancellation)
@@ -125,13 +131,13 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         _readAt = long.MinValue / 2;
     }
 
-    private static readonly ThrottleLimit _none = new(null, null, null, null, null, null);
+    private static readonly ThrottleLimit _none = new(null, null, null, null, null, null, null);
 
     private static HoldfastException Invalid(string why) => new(FailureTable.InvalidRequest, why);
 
     private Task<IReadOnlyList<Row>> ReadAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Row>(
         """
-        SELECT id, account_id AS account, class, is_shared AS IsShared, bytes_per_second AS BytesPerSecond, at_once AS AtOnce, from_time AS FromTime, to_time AS ToTime, zone,
+        SELECT id, account_id AS account, computer, class, is_shared AS IsShared, bytes_per_second AS BytesPerSecond, at_once AS AtOnce, from_time AS FromTime, to_time AS ToTime, zone,
           starts_at AS StartsAt, ends_at AS EndsAt, reason FROM throttles WHERE ends_at > @now ORDER BY starts_at, id
         """, new { now = time.GetUtcNow().ToUnixTimeSeconds() }), cancellation);
 
@@ -143,6 +149,8 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         public string Id { get; init; } = "";
 
         public byte[]? Account { get; init; }
+
+        public long? Computer { get; init; }
 
         public string Class { get; init; } = "";
 
@@ -167,11 +175,11 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         /// <param name="isStrict">Whether a time zone that this server does not know is refused; else its hours count as UTC.</param>
         public ThrottleRule Rule(bool isStrict = true) => new()
         {
-            Account = Account is null ? null : new AccountId(Account).ToString(), Class = Class == Restore ? WorkClass.Restore : WorkClass.Backup, IsShared = IsShared != 0, BytesPerSecond = BytesPerSecond, AtOnce = (int?)AtOnce,
+            Account = Account is null ? null : new AccountId(Account).ToString(), Computer = (uint?)Computer, Class = Class == Restore ? WorkClass.Restore : WorkClass.Backup, IsShared = IsShared != 0, BytesPerSecond = BytesPerSecond, AtOnce = (int?)AtOnce,
             From = TimeOf(FromTime), To = TimeOf(ToTime), Zone = ZoneOf(Zone, isStrict), Starts = DateTimeOffset.FromUnixTimeSeconds(StartsAt), Ends = DateTimeOffset.FromUnixTimeSeconds(EndsAt), Reason = Reason,
         };
 
-        public AddThrottle Message(string? account) => new(Class, EndsAt, account, BytesPerSecond, IsShared != 0, (int?)AtOnce, FromTime, ToTime, Zone, StartsAt, Reason);
+        public AddThrottle Message(string? account) => new(Class, EndsAt, account, BytesPerSecond, IsShared != 0, (int?)AtOnce, FromTime, ToTime, Zone, StartsAt, Reason, (uint?)Computer);
 
         private static TimeOnly TimeOf(string? text) => text is null ? default
             : TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : throw Invalid($"'{text}' is no time of the day such as 08:00.");

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Holdfast.Authority.Accounts;
-using Holdfast.Authority.Callers;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Placing;
 using Holdfast.Format;
@@ -197,18 +196,12 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
             yield break;
         }
 
-        for (Page<AccountSummary>? page = null; page is null || page.Next is not null;)
+        await foreach (var account in directory.AllAsync(cancellation, behind))
         {
-            page = await directory.ListAsync(null, Paging.Behind(behind), cancellation);
-            foreach (var account in page.Items)
+            // One that was renamed or removed meanwhile is not there under this name.
+            if (await directory.FindByNameAsync(account.Name, cancellation) is { } place)
             {
-                // One that was renamed or removed meanwhile is not there under this name.
-                if (await directory.FindByNameAsync(account.Name, cancellation) is { } place)
-                {
-                    yield return place;
-                }
-
-                behind = account.Name;
+                yield return place;
             }
         }
     }

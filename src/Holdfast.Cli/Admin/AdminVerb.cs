@@ -35,6 +35,7 @@ internal static class AdminVerb
         PermissionVerbs.AddTo(command, output);
         MoveVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);
+        UsageVerbs.AddTo(command, output);
         VerificationVerbs.AddTo(command, output);
         SelfBackupVerbs.AddTo(command, output);
         EscrowVerbs.AddTo(command, output);

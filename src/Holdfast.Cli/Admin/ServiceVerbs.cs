@@ -11,7 +11,6 @@ internal static class ServiceVerbs
     public static void AddTo(Command admin, Output output)
     {
         admin.Subcommands.Add(Jobs(output));
-        admin.Subcommands.Add(Usage(output));
         admin.Subcommands.Add(Growth(output));
         admin.Subcommands.Add(Audit(output));
         admin.Subcommands.Add(GrantKey(output));
@@ -30,21 +29,6 @@ internal static class ServiceVerbs
             }
 
             return jobs.Any(job => job.IsStuck) ? ExitCode.Partial : ExitCode.Ok;
-        });
-
-    private static Command Usage(Output output) =>
-        AdminCall.Ask("usage", "What each account uses, as it was counted last (once a day).", [], async (_, service, cancellation) =>
-        {
-            var accounts = await service.ListAsync("/v1/usage", MessageJson.Default.AccountUsageList, page => (page.Accounts, page.Next), cancellation);
-            output.Say($"{"Account",-32}  {"Stored",10}  {"Snapshots",10}  {"Computers",10}  Since");
-            foreach (var account in accounts)
-            {
-                output.Print($"{account.Name,-32}  {Units.Bytes(account.Bytes),10}  {Units.Count(account.Snapshots),10}  {Units.Count(account.Computers),10}  {(account.Day is { } day ? AdminVerb.Day(day) : "not counted yet")}");
-                output.Message("account_usage", ("account", account.Account), ("name", account.Name), ("since", account.Day is { } since ? AdminVerb.Day(since) : null), ("bytes", account.Bytes), ("objects", account.Objects),
-                    ("snapshots", account.Snapshots), ("computers", account.Computers));
-            }
-
-            output.Say($"{accounts.Count} accounts, {Units.Bytes(accounts.Sum(account => account.Bytes))} stored.");
         });
 
     private static Command Growth(Output output)

@@ -14,6 +14,7 @@ internal static class ThrottleVerbs
         var until = new Option<DateTimeOffset>("--until") { Description = "When it ends (such as 2026-11-28T06:00Z); every limit does.", Required = true };
         var from = new Option<DateTimeOffset?>("--from") { Description = "When it begins; now unless given." };
         var account = new Option<string?>("--account") { Description = "Only this account." };
+        var computer = new Option<uint?>("--computer") { Description = "Of that account only this computer, by its number (`holdfast admin computer list`)." };
         var rate = new Option<string?>("--rate") { Description = "Bytes a second of each account, such as 5M; 64K at least." };
         var shared = new Option<bool>("--together") { Description = "All accounts have the rate together, each pod by itself." };
         var atOnce = new Option<int?>("--at-once") { Description = "So many objects of each account in transit at once." };
@@ -26,15 +27,16 @@ internal static class ThrottleVerbs
 
             Example:
               holdfast admin throttle add backup --rate 5M --hours 08:00-18:00 --zone Europe/Berlin --until 2026-12-01T00:00Z --reason "new line is late"
+              holdfast admin throttle add backup --account smith --computer 2 --rate 1M --until 2026-12-01T00:00Z
               holdfast admin throttle add restore --account smith --rate 20M --until 2026-11-28T06:00Z
             """)
         {
             AdminCall.Ask("list", "Limits that have not ended.", [], async (_, service, cancellation) => List(output, await service.GetAtAsync("/v1/throttles", MessageJson.Default.ThrottleList, cancellation))),
-            AdminCall.Ask("add", "Adds a limit; those who back up or restore now feel it with their next permissions.", [workClass, until, from, account, rate, shared, atOnce, hours, zone, reason], async (parsed, service, cancellation) =>
+            AdminCall.Ask("add", "Adds a limit; those who back up or restore now feel it with their next permissions.", [workClass, until, from, account, computer, rate, shared, atOnce, hours, zone, reason], async (parsed, service, cancellation) =>
             {
                 var (begins, ends) = HoursOf(parsed.GetValue(hours));
                 var asked = new AddThrottle(parsed.GetRequiredValue(workClass), parsed.GetValue(until).ToUnixTimeSeconds(), parsed.GetValue(account), parsed.GetValue(rate) is { } text ? BackupVerb.ParseSize(text) : null, parsed.GetValue(shared),
-                    parsed.GetValue(atOnce), begins, ends, parsed.GetValue(zone), parsed.GetValue(from)?.ToUnixTimeSeconds(), parsed.GetValue(reason));
+                    parsed.GetValue(atOnce), begins, ends, parsed.GetValue(zone), parsed.GetValue(from)?.ToUnixTimeSeconds(), parsed.GetValue(reason), parsed.GetValue(computer));
                 List(output, new ThrottleList([await service.SendOnceAsync(HttpMethod.Post, "/v1/throttles", asked, MessageJson.Default.AddThrottle, MessageJson.Default.Throttle, cancellation)]));
             }),
             AdminCall.Act(output, "remove", "Takes a limit away; those whom it limits notice with their next permissions.", [id], (parsed, service, cancellation) => AdminCall.SendAsync(service, HttpMethod.Delete, "/v1/throttles/" + AdminCall.Part(parsed, id), cancellation), "It limits nothing any more."),
@@ -53,9 +55,9 @@ internal static class ThrottleVerbs
         foreach (var throttle in list.Throttles)
         {
             var limit = throttle.Limit;
-            output.Print($"{throttle.Id}  {limit.Class} of {limit.Account ?? (limit.IsShared ? "all accounts together" : "every account")}{(limit.BytesPerSecond is { } rate ? $", {Units.Bytes(rate)}/s" : "")}{(limit.AtOnce is { } most ? $", {most} at once" : "")}"
+            output.Print($"{throttle.Id}  {limit.Class} of {(limit.Computer is { } one ? $"computer {one} of " : "")}{limit.Account ?? (limit.IsShared ? "all accounts together" : "every account")}{(limit.BytesPerSecond is { } rate ? $", {Units.Bytes(rate)}/s" : "")}{(limit.AtOnce is { } most ? $", {most} at once" : "")}"
                 + $"{(limit.From is null ? "" : $", {limit.From} to {limit.To} {limit.Zone ?? "UTC"}")}, {AdminVerb.At(limit.StartsAt ?? 0)} to {AdminVerb.At(limit.EndsAt)}{(throttle.Applies ? ", applies now" : "")}{(limit.Reason is { } why ? $": {why}" : "")}");
-            output.Message("throttle", ("id", throttle.Id), ("applies", throttle.Applies), ("class", limit.Class), ("account", limit.Account), ("together", limit.IsShared), ("bytes_per_second", limit.BytesPerSecond), ("at_once", limit.AtOnce),
+            output.Message("throttle", ("id", throttle.Id), ("applies", throttle.Applies), ("class", limit.Class), ("account", limit.Account), ("computer", limit.Computer), ("together", limit.IsShared), ("bytes_per_second", limit.BytesPerSecond), ("at_once", limit.AtOnce),
                 ("from", limit.From), ("to", limit.To), ("zone", limit.Zone), ("starts_at", limit.StartsAt), ("ends_at", limit.EndsAt), ("reason", limit.Reason));
         }
     }

@@ -107,6 +107,9 @@ public sealed class ServiceClient : IDisposable
     /// <summary>How the service said last that it limits this computer's uploads; null while it does not.</summary>
     public ThrottleState? UploadThrottle { get; private set; }
 
+    /// <summary>How much of its quota it said was used; null while there is none.</summary>
+    public QuotaState? Quota { get; private set; }
+
     /// <summary>How it said last that it limits reads.</summary>
     public ThrottleState? ReadThrottle { get; private set; }
 
@@ -117,14 +120,14 @@ public sealed class ServiceClient : IDisposable
     public async Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation, string? turn = null)
     {
         var opened = await SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, turn is null ? null : (BackupTurn.Header, turn), cancellation);
-        UploadThrottle = opened.Throttle;
+        (UploadThrottle, Quota) = (opened.Throttle, opened.Quota);
         return opened;
     }
 
     public async Task<MoreGrants> ExtendSessionAsync(long session, AskGrants request, CancellationToken cancellation)
     {
         var more = await SendAsync(HttpMethod.Post, Path($"sessions/{session}/grants"), () => JsonContent.Create(request, MessageJson.Default.AskGrants), MessageJson.Default.MoreGrants, null, cancellation);
-        UploadThrottle = more.Throttle;
+        (UploadThrottle, Quota) = (more.Throttle, more.Quota ?? Quota);
         return more;
     }
 

@@ -6,7 +6,7 @@ using Holdfast.Protocol.Grants;
 namespace Holdfast.Pods.Serving;
 
 /// <summary>Holds up what comes faster, or more at once, than its grants allow. What is held up has taken no memory yet. Thread-safe.</summary>
-/// <remarks>A bucket is an account's in one direction, and has the rate of the grant that came last: limits of the day and of the night follow each other by the grants' lives.</remarks>
+/// <remarks>A bucket is an account's, or a computer's, in one direction, and has the rate of the grant that came last: limits of the day and of the night follow each other by the grants' lives.</remarks>
 internal sealed class Throttles(TimeProvider time)
 {
     /// <summary>What passes at once after a pause, in seconds of the rate.</summary>
@@ -25,7 +25,7 @@ internal sealed class Throttles(TimeProvider time)
     private const int RememberedMax = 10_000;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<(AccountId? Account, GrantMethod Method), Limited> _limited = [];
+    private readonly Dictionary<(AccountId? Account, uint? Computer, GrantMethod Method), Limited> _limited = [];
     private int _waiting;
     private long _sweptAt = time.GetTimestamp();
 
@@ -40,7 +40,7 @@ internal sealed class Throttles(TimeProvider time)
         Limited limited;
         lock (_lock)
         {
-            limited = Of(grant.Name.Account, grant.Method);
+            limited = Of(grant.Name.Account, null, grant.Method);
             (limited.AtOnce, limited.Users) = (grant.Flow.AtOnce, limited.Users + 1);
         }
 
@@ -60,7 +60,7 @@ internal sealed class Throttles(TimeProvider time)
     public async ValueTask PassAsync(Grant grant, long bytes, CancellationToken cancellation)
     {
         var flow = grant.Flow;
-        if (flow is { AccountRate: 0, SharedRate: 0 })
+        if (flow is { AccountRate: 0, ComputerRate: 0, SharedRate: 0 })
         {
             return;
         }
@@ -69,14 +69,14 @@ internal sealed class Throttles(TimeProvider time)
         TimeSpan wait;
         lock (_lock)
         {
-            limits = [.. new[] { (Account: (AccountId?)grant.Name.Account, Rate: flow.AccountRate), (Account: null, Rate: flow.SharedRate) }
-                .Where(limit => limit.Rate > 0).Select(limit => (Of(limit.Account, grant.Method), limit.Rate))];
+            limits = [.. new (AccountId? Account, uint? Computer, long Rate)[] { (grant.Name.Account, null, flow.AccountRate), (grant.Name.Account, grant.Computer, flow.ComputerRate), (null, null, flow.SharedRate) }
+                .Where(limit => limit.Rate > 0).Select(limit => (Of(limit.Account, limit.Computer, grant.Method), limit.Rate))];
 
             // All are looked at before any is charged.
             wait = limits.Max(limit => limit.Limited.BucketOf(limit.Rate, time).Take(0));
             if (wait > TimeSpan.Zero && (wait > _longest || _waiting >= WaitingOfAllMax || limits.Any(limit => limit.Limited.Waiting >= WaitingMax)))
             {
-                throw new HoldfastException(FailureTable.PodBusy, "As much waits for this account's limit, or for everybody's, as may.");
+                throw new HoldfastException(FailureTable.PodBusy, "As much waits for this account's limit, its computer's or everybody's, as may.");
             }
 
             Charge(limits, bytes, waiting: wait > TimeSpan.Zero ? 1 : 0);
@@ -128,7 +128,7 @@ internal sealed class Throttles(TimeProvider time)
         }
     }
 
-    private Limited Of(AccountId? account, GrantMethod method)
+    private Limited Of(AccountId? account, uint? computer, GrantMethod method)
     {
         if (_limited.Count > RememberedMax && time.GetElapsedTime(_sweptAt) > TimeSpan.FromSeconds(1))
         {
@@ -142,7 +142,7 @@ internal sealed class Throttles(TimeProvider time)
             }
         }
 
-        return _limited.TryGetValue((account, method), out var limited) ? limited : _limited[(account, method)] = new Limited(time);
+        return _limited.TryGetValue((account, computer, method), out var limited) ? limited : _limited[(account, computer, method)] = new Limited(time);
     }
 
     private sealed class Entered(Throttles throttles, Limited limited) : IDisposable
@@ -154,7 +154,7 @@ internal sealed class Throttles(TimeProvider time)
         }
     }
 
-    /// <summary>One account, or all, in one direction. Whatever is changed is changed under the lock of all.</summary>
+    /// <summary>One account, one computer of it, or all, in one direction. Whatever is changed is changed under the lock of all.</summary>
     private sealed class Limited
     {
         private TokenBucket? _bucket;

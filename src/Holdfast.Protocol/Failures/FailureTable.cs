@@ -23,6 +23,8 @@ public static class FailureTable
 
     public static FailureKind PaymentOverdue { get; } = new("payment_overdue", 403, Failed, Retry.Never, "An invoice is long overdue, and new backups are paused until it is paid. Nothing is deleted, and restores work as always. Your operator can say what is open, or you can: `holdfast admin invoice list ACCOUNT`.");
 
+    public static FailureKind QuotaExceeded { get; } = new("quota_exceeded", 507, Failed, Retry.Never, "As much is stored as may be: ask your operator for a larger quota, and see what is used with `holdfast admin usage ACCOUNT`. What is backed up stays, and restores work as always.");
+
     public static FailureKind AccountClosing { get; } = new("account_closing", 403, Failed, Retry.Never, "The account is being closed and backs up nothing; until its date restores work, and `holdfast admin reopen` keeps it.");
 
     public static FailureKind AccountClosed { get; } = new("account_closed", 410, Failed, Retry.Never, "The account was closed and its data deleted for good: enrol with another account.");

@@ -7,7 +7,7 @@ namespace Holdfast.Protocol.Grants;
 /// <summary>Permission to do one thing with one object on a pod until a moment.</summary>
 /// <remarks>
 /// Signed by the authority, checked by the pod, never renewed: who runs out asks again, and that is where admission happens.
-/// Not a lease (excludes nobody), not an epoch (orders nothing). 64 bytes and a signature of 64, base64url in
+/// Not a lease (excludes nobody), not an epoch (orders nothing). 64 bytes (68 if its computer has a limit of its own: version 2, which pods of before do not take) and a signature of 64, base64url in
 /// <c>Authorization: Grant …</c>: 0 version u8 · 1 method u8 · 2 space u8 · 3 zero · 4 computer u32 · 8 account 16 · 24 number u64 ·
 /// 32 largest length u64 · 40 first byte u64 · 48 expiry i64 (seconds since 1970) · 56 how fast and how much at once 8 (<see cref="GrantFlow"/>; zeros for no limit).
 /// </remarks>
@@ -20,6 +20,8 @@ public sealed record Grant
 
     private const string What = "grant";
     private const byte Version = 1;
+    private const byte ComputerRateVersion = 2;
+    private const int UnsignedLengthMax = UnsignedLength + GrantFlow.ComputerLength;
 
     public required GrantMethod Method { get; init; }
 
@@ -42,8 +44,8 @@ public sealed record Grant
 
     public string Sign(ECDsa authorityKey)
     {
-        var writer = new ByteWriter(UnsignedLength + Signatures.Length)
-            .Byte(Version).Byte((byte)Method).Byte((byte)Name.Space).Byte(0).UInt32(Computer);
+        var writer = new ByteWriter(UnsignedLengthMax + Signatures.Length)
+            .Byte(Flow.HasComputerRate ? ComputerRateVersion : Version).Byte((byte)Method).Byte((byte)Name.Space).Byte(0).UInt32(Computer);
         Name.Account.Write(writer.Reserve(AccountId.Length));
         writer.UInt64(Name.Number).Int64(LengthMax).Int64(FirstByte).Int64(Expires.ToUnixTimeSeconds());
         Flow.Write(writer);
@@ -54,17 +56,17 @@ public sealed record Grant
     /// <summary>Reads a grant that one of the authority's keys signed; null if it is malformed, forged or expired.</summary>
     public static Grant? TryVerify(ReadOnlySpan<char> text, IReadOnlyList<ECDsa> authorityKeys, DateTimeOffset now)
     {
-        Span<byte> bytes = stackalloc byte[UnsignedLength + Signatures.Length];
+        Span<byte> bytes = stackalloc byte[UnsignedLengthMax + Signatures.Length];
         if (text.Length > 256 || System.Buffers.Text.Base64Url.DecodeFromChars(text, bytes, out _, out var written) != System.Buffers.OperationStatus.Done
-            || written != bytes.Length)
+            || written - Signatures.Length is not (UnsignedLength or UnsignedLengthMax))
         {
             return null;
         }
 
-        var body = bytes[..UnsignedLength];
+        var body = bytes[..(written - Signatures.Length)];
         foreach (var key in authorityKeys)
         {
-            if (Signatures.Verify(key, Label, body, bytes[UnsignedLength..]))
+            if (Signatures.Verify(key, Label, body, bytes[body.Length..written]))
             {
                 var grant = Parse(body);
                 return grant.Expires > now ? grant : null;
@@ -77,7 +79,8 @@ public sealed record Grant
     private static Grant Parse(ReadOnlySpan<byte> bytes)
     {
         var reader = new SpanReader(bytes, What);
-        if (reader.Byte() != Version)
+        var hasComputerRate = bytes.Length == UnsignedLengthMax;
+        if (reader.Byte() != (hasComputerRate ? ComputerRateVersion : Version))
         {
             throw new MalformedObjectException(What, "its version is unknown");
         }
@@ -95,7 +98,7 @@ public sealed record Grant
             LengthMax = reader.Int64(),
             FirstByte = reader.Int64(),
             Expires = DateTimeOffset.FromUnixTimeSeconds(reader.Int64()),
-            Flow = GrantFlow.Read(ref reader),
+            Flow = GrantFlow.Read(ref reader, hasComputerRate),
         };
     }
 }

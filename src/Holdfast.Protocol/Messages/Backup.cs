@@ -9,17 +9,17 @@ public sealed record StoredObject(uint Number, byte[] Receipt);
 /// <summary>Opens a backup session; the collection number is the latest that this computer's index knows, 0 for none.</summary>
 public sealed record OpenSession(uint CollectionNumber);
 
-/// <summary>A backup session: numbers to write under, what this computer wrote before that no segment covers, the newest heads, and how uploads are limited now.</summary>
+/// <summary>A backup session: numbers to write under, what this computer wrote before that no segment covers, the newest heads, how uploads are limited now, and how much of its quota is used.</summary>
 public sealed record SessionOpened(
     long Session, string PodUrl, IReadOnlyList<UploadGrant> Grants, IReadOnlyList<StoredObject> UnindexedPacks, IReadOnlyList<byte[]> Heads,
-    uint CollectionNumber, IReadOnlyList<MissingFrame> Collected, ThrottleState? Throttle = null);
+    uint CollectionNumber, IReadOnlyList<MissingFrame> Collected, ThrottleState? Throttle = null, QuotaState? Quota = null);
 
 /// <summary>Asks for more numbers, handing in the receipts of what was stored since: after a kill nobody has to ask the pod for them.</summary>
 /// <param name="Receipts">Of what was stored.</param>
 /// <param name="Renew">Numbers of this session whose grants ran out before anything was stored under them, as when a computer slept: they are permitted anew, instead of more numbers.</param>
 public sealed record AskGrants(IReadOnlyList<byte[]> Receipts, IReadOnlyList<uint>? Renew = null);
 
-public sealed record MoreGrants(IReadOnlyList<UploadGrant> Grants, ThrottleState? Throttle = null);
+public sealed record MoreGrants(IReadOnlyList<UploadGrant> Grants, ThrottleState? Throttle = null, QuotaState? Quota = null);
 
 /// <summary>An index segment that is in force.</summary>
 public sealed record SegmentSummary(uint Number, long Length, uint Computer);

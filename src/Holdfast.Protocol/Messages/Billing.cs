@@ -20,9 +20,10 @@ public sealed record AvailabilityPromise(int BelowPartsPerMillion, int Percent);
 /// <param name="GigabytesIncludedPerComputer">And so many more for each computer.</param>
 /// <param name="Storage">Prices of what is stored above that, the cheapest amount first; the last is for all that is more. None if storage is free.</param>
 /// <param name="Promise">What is promised, the worst availability last.</param>
+/// <param name="QuotaGigabytes">More is not stored, unless the operator permits an account more; null for as much as there is room.</param>
 public sealed record PlanTerms(
     string Name, string Currency, long Base = 0, long PerComputer = 0, int ComputersIncluded = 0, long GigabytesIncluded = 0, long GigabytesIncludedPerComputer = 0,
-    IReadOnlyList<StoragePrice>? Storage = null, IReadOnlyList<AvailabilityPromise>? Promise = null);
+    IReadOnlyList<StoragePrice>? Storage = null, IReadOnlyList<AvailabilityPromise>? Promise = null, long? QuotaGigabytes = null);
 
 /// <summary>A version of a plan.</summary>
 /// <param name="Version">From 1.</param>

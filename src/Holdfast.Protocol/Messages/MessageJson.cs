@@ -101,6 +101,8 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(MonthBill))]
 [JsonSerializable(typeof(PodPressure))]
 [JsonSerializable(typeof(AccountUsageList))]
+[JsonSerializable(typeof(AccountUsageHistory))]
+[JsonSerializable(typeof(ChangeQuota))]
 [JsonSerializable(typeof(GrowthHistory))]
 [JsonSerializable(typeof(AuditEntries))]
 [JsonSerializable(typeof(Invite))]

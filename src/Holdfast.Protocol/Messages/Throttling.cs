@@ -12,8 +12,10 @@ namespace Holdfast.Protocol.Messages;
 /// <param name="Zone">The time zone of both, such as <c>Europe/Berlin</c>; UTC if null.</param>
 /// <param name="StartsAt">From when, Unix seconds; from now if null.</param>
 /// <param name="Reason">Why, for those who notice.</param>
+/// <param name="Computer">Of the account only this computer; all of it if null.</param>
 public sealed record AddThrottle(
-    string Class, long EndsAt, string? Account = null, long? BytesPerSecond = null, bool IsShared = false, int? AtOnce = null, string? From = null, string? To = null, string? Zone = null, long? StartsAt = null, string? Reason = null);
+    string Class, long EndsAt, string? Account = null, long? BytesPerSecond = null, bool IsShared = false, int? AtOnce = null, string? From = null, string? To = null, string? Zone = null, long? StartsAt = null, string? Reason = null,
+    uint? Computer = null);
 
 /// <summary>A limit as it was set.</summary>
 /// <param name="Id">Its number.</param>
@@ -25,7 +27,7 @@ public sealed record Throttle(string Id, bool Applies, AddThrottle Limit);
 public sealed record ThrottleList(IReadOnlyList<Throttle> Throttles);
 
 /// <summary>How an account is limited now.</summary>
-/// <param name="BytesPerSecond">Bytes a second of the account; null if only what all have together is limited, or how much at once.</param>
+/// <param name="BytesPerSecond">Bytes a second of the account, or of this computer if that is less; null if only what all have together is limited, or how much at once.</param>
 /// <param name="Until">When it ends or changes, Unix seconds.</param>
 /// <param name="Reason">Why, as the operator said.</param>
 public sealed record ThrottleState(long? BytesPerSecond, long Until, string? Reason);
