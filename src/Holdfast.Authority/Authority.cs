@@ -1,6 +1,7 @@
 using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Admitting;
+using Holdfast.Authority.Alerting;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Billing;
 using Holdfast.Authority.Callers;
@@ -15,6 +16,7 @@ using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Quotas;
@@ -48,6 +50,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly BillingEndpoints _billing;
     private readonly RestoreEndpoints _restores;
     private readonly QuotaEndpoints _quotas;
+    private readonly NotifyingEndpoints _notifying;
     private readonly AccountMetrics _accountMetrics;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
@@ -88,8 +91,9 @@ public sealed class Authority : IAsyncDisposable
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (samples, audit) = (new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
-        var outbox = new Outbox(directoryDatabase, settings.Mail, time);
-        var closures = new Closures(directoryDatabase, outbox, settings.ClosingGrace, time);
+        var outbox = new Outbox(directoryDatabase, settings.Mail, time, settings.ServiceUrl);
+        var (owners, webhooks, subscriptions) = (new OwnerMail(directoryDatabase, outbox, time), new Webhooks(directoryDatabase, directory, time), new Subscriptions(directoryDatabase, outbox));
+        var closures = new Closures(directoryDatabase, owners, webhooks, settings.ClosingGrace, time);
         _escrow = new EscrowKeys(directoryDatabase, directory, log, _objects, audit, time);
         var stored = new StoredSelfBackups(pod, time);
         _selfBackup = new SelfBackup(directoryDatabase, directory, homes, pod, stored, _jobs, settings.SelfBackup, time, logging.CreateLogger<SelfBackup>());
@@ -102,30 +106,39 @@ public sealed class Authority : IAsyncDisposable
         _moves = new Moves(directoryDatabase, moveTable, storeCheck, nodes, _jobs, time);
         _directoryMoves = new DirectoryMoves(directoryDatabase, directoryMoveTable, nodes, _jobs, time);
         var (plans, outages, customers) = (new PlanTable(directoryDatabase, time), new Outages(directoryDatabase, time), new Customers(directoryDatabase, outbox));
-        var (bills, invoices, payments) = (new MonthBills(plans, store, outages), new Invoices(directoryDatabase, customers, settings.Billing, time), new Payments(directoryDatabase, customers, time));
+        var (bills, invoices, payments) = (new MonthBills(plans, store, outages), new Invoices(directoryDatabase, customers, webhooks, settings.Billing, time), new Payments(directoryDatabase, customers, time));
         var invoicingTable = new InvoicingTable(directoryDatabase);
         var invoicing = new Invoicing(directoryDatabase, plans, bills, invoices, invoicingTable, outages, customers, settings.Billing, time);
         var invoiceRun = new InvoiceRun(directoryDatabase, directory, plans, invoicing, invoicingTable, time);
         _cards = settings.Billing?.Stripe is { } stripe ? new StripeCards(stripe, time) : null;
         var cardPayments = new CardPayments(customers, payments, invoicingTable, _cards, time);
+        var restorers = new Restorers(directoryDatabase, directory, time);
+        var alerts = new Alerts(directoryDatabase, outbox, webhooks, settings.AlertMail, time);
+        var watch = new AlertWatch(alerts,
+        [
+            new PodAwayAlerts(place), new DriveAlerts(place), new SpaceAlerts(place, samples, time), new SelfBackupAlerts(_selfBackup, settings.SelfBackup.Every, time.GetUtcNow(), time), new CertificateAlerts(settings.CertificateExpires ?? (() => null), time),
+            new JobAlerts(_jobs), new ProofAlerts(proofs), new RestorerAlerts(restorers, time), new UndeliveredAlerts(directoryDatabase),
+        ], time, logging.CreateLogger<AlertWatch>());
+        var drills = new Drills(directoryDatabase, directory, store, proofs, time);
+        var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, outbox.Bulk, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, outbox.Bulk, new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
         _credentials = new Credentials(directoryDatabase, people, limits, logging);
         var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
-            new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), audit, time);
+            new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), owners, audit, time);
         _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, _directoryMoves, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions);
-        var restorers = new Restorers(directoryDatabase, directory, time);
-        var restores = new PreparedRestores(directoryDatabase, restorers, pod, time);
-        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, pod, outbox, time), new Browsing(directoryDatabase, restorers, pod, http, time));
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions, owners);
+        var restores = new PreparedRestores(directoryDatabase, owners, restorers, pod, time);
+        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, drills, pod, outbox, webhooks, time), drills, proofs, new Browsing(directoryDatabase, owners, restorers, pod, http, time));
         _callers = new CallerCheck(directory, devices, signIns, tokens, restorers, audit, bootstrapHash, time);
         _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
+        _notifying = new NotifyingEndpoints(alerts, webhooks, subscriptions, devices);
         _quotas = new QuotaEndpoints(directory, devices, usages, quotas, quotaCheck, audit);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
@@ -202,6 +215,7 @@ public sealed class Authority : IAsyncDisposable
         _billing.Map(api);
         _restores.Map(api);
         _quotas.Map(api);
+        _notifying.Map(api);
     }
 
     /// <summary>Writes what accounts use, as text for Prometheus.</summary>
@@ -245,6 +259,9 @@ public sealed class Authority : IAsyncDisposable
         await _jobs.EnqueueAsync(InvoiceRun.JobName, "", cancellation);
         await _jobs.EnqueueAsync(DunningRun.JobName, "", cancellation);
         await _jobs.EnqueueAsync(CardPayments.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(AlertWatch.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(Digest.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(Drills.JobName, "", cancellation);
         await _jobs.EnqueueAsync(SelfBackup.JobName, "", cancellation, _selfBackup.FirstDue);
         await _closures.ContinueAsync(cancellation);
         await _moves.ContinueAsync(cancellation);

@@ -11,4 +11,8 @@ namespace Holdfast.Authority;
 /// <param name="JournalsFolder">Where the node writes down how far it came with such a change.</param>
 /// <param name="ClosingGrace">How long an account that is being closed can be taken back, and restored from.</param>
 /// <param name="Billing">How invoices are issued; null for not at all.</param>
-public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace, BillingSettings? Billing = null);
+/// <param name="AlertMail">Who gets mail of alerts; all operators and admins if null.</param>
+/// <param name="ServiceUrl">Where people reach the service.</param>
+/// <param name="CertificateExpires">When the certificate of this node runs out; null if it has none.</param>
+public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace, BillingSettings? Billing = null,
+    IReadOnlyList<string>? AlertMail = null, Func<string>? ServiceUrl = null, Func<DateTimeOffset?>? CertificateExpires = null);

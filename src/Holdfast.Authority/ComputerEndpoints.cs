@@ -5,8 +5,11 @@ using Holdfast.Authority.Committing;
 using Holdfast.Authority.Devices;
 using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Granting;
+using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Placing;
 using Holdfast.Authority.Verifying;
+using Holdfast.Documents.Letters;
 using Holdfast.Format.Accounts;
 using Holdfast.Format.Objects;
 using Holdfast.Format.Snapshots;
@@ -21,7 +24,7 @@ namespace Holdfast.Authority;
 /// <summary>What computers ask: one line a route, and the service that answers.</summary>
 internal sealed class ComputerEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots, AccountObjects objects, ProofTable proofs,
-    EscrowKeys escrow, PodClient pod, Admissions admissions)
+    EscrowKeys escrow, PodClient pod, Admissions admissions, OwnerMail owners)
 {
     public void Map(ApiRoutes api)
     {
@@ -80,6 +83,10 @@ internal sealed class ComputerEndpoints(
             // The same attempt, sent twice at once, was faster: there is one computer for it.
             await devices.RevokeAsync(place, computer, cancellation);
             (computer, token) = (kept, await devices.ReissueAsync(place, kept, cancellation));
+        }
+        else if (known is null)
+        {
+            await owners.TellAsync(place.Account.ToArray(), Letter.Of(Outbox.Language, "computer_joined", place.Name, name, computer), cancellation);
         }
 
         return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, await log.StatementsAsync(place, cancellation), (await log.KeyringAsync(place, cancellation))?.Bytes, place.State);

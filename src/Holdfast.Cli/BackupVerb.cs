@@ -8,6 +8,8 @@ namespace Holdfast.Cli;
 
 internal static class BackupVerb
 {
+    private static readonly TimeSpan _reportPatience = TimeSpan.FromSeconds(5);
+
     public static Command Build(Output output)
     {
         var paths = new Argument<string[]>("path") { Description = "Files and directories to back up.", Arity = ArgumentArity.OneOrMore };
@@ -66,7 +68,15 @@ internal static class BackupVerb
         BackupResult result;
         await using (ProgressLine.Start(output, elapsed => Describe(progress, elapsed) + ThrottleNotice.OnLine(session.Service.UploadThrottle, TimeProvider.System), TimeProvider.System))
         {
-            result = await new Backup(session.Computer, session.Folders, session.Service, TimeProvider.System, Session.Random).RunAsync(options, progress, cancellation);
+            try
+            {
+                result = await new Backup(session.Computer, session.Folders, session.Service, TimeProvider.System, Session.Random).RunAsync(options, progress, cancellation);
+            }
+            catch (HoldfastException exception) when (IsOwnersBusiness(exception.Kind))
+            {
+                await TellAsync(session, exception.Kind);
+                throw;
+            }
         }
 
         var elapsed = TimeProvider.System.GetElapsedTime(started);
@@ -87,6 +97,24 @@ internal static class BackupVerb
             ("bytes", progress.Bytes), ("bytes_read", progress.BytesRead), ("bytes_new", progress.BytesNew), ("bytes_stored", progress.BytesStored),
             ("unread", progress.Troubles.Count), ("seconds", elapsed.TotalSeconds), ("time", result.ReceivedAt.ToString("O", CultureInfo.InvariantCulture)), ("next", result.NextAt?.ToString("O", CultureInfo.InvariantCulture)));
         return progress.Troubles.Count == 0 ? ExitCode.Ok : ExitCode.Partial;
+    }
+
+    /// <summary>What passes by itself, what the service said itself and what somebody did on purpose is not reported.</summary>
+    private static bool IsOwnersBusiness(FailureKind kind) => kind != FailureTable.NotAdmitted && kind != FailureTable.Interrupted && kind != FailureTable.AlreadyRunning && kind != FailureTable.InvalidRequest && kind != FailureTable.NotEnrolled
+        && kind != FailureTable.TokenInvalid && kind != FailureTable.ServiceUnavailable;
+
+    /// <summary>Owners hear of it by mail; what went wrong matters more here than that it could not be said.</summary>
+    private static async Task TellAsync(Session session, FailureKind kind)
+    {
+        using var limit = new CancellationTokenSource(_reportPatience);
+        try
+        {
+            await session.Service.ReportFailureAsync(kind, limit.Token);
+        }
+        catch (Exception exception) when (exception is HoldfastException or OperationCanceledException)
+        {
+            // The failure itself is shown.
+        }
     }
 
     private static async Task<int> PreviewAsync(Output output, Session session, BackupOptions options, bool verbose, CancellationToken cancellation)

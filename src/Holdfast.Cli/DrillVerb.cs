@@ -15,6 +15,7 @@ internal static class DrillVerb
     {
         var files = new Option<int>("--files") { Description = "How many files to restore.", DefaultValueFactory = _ => 20 };
         var seed = new Option<long?>("--seed") { Description = "Chooses the files; the same seed chooses the same ones again. Random if not given." };
+        var every = new Option<int?>("--every") { Description = "Does nothing if this computer made a drill within so many days: for a line that runs each day." };
         var command = new Command("drill", """
             Restores random files to a scratch directory, compares them, and keeps the evidence.
 
@@ -24,17 +25,30 @@ internal static class DrillVerb
             Examples:
               holdfast drill
               holdfast drill --files 200 --json
-            """) { files, seed };
+              holdfast backup /home && HOLDFAST_PASSPHRASE_FILE=/root/.holdfast-passphrase holdfast drill --every 30   # each night, by cron
+            """) { files, seed, every };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(files) is < 1 or > FilesMax)
+            if (result.GetResult(files) is { Implicit: false } && result.GetValue(files) is < 1 or > FilesMax)
             {
                 result.AddError($"--files is 1 to {FilesMax}.");
+            }
+
+            if (result.GetResult(every) is { Implicit: false } && result.GetValue(every) is < 1)
+            {
+                result.AddError("--every is 1 day or more.");
             }
         });
         command.SetAction(async (parsed, cancellation) =>
         {
             using var session = Session.Open();
+            if (parsed.GetValue(every) is { } days && Drill.LastOf(session.Folders) is { } last && TimeProvider.System.GetUtcNow() - last < TimeSpan.FromDays(days))
+            {
+                output.Say($"The last drill was made {Units.Age(TimeProvider.System.GetUtcNow() - last)} ago; the next is due behind {days} days.");
+                output.Message("not_due", ("last", last.ToUnixTimeSeconds()));
+                return ExitCode.Ok;
+            }
+
             using var account = await session.OpenAccountAsync(cancellation);
             var drill = new Drill(account, session.Computer, session.Folders, session.Service, TimeProvider.System);
             using var only = LocalLock.Take(session.Folders, "drill.lock", "Another drill of this computer is running.");

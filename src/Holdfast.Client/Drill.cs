@@ -1,10 +1,8 @@
 using System.Security.Cryptography;
-using System.Text;
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
 using Holdfast.Client.Drilling;
 using Holdfast.Client.Restoring;
-using Holdfast.Format.Trees;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
@@ -18,13 +16,11 @@ namespace Holdfast.Client;
 public sealed record DrillOptions(int Files, long Seed, string Scratch);
 
 /// <summary>A restore drill: choose snapshots → choose files → restore them → compare → keep the evidence, and hand its signed sum in to the service.</summary>
-/// <remarks>The newest snapshot of each computer and some older ones, at most five. Names that are not UTF-8 are not chosen.</remarks>
+/// <remarks>What is chosen: <see cref="DrillSample"/>.</remarks>
 public sealed class Drill(OpenedAccount account, Computer computer, ComputerFolders folders, ServiceClient service, TimeProvider time)
 {
-    private const int SnapshotsMax = 5;
-
-    /// <summary>Files that a drill restores together have at most so many bytes; longer ones are left out while others are there.</summary>
-    private const long BytesMax = 1L << 30;
+    /// <summary>When the last drill of this computer began, whose evidence is kept; null if there is none.</summary>
+    public static DateTimeOffset? LastOf(ComputerFolders folders) => EvidenceFile.LastOf(folders);
 
     public RestoreProgress Progress { get; } = new();
 
@@ -33,7 +29,7 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
         var random = new Random(unchecked((int)(options.Seed ^ (options.Seed >> 32))));
         var startedAt = time.GetUtcNow().ToUnixTimeSeconds();
         var all = await account.SnapshotsAsync(cancellation);
-        var snapshots = Choose(all, random);
+        var snapshots = DrillSample.ChooseSnapshots(all, random);
         if (snapshots.Count + account.Unreadable.Count == 0)
         {
             throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet that a drill could restore from.");
@@ -43,7 +39,7 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
         var files = account.Unreadable.Select(unreadable => DrilledFile.LostSnapshot(Convert.ToHexStringLower(unreadable.Head.Id.AsSpan(0, 4)), unreadable.Failure.Message)).ToList();
         for (var i = 0; i < snapshots.Count; i++)
         {
-            var share = (options.Files / snapshots.Count) + (i < options.Files % snapshots.Count ? 1 : 0);
+            var share = DrillSample.ShareOf(options.Files, snapshots.Count, i);
             try
             {
                 files.AddRange(await DrillAsync(snapshots[i], share, options.Scratch, random, cancellation));
@@ -66,17 +62,9 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
         return evidence with { File = kept.Path };
     }
 
-    private static List<OpenedSnapshot> Choose(IReadOnlyList<OpenedSnapshot> snapshots, Random random)
-    {
-        var newest = snapshots.GroupBy(snapshot => snapshot.Head.Computer).Select(chain => chain.MaxBy(snapshot => snapshot.Head.Sequence)!).Take(SnapshotsMax).ToList();
-        var older = snapshots.Except(newest).ToArray();
-        random.Shuffle(older);
-        return [.. newest, .. older.Take(Math.Min(SnapshotsMax - newest.Count, SnapshotsMax / 2))];
-    }
-
     private async Task<IReadOnlyList<DrilledFile>> DrillAsync(OpenedSnapshot snapshot, int count, string scratch, Random random, CancellationToken cancellation)
     {
-        var chosen = await ChooseFilesAsync(snapshot, count, random, cancellation);
+        var chosen = await DrillSample.ChooseFilesAsync(account, snapshot, count, random, cancellation);
         if (chosen.Count == 0)
         {
             return [];
@@ -95,43 +83,5 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
                 Directory.Delete(target, recursive: true);
             }
         }
-    }
-
-    /// <summary>Each file of the snapshot is as likely as any other (reservoir sampling, Vitter's algorithm R), whatever their number; if all are too long, the shortest.</summary>
-    private async Task<List<(string Path, TreeEntry Entry)>> ChooseFilesAsync(OpenedSnapshot snapshot, int count, Random random, CancellationToken cancellation)
-    {
-        var (chosen, seen) = (new List<(string Path, TreeEntry Entry)>(count), 0L);
-        (string Path, TreeEntry Entry)? shortest = null;
-        await foreach (var (directory, entry) in new SnapshotListing(account).EntriesAsync(snapshot, null, cancellation))
-        {
-            if (count == 0 || entry.Type != EntryType.File || !TryDecode([.. directory, (byte)'/', .. entry.Name], out var path))
-            {
-                continue;
-            }
-
-            if ((long)entry.Size > BytesMax / count)
-            {
-                shortest = shortest is { } other && other.Entry.Size <= entry.Size ? shortest : (path, entry);
-                continue;
-            }
-
-            seen++;
-            if (chosen.Count < count)
-            {
-                chosen.Add((path, entry));
-            }
-            else if (random.NextInt64(seen) is var place && place < count)
-            {
-                chosen[(int)place] = (path, entry);
-            }
-        }
-
-        return chosen.Count == 0 && shortest is { } only ? [only] : chosen;
-    }
-
-    private static bool TryDecode(byte[] path, out string text)
-    {
-        text = Encoding.UTF8.GetString(path);
-        return Encoding.UTF8.GetBytes(text).AsSpan().SequenceEqual(path);
     }
 }

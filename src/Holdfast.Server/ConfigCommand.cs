@@ -57,6 +57,9 @@ internal static class ConfigCommand
           // Without it, whoever makes a code hands it on.
           "mail": { "host": "mail.example.org", "port": 587, "from": "Backup <backup@example.org>", "user": "backup", "password_file": "/etc/holdfast/mail-password" },
 
+          // Who gets mail of alerts (a dead drive, a drive full before long, a certificate that runs out, …). All operators and admins unless set. `holdfast admin webhook` tells programs.
+          "alert_mail": ["pager@example.org"],
+
           // Who issues invoices, each month for the one before; without it none are issued. Tax in hundredths of a percent. Who does not pay is reminded, warned, and at last backs up nothing new, so many days behind the due date; restores never stop.
           "billing": { "seller": { "name": "Example Backup Ltd", "address": "1 Example Street\nExample Town", "tax_number": "XX123456789", "bank": "IBAN XX00 0000 0000 0000, please name the invoice" },
                        "number_prefix": "HF-", "tax_label": "VAT", "tax_basis_points": 1900, "due_days": 14, "reminded_after_days": 3, "warned_after_days": 14, "paused_after_days": 30,

@@ -4,6 +4,7 @@ using System.Text;
 using Holdfast.Authority.Placing;
 using Holdfast.Format.Objects;
 using Holdfast.Pods;
+using Holdfast.Pods.Drives;
 using Holdfast.Pods.Serving;
 using Holdfast.Protocol.Failures;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -79,7 +80,10 @@ internal sealed class Parts : IAsyncDisposable
 
             if (grants is not null)
             {
-                parts.Authority = await Holdfast.Authority.Authority.OpenAsync(data.Configuration.DatabasesOf(data.Root), parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, data.Configuration.SettingsOf(data.Root, data.ReadSelfBackupKey(), data.FilesToCopy), TimeProvider.System, logging, cancellation);
+                parts.Authority = await Holdfast.Authority.Authority.OpenAsync(data.Configuration.DatabasesOf(data.Root), parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, data.Configuration.SettingsOf(data.Root, data.ReadSelfBackupKey(), data.FilesToCopy) with
+                {
+                    ServiceUrl = () => publicUrl?.TrimEnd('/') ?? parts.BoundUrl(), CertificateExpires = () => certificate?.Current.TargetCertificate.NotAfter,
+                }, TimeProvider.System, logging, cancellation);
             }
 
             return parts;
@@ -130,7 +134,7 @@ internal sealed class Parts : IAsyncDisposable
     private static async Task<PodUsage> UsageAsync(string root, string url, string secretFile, CancellationToken cancellation)
     {
         var status = await OperatorCommands.SendAsync(root, url, secretFile, HttpMethod.Get, "/pod/v1/status", null, StatusJson.Default.PodStatus, cancellation);
-        return new PodUsage(status.Objects, status.Bytes, [.. status.Drives.Select(drive => (drive.Path, drive.BytesTotal, drive.BytesFree))]);
+        return new PodUsage(status.Objects, status.Bytes, [.. status.Drives.Select(drive => new PodDrive(drive.Path, drive.BytesTotal, drive.BytesFree, drive.State == nameof(DriveState.Up), $"{drive.State}{(drive.Reason is null ? "" : $": {drive.Reason}")}"))]);
     }
 
     private T Keep<T>(T kept)

@@ -35,6 +35,9 @@ internal sealed record ServiceConfiguration
     /// <summary>How mail is sent; without it codes are handed on by whoever makes them.</summary>
     public MailSettings? Mail { get; init; }
 
+    /// <summary>Who gets mail of alerts; without it all operators and admins.</summary>
+    public IReadOnlyList<string>? AlertMail { get; init; }
+
     /// <summary>How invoices are issued; without it none are.</summary>
     public BillingSettings? Billing { get; init; }
 
@@ -93,7 +96,7 @@ internal sealed record ServiceConfiguration
     /// <summary>What the operator decides about the service.</summary>
     public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
         MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version),
-        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root));
+        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root), AlertMail);
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
@@ -124,6 +127,7 @@ internal sealed record ServiceConfiguration
         _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",
         _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
         _ when (Trees ?? new Dictionary<string, string>()).Keys.FirstOrDefault(name => !IsTreeName(name)) is { } odd => $"'{odd}' is no name of a tree: up to 64 letters, digits, dots, dashes and underscores.",
+        _ when (AlertMail ?? []).FirstOrDefault(address => !address.Contains('@', StringComparison.Ordinal) || address.Any(letter => char.IsControl(letter) || char.IsWhiteSpace(letter))) is { } odd => $"'{odd}' in alert_mail is no address.",
         _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
         _ when SelfBackupEveryHours is < 1 or > 8760 => "self_backup_every_hours is 1 to 8760.",
         _ when SelfBackupsKept is < 1 or > 10_000 => "self_backups_kept is 1 to 10000.",

@@ -4,6 +4,7 @@ using Holdfast.Authority.Callers;
 using Holdfast.Authority.Closing;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Measuring;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -79,7 +80,7 @@ public abstract partial class DatabaseContract
     public async Task Only_days_that_the_service_was_there_are_grace_of_an_account_that_is_closed()
     {
         var time = new ManualTime();
-        var closures = new Closures(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time), TimeSpan.FromDays(30), time);
+        var closures = new Closures(DirectoryDatabase, new OwnerMail(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time), time), new Webhooks(DirectoryDatabase, Directory, time), TimeSpan.FromDays(30), time);
         var place = await AdmitAsync("a");
         await closures.AskAsync(place, "me", Cancellation);
         time.Advance(TimeSpan.FromDays(400));

@@ -1,6 +1,7 @@
 using Holdfast.Authority.Billing;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Measuring;
 using Holdfast.Moving;
 using Holdfast.Protocol.Messages;
@@ -28,7 +29,7 @@ internal sealed class CustomersService : IAsyncDisposable
         Outages = new Outages(directory, time);
         Customers = new Authority.Billing.Customers(directory, mail);
         Table = new InvoicingTable(directory);
-        Invoices = new Invoices(directory, Customers, Settings, time);
+        Invoices = new Invoices(directory, Customers, new Webhooks(directory, service.Directory, time), Settings, time);
         Payments = new Payments(directory, Customers, time);
         Usages = new AccountUsages(service.Directory, service.Store, time);
         Samples = new Samples(directory);

@@ -53,6 +53,10 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("open", (await AdminAsync("resume", "three")).Output, StringComparison.Ordinal);
         Assert.Contains("laptop", (await AdminAsync("computers", "one")).Output, StringComparison.Ordinal);
         Assert.Contains("desk", (await AdminAsync("computer", "rename", "one", "1", "desk")).Output, StringComparison.Ordinal);
+        Assert.InRange((await AdminAsync("alerts", "--all")).ExitCode, 0, 3);
+        var webhook = Lines(await AdminAsync("webhook", "add", "http://127.0.0.1:9/hook", "--account", "one", "--topic", "restore.ended", "--json")).Single().GetProperty("id").GetString()!;
+        Assert.Contains("restore.ended", (await AdminAsync("webhook", "list")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("webhook", "remove", webhook)).ExitCode);
         Assert.Equal(0, (await AdminAsync("quota", "set", "one", "5G")).ExitCode);
         Assert.Equal(0, (await AdminAsync("quota", "set", "one", "1G", "--computer", "1")).ExitCode);
         Assert.Contains("% of 5 GB", (await AdminAsync("usage", "one")).Output, StringComparison.Ordinal);
@@ -61,6 +65,7 @@ public sealed partial class AdminCoverageTests : Scenario
         var verified = Lines(await AdminAsync("verify", "--account", "one", "--json")).Single();
         Assert.Equal(("ended", 1L, 0L), (verified.GetProperty("state").GetString(), verified.GetProperty("snapshots").GetInt64(), verified.GetProperty("damages").GetInt64()));
         Assert.Contains("every frame is what its computer signed", (await AdminAsync("verification")).Output, StringComparison.Ordinal);
+        Assert.Contains("the service read everything", (await AdminAsync("proofs", "one")).Output, StringComparison.Ordinal);
         Assert.Contains("Verified: 1 of 3 accounts", (await AdminAsync("proofs")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("backup-self")).ExitCode);
         for (var copies = Lines(await AdminAsync("self-backups", "--json")); copies.All(line => line.GetProperty("message_type").GetString() != "self_backup");)
@@ -138,6 +143,9 @@ public sealed partial class AdminCoverageTests : Scenario
         await MustAsync("sign-in", "--email", "me@example.org", "--code", recovery[0]);
         await MustAsync("session", "end", first);
         Assert.Equal("password+recovery", Lines(await AsMeAsync("sessions", "--json")).Single().GetProperty("method").GetString());
+        Assert.Contains("digest", (await AsMeAsync("mail", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("off", (await AsMeAsync("mail", "set", "digest", "off")).Output, StringComparison.Ordinal);
+        Assert.Contains("[not_found]", (await AsMeAsync("mail", "unsubscribe", "nonsense")).Error, StringComparison.Ordinal);
         await MustAsync("email", "change", "other@example.org");
         await MustAsync("email", "confirm", CodeIn(await WaitForMailAsync("other@example.org")));
         await MustAsync("password", "change");
@@ -263,12 +271,13 @@ public sealed partial class AdminCoverageTests : Scenario
         return (await MustAsync("authenticator", "new")).Split('\n')[0];
     }
 
+    /// <summary>Mail with a code, of which so many came before.</summary>
     private async Task<MimeKit.MimeMessage> WaitForMailAsync(string email, int earlier = 0)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         while (true)
         {
-            if (_mail.Received.Where(message => message.To.Mailboxes.Single().Address == email).Skip(earlier).FirstOrDefault() is { } found)
+            if (_mail.Received.Where(message => message.To.Mailboxes.Single().Address == email && MailTests.HasCode(message)).Skip(earlier).FirstOrDefault() is { } found)
             {
                 return found;
             }

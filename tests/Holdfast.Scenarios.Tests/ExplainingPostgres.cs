@@ -48,6 +48,17 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("SELECT max(seen_at) FROM gate_nodes", "one row for each node that was there"),
         ("SELECT count(*) FROM admissions", "backups under way, no more than the service bears"),
         ("SELECT ($1 - last_backup_at) / ", "a bring-up begins: once after an outage"),
+        ("SELECT kind, count(*), max(failure) FROM jobs", "an index of only the jobs that are stuck"),
+        ("SELECT recipient, max(failure) FROM outbox b", "an index of only the mail that came back"),
+        ("DELETE FROM webhooks", "a hundred rows at most"),
+        ("DELETE FROM mail_choices", "the day's tidying"),
+        ("SELECT url, failure FROM webhooks", "a hundred rows at most"),
+        ("SELECT count(*) FROM webhooks", "the same"),
+        ("SELECT w.webhook_id", "the same"),
+        ("SELECT webhook_id, topics", "the same"),
+        ("SELECT email FROM people WHERE operator_role", "an alert is told"),
+        ("SELECT count(*) FROM accounts WHERE escrow_key", "four times a day, how many drills are due"),
+        ("SELECT a.account_id FROM accounts a LEFT JOIN drills", "the same"),
         ("DELETE FROM jobs WHERE state = 'done'", "a thousand rows are kept"),
     ];
 

@@ -11,7 +11,7 @@ using SmtpServer.Storage;
 namespace Holdfast.Scenarios.Tests;
 
 /// <summary>A mail server on the loopback, which keeps what it gets; it can be away for a while.</summary>
-internal sealed class MailServer : MessageStore, IAsyncDisposable
+internal sealed class MailServer : MessageStore, IMailboxFilter, IMailboxFilterFactory, IAsyncDisposable
 {
     private readonly ConcurrentQueue<MimeMessage> _received = new();
     private CancellationTokenSource? _stop;
@@ -21,11 +21,21 @@ internal sealed class MailServer : MessageStore, IAsyncDisposable
 
     public IReadOnlyCollection<MimeMessage> Received => _received;
 
+    /// <summary>The name before the @ of addresses that there are none of here.</summary>
+    public string Unknown { get; set; } = "nobody";
+
+    public IMailboxFilter CreateInstance(ISessionContext context) => this;
+
+    public Task<bool> CanAcceptFromAsync(ISessionContext context, SmtpServer.Mail.IMailbox from, int size, CancellationToken cancellationToken) => Task.FromResult(true);
+
+    public Task<bool> CanDeliverToAsync(ISessionContext context, SmtpServer.Mail.IMailbox to, SmtpServer.Mail.IMailbox from, CancellationToken cancellationToken) => Task.FromResult(to.User != Unknown);
+
     public void Start()
     {
         _stop = new CancellationTokenSource();
         var services = new ServiceProvider();
-        services.Add(this);
+        services.Add((IMessageStore)this);
+        services.Add((IMailboxFilterFactory)this);
         var options = new SmtpServerOptionsBuilder().ServerName("localhost").Endpoint(endpoint => endpoint.Endpoint(new IPEndPoint(IPAddress.Loopback, Port))).Build();
         _running = new SmtpServer.SmtpServer(options, services).StartAsync(_stop.Token);
     }

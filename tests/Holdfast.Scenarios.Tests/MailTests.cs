@@ -74,5 +74,9 @@ public sealed class MailTests : Scenario
         Assert.Equal(0, Service.DirectorySql("DELETE FROM outbox WHERE sent_at IS NULL OR body <> ''"));
     }
 
-    internal static string CodeIn(MimeKit.MimeMessage message) => message.TextBody!.Split('\n').Select(line => line.Trim()).First(line => line.Length == 32 && !line.Contains(' ', StringComparison.Ordinal));
+    internal static string CodeIn(MimeKit.MimeMessage message) => message.TextBody!.Split('\n').Select(line => line.Trim()).First(IsCode);
+
+    internal static bool HasCode(MimeKit.MimeMessage message) => message.TextBody!.Split('\n').Any(line => IsCode(line.Trim()));
+
+    private static bool IsCode(string line) => line.Length == 32 && !line.Contains(' ', StringComparison.Ordinal);
 }

@@ -143,6 +143,51 @@ public sealed class PreparedRestoreTests : Scenario
         Assert.Equal("cancelled", (await StateAsync(second)).GetProperty("state").GetString());
     }
 
+    [Fact]
+    public async Task Managed_accounts_are_drilled_when_it_is_due_the_result_is_kept_and_shown_and_damage_is_an_alert()
+    {
+        await BeginAsync(files: 60);
+        Assert.Empty(Lines(await AsMeAsync("proofs", "managed", "--json")));
+
+        // Neither the account that its owner alone opens, nor more than is due.
+        async Task<JsonElement> DrilledAsync(int count)
+        {
+            Service.DirectorySql("UPDATE drills SET ended_at = 0");
+            Service.DirectorySql("UPDATE jobs SET due_at = 0 WHERE kind = 'drills' AND state = 'waiting'");
+            await WaitAsync(async () => Lines(await AsMeAsync("proofs", "managed", "--json")).Count == count);
+            return Lines(await AsMeAsync("proofs", "managed", "--json"))[0];
+        }
+
+        var proof = await DrilledAsync(1);
+        Assert.Equal(("drill", 20L, 0L, 1L), (proof.GetProperty("kind").GetString(), proof.GetProperty("objects").GetInt64(), proof.GetProperty("damages").GetInt64(), proof.GetProperty("snapshots").GetInt64()));
+        Assert.Contains("\"restorer\":\"main\"", proof.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        Assert.Contains("a restorer restored random files: 20 files of 1 snapshots", await MustAsync("proofs", "managed"), StringComparison.Ordinal);
+        Assert.Empty(Lines(await AsMeAsync("proofs", "end to end", "--json")));
+
+        // Nothing of it is left where the restorer runs, and the right to read the account is over.
+        Assert.Empty(_restorer.Held);
+        Assert.Equal("done", Service.DirectoryAsk<string>("SELECT state FROM drills"));
+
+        // Rot in the packs: the drill says so, and the operator is told.
+        await Service.KillAsync(Cancellation);
+        for (var pack = Service.Ask<long>("SELECT min(number) FROM objects WHERE type = 1 AND state = 'live'"); pack <= Service.Ask<long>("SELECT max(number) FROM objects WHERE type = 1 AND state = 'live'"); pack++)
+        {
+            if (Service.Ask<long>($"SELECT count(*) FROM objects WHERE type = 1 AND state = 'live' AND number = {pack}") == 1)
+            {
+                var (extent, offset) = Service.PlaceOnDrive(pack);
+                using var drive = File.OpenHandle(extent, FileMode.Open, FileAccess.ReadWrite);
+                RandomAccess.Write(drive, new byte[1 << 20], offset + 30_000);
+            }
+        }
+
+        await Service.RestartAsync(Cancellation);
+        proof = await DrilledAsync(2);
+        Assert.InRange(proof.GetProperty("damages").GetInt64(), 1, 20);
+        Service.DirectorySql("UPDATE jobs SET due_at = 0, lease_until = 0 WHERE kind = 'alerts' AND state <> 'done'");
+        await WaitAsync(() => Task.FromResult(_mail.Received.Any(message => message.Subject!.Contains("critical: damage drill", StringComparison.Ordinal))));
+        Assert.Contains("damage drill", (await AsMeAsync("alerts")).Output, StringComparison.Ordinal);
+    }
+
     private static async Task<byte[]> BeginningAsync(string folder)
     {
         await using var content = File.OpenRead(Path.Combine(folder, "content"));

@@ -96,6 +96,9 @@ public sealed class ProofTests : Scenario
         Assert.Contains("1 of 1 accounts", (await Service.OperateAsync(["pod", "status"], Cancellation)).Output, StringComparison.Ordinal);
         Assert.Contains("the latest of 1 failed", (await Service.OperateAsync(["pod", "status"], Cancellation)).Output, StringComparison.Ordinal);
 
+        // For a line that runs each night.
+        Assert.Contains("ago; the next is due", (await computer.MustAsync(Cancellation, "drill", "--every", "30")).Output, StringComparison.Ordinal);
+
         // Nobody hands in a drill for a computer whose key he does not have.
         var own = ComputerFile.Load(computer.Folders);
         using var service = new ServiceClient(own.ServiceUrl, own.Account, own.Token, TimeProvider.System);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Notifying;
 using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -13,7 +14,7 @@ namespace Holdfast.Authority.Billing;
 internal sealed record InvoiceDraft(AccountId Account, Money Total, long DueDay, InvoiceDocument Document);
 
 /// <summary>Invoices, each issued once, for ever and under a number without gaps.</summary>
-internal sealed class Invoices(IDatabase directory, Customers customers, BillingSettings? settings, TimeProvider time)
+internal sealed class Invoices(IDatabase directory, Customers customers, Webhooks webhooks, BillingSettings? settings, TimeProvider time)
 {
     /// <summary>More months than anybody has an account for.</summary>
     private const int ListedMax = 1200;
@@ -40,6 +41,7 @@ internal sealed class Invoices(IDatabase directory, Customers customers, Billing
                 new { number, id, document.Month, document.Currency, document.Total, now = time.GetUtcNow().ToUnixTimeSeconds(), draft.DueDay, text = JsonSerializer.Serialize(document, MessageJson.Default.InvoiceDocument) });
             await Customers.OweAsync(transaction, draft.Account, document.Account, draft.Total);
             await customers.TellAsync(transaction, id, document.Customer, InvoiceMail.Issued(document, number, draft.Total));
+            await webhooks.TellAsync(transaction, WebhookTopics.InvoiceIssued, (id, document.Account), new Dictionary<string, string> { ["number"] = document.Number, ["total"] = draft.Total.ToString() });
         }
 
         await transaction.ExecuteAsync("UPDATE invoice_end SET number = @number WHERE one = 1", new { number });

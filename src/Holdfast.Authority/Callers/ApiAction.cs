@@ -15,6 +15,7 @@ internal enum ApiAction
     ListComputers,
     ChangeComputer,
     ReadUsage,
+    ReadProofs,
     ChangeQuota,
     ReadBills,
     AssignPlan,
@@ -26,6 +27,8 @@ internal enum ApiAction
     TakePaymentEvents,
     RecordOutage,
     ReadService,
+    ChangeWebhooks,
+    Unsubscribe,
     StartVerification,
     ChangeGate,
     ChangeTrees,
@@ -66,5 +69,6 @@ internal enum ApiAction
     BackUp,
     Browse,
     HandInDrill,
+    ReportFailure,
     OpenReads,
 }

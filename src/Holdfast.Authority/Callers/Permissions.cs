@@ -51,6 +51,7 @@ internal static class Permissions
         [ApiAction.ListComputers] = new(Staff | Owner | Member | RestoreOnly),
         [ApiAction.ChangeComputer] = new(Operators | Owner | Member),
         [ApiAction.ReadUsage] = new(Staff | Owner | Member | Roles.Billing),
+        [ApiAction.ReadProofs] = new(Staff | Owner | Member | RestoreOnly),
         [ApiAction.ChangeQuota] = new(Operators),
         [ApiAction.ReadBills] = new(Staff | Owner | Roles.Billing),
         [ApiAction.AssignPlan] = new(Operators, Proof: Proof.Recent),
@@ -64,6 +65,7 @@ internal static class Permissions
 
         // The service.
         [ApiAction.ReadService] = new(Staff),
+        [ApiAction.ChangeWebhooks] = new(Admin, Proof: Proof.Recent),
         [ApiAction.StartVerification] = new(Operators),
         [ApiAction.ChangeGate] = new(Operators),
         [ApiAction.ChangeTrees] = new(Admin),
@@ -94,6 +96,7 @@ internal static class Permissions
         [ApiAction.ListMembers] = new(Staff | Owner),
         [ApiAction.ChangeMembers] = new(Operators | Owner, Proof: Proof.Recent),
         [ApiAction.SignIn] = new(Anybody),
+        [ApiAction.Unsubscribe] = new(Anybody),
         [ApiAction.ReadOneself] = new(SignedIn),
         [ApiAction.ChangeOneself] = new(SignedIn),
         [ApiAction.ChangeFactors] = new(SignedIn, Proof: Proof.Recent),
@@ -110,6 +113,7 @@ internal static class Permissions
         [ApiAction.BeginBackup] = new(Enrolled, BacksUp: true),
         [ApiAction.BackUp] = new(Enrolled, BacksUp: true),
         [ApiAction.Browse] = new(Enrolled | Restorer),
+        [ApiAction.ReportFailure] = new(Enrolled),
         [ApiAction.HandInDrill] = new(Enrolled),
         [ApiAction.OpenReads] = new(Enrolled | Restorer),
     };

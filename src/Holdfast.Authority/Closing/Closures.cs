@@ -4,6 +4,7 @@ using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
+using Holdfast.Authority.Notifying;
 using Holdfast.Documents.Letters;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
@@ -12,7 +13,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Closing;
 
 /// <summary>Accounts that are being closed, and the record of each that was. Until its date an account restores as always, and one call keeps it.</summary>
-internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grace, TimeProvider time)
+internal sealed class Closures(IDatabase directory, OwnerMail owners, Webhooks webhooks, TimeSpan grace, TimeProvider time)
 {
     private const int SecondsADay = 86400;
 
@@ -33,7 +34,8 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
         {
             await transaction.ExecuteAsync("INSERT INTO closures (account_id, name, asked_by, asked_at, closes_at, days_left, day_seen) VALUES (@id, @name, @askedBy, @now, @closesAt, @daysLeft, @today)", new { id, place.Name, askedBy, Now, closesAt, DaysLeft, Today });
             await JobTable.EnqueueAsync(transaction, AccountPurge.JobName, place.Account.ToString(), time);
-            await TellOwnersAsync(transaction, id, Letter.Of(Outbox.Language, "closing", askedBy, place.Name, $"{DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm}"));
+            await owners.TellAsync(transaction, id, Letter.Of(Outbox.Language, "closing", askedBy, place.Name, $"{DateTimeOffset.FromUnixTimeSeconds(closesAt):yyyy-MM-dd HH:mm}"));
+            await webhooks.TellAsync(transaction, WebhookTopics.AccountClosing, (id, place.Name), new Dictionary<string, string> { ["asked_by"] = askedBy, ["closes_at"] = $"{closesAt}" });
         }
 
         var kept = await transaction.FindAsync<long>("SELECT closes_at FROM accounts WHERE account_id = @id", new { id });
@@ -93,10 +95,13 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
     public Task DeletedAsync(AccountPlace place, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         var id = place.Account.ToArray();
-        await TellOwnersAsync(transaction, id, Letter.Of(Outbox.Language, "closed", place.Name));
+        await owners.TellAsync(transaction, id, Letter.Of(Outbox.Language, "closed", place.Name));
         await transaction.ExecuteAsync("DELETE FROM enrolment_codes WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM account_plans WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM quotas WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM drills WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM notices WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM webhooks WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM prepared_restores WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM browsing_sessions WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM accounts WHERE account_id = @id", new { id });
@@ -128,20 +133,6 @@ internal sealed class Closures(IDatabase directory, Outbox outbox, TimeSpan grac
 
     private static ClosureSummary Read(Row row) => new(
         new AccountId(row.Id).ToString(), row.Name, row.AskedBy, row.AskedAt, row.ClosesAt, row.DeletedAt, row.WipedAt, row.RecordsLeft, row.Objects, row.Bytes, row.Snapshots, row.Computers, row.DaysLeft);
-
-    private async Task TellOwnersAsync(DatabaseTransaction transaction, byte[] id, Letter letter)
-    {
-        if (!outbox.IsConfigured)
-        {
-            return;
-        }
-
-        foreach (var email in await transaction.QueryAsync<string>(
-            "SELECT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @id AND m.role = 'owner'", new { id }))
-        {
-            await outbox.AddAsync(transaction, email, letter);
-        }
-    }
 
     private sealed record Row(byte[] Id, string Name, string AskedBy, long AskedAt, long ClosesAt, long? DeletedAt, long? WipedAt, long? RecordsLeft, long Objects, long Bytes, long Snapshots, long Computers, long DaysLeft);
 }

@@ -80,6 +80,10 @@ internal sealed class DeviceTable(AccountStore store, TimeProvider time)
     public Task LetReadAsync(AccountPlace place, uint computer, DateTimeOffset until, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.ExecuteAsync(
         "UPDATE devices SET reads_until = @until, asks_to_read = 1, version = @version WHERE account_id = @account AND computer = @computer AND revoked = 0", new { computer, until = until.ToUnixTimeSeconds() }), cancellation);
 
+    /// <summary>Keeps why a computer's backup did not end.</summary>
+    public Task KeepFailureAsync(Device device, string code, CancellationToken cancellation) => store.WriteAsync(device.Place, transaction => transaction.ExecuteAsync(
+        "UPDATE devices SET failed_at = @now, failure = @code, version = @version WHERE account_id = @account AND computer = @computer", new { device.Computer, code, now = time.GetUtcNow().ToUnixTimeSeconds() }), cancellation);
+
     /// <summary>A computer that is not there is the failure not_found.</summary>
     public async Task RequireAsync(AccountPlace place, uint computer, CancellationToken cancellation)
     {

@@ -47,6 +47,12 @@ internal static class DirectoryTables
         ["restorers"] = ["name"],
         ["prepared_restores"] = ["restore_id"],
         ["browsing_sessions"] = ["session_id"],
+        ["alerts"] = ["alert_id"],
+        ["webhooks"] = ["webhook_id"],
+        ["deliveries"] = ["delivery_id"],
+        ["notices"] = ["account_id", "computer", "topic"],
+        ["mail_choices"] = ["person_id", "topic"],
+        ["drills"] = ["account_id"],
         ["quotas"] = ["account_id", "computer"],
     };
 

@@ -33,6 +33,9 @@ internal sealed record Job
 
     public long? EndedAt { get; init; }
 
+    /// <summary>Leases without getting on from which it counts as stuck.</summary>
+    public const int StuckAttempts = 5;
+
     /// <summary>True if it was begun again and again and does not get on: somebody should look.</summary>
-    public bool IsStuck => EndedAt is null && Attempts >= 5;
+    public bool IsStuck => EndedAt is null && Attempts >= StuckAttempts;
 }

@@ -104,6 +104,10 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     public Task GiveUpAsync(string kind, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync(
         "UPDATE jobs SET state = 'done', lease_until = 0, token = token + 1, ended_at = @now, failure = 'It was given up.' WHERE kind = @kind AND state IN ('waiting', 'running')", new { kind, Now }), cancellation);
 
+    /// <summary>Jobs that do not get on, by kind, and why one of them did not.</summary>
+    public Task<IReadOnlyList<(string Kind, long Count, string? Failure)>> StuckAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<(string Kind, long Count, string? Failure)>(
+        $"SELECT kind, count(*), max(failure) FROM jobs WHERE state IN ('waiting', 'running') AND attempts >= {Job.StuckAttempts} GROUP BY kind ORDER BY kind"), cancellation);
+
     /// <summary>Jobs, the latest first.</summary>
     public Task<Page<Job>> ListAsync(Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         await transaction.QueryAsync<Job>($"SELECT {Columns} FROM jobs WHERE job_id < @before ORDER BY job_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }), job => job.Id), cancellation);

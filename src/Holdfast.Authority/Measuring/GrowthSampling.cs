@@ -83,7 +83,7 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
         {
             var usage = await pod.Usage(cancellation);
             values.AddRange([("pod_objects", "", usage.Objects), ("pod_bytes", "", usage.Bytes)]);
-            foreach (var (path, total, free) in usage.Drives)
+            foreach (var (path, total, free, _, _) in usage.Drives)
             {
                 if (total is { } bytes && free is { } left)
                 {

@@ -21,6 +21,14 @@ internal sealed class Samples(IDatabase directory)
         return kept;
     }, cancellation);
 
+    /// <summary>What one metric's subjects were on a day, or on the first on which they were counted if that is later.</summary>
+    public Task<Dictionary<string, (long Day, long Value)>> BeforeAsync(string metric, long day, CancellationToken cancellation) => directory.AskAsync(async transaction => (await transaction.QueryAsync<(string Subject, long Day, long Value)>(
+        """
+        SELECT s.subject, s.day, s.value FROM samples s
+        JOIN (SELECT subject, coalesce(max(CASE WHEN day <= @day THEN day END), min(day)) AS day FROM samples WHERE metric = @metric GROUP BY subject) b ON b.subject = s.subject AND b.day = s.day
+        WHERE s.metric = @metric
+        """, new { metric, day })).ToDictionary(row => row.Subject, row => (row.Day, row.Value)), cancellation);
+
     /// <summary>The values of one metric, or of all, by metric, subject and day.</summary>
     public Task<Page<GrowthSample>> ListAsync(string? metric, Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction =>
     {

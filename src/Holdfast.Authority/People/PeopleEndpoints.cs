@@ -1,5 +1,6 @@
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Notifying;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Http;
@@ -8,7 +9,7 @@ namespace Holdfast.Authority.People;
 
 /// <summary>People: how they come in, sign in, and what they are where.</summary>
 internal sealed class PeopleEndpoints(
-    Credentials credentials, Passkeys passkeys, SignIns signIns, Invitations invitations, PersonChanges changes, ApiTokens tokens, Organisations organisations, ProviderLogins providers, AuditLog audit, TimeProvider time)
+    Credentials credentials, Passkeys passkeys, SignIns signIns, Invitations invitations, PersonChanges changes, ApiTokens tokens, Organisations organisations, ProviderLogins providers, OwnerMail owners, AuditLog audit, TimeProvider time)
 {
     public void Map(ApiRoutes api)
     {
@@ -43,25 +44,36 @@ internal sealed class PeopleEndpoints(
         me.Post("/proof/passkey-challenges", ApiAction.ChangeOneself, "Begins to show a passkey again.",
             (HttpContext context, CancellationToken cancellation) => passkeys.BeginSignInAsync(CallerCheck.PersonOf(context), context, cancellation));
         me.Put("/password", ApiAction.ChangeFactors, "Another password; the other sessions end.", async (HttpContext context, ChangePassword request, CancellationToken cancellation) =>
-            await DoneAsync(changes.ChangePasswordAsync(CallerCheck.PersonOf(context), request.New, CallerCheck.CallerOf(context).SignIn?.Id, cancellation)));
+        {
+            await changes.ChangePasswordAsync(CallerCheck.PersonOf(context), request.New, CallerCheck.CallerOf(context).SignIn?.Id, cancellation);
+            return await ToldAsync(context, OwnerMail.Password, new Done(), cancellation);
+        });
         me.Post("/email", ApiAction.ChangeFactors, "Sends a code to another address.",
             async (HttpContext context, ChangeEmail request, CancellationToken cancellation) => await DoneAsync(changes.AskEmailAsync(CallerCheck.PersonOf(context), request.Email, cancellation)));
         me.Post("/email/confirmation", ApiAction.ChangeOneself, "The code that was sent there: the address counts from now on.",
             async (HttpContext context, ConfirmEmail request, CancellationToken cancellation) => await DoneAsync(changes.ConfirmEmailAsync(CallerCheck.PersonOf(context), request.Code, cancellation)));
         me.Post("/authenticator", ApiAction.ChangeFactors, "A key for an authenticator, which is asked for once a code of it was seen.", NewAuthenticatorAsync);
         me.Put("/authenticator", ApiAction.ChangeFactors, "A code of that authenticator: from now on it is asked for. Returns the recovery codes.", async (HttpContext context, ConfirmAuthenticator request, CancellationToken cancellation) =>
-            new RecoveryCodes(await credentials.EnableAuthenticatorAsync(CallerCheck.PersonOf(context), request.Code, CallerCheck.CallerOf(context).SignIn?.Id, cancellation)));
-        me.Delete("/authenticator", ApiAction.ChangeFactors, "Takes the authenticator off.", async (HttpContext context, CancellationToken cancellation) => await DoneAsync(credentials.DisableAuthenticatorAsync(CallerCheck.PersonOf(context), cancellation)));
+            await ToldAsync(context, OwnerMail.Authenticator, new RecoveryCodes(await credentials.EnableAuthenticatorAsync(CallerCheck.PersonOf(context), request.Code, CallerCheck.CallerOf(context).SignIn?.Id, cancellation)), cancellation));
+        me.Delete("/authenticator", ApiAction.ChangeFactors, "Takes the authenticator off.", async (HttpContext context, CancellationToken cancellation) =>
+        {
+            await credentials.DisableAuthenticatorAsync(CallerCheck.PersonOf(context), cancellation);
+            return await ToldAsync(context, OwnerMail.Authenticator, new Done(), cancellation);
+        });
         me.Post("/recovery-codes", ApiAction.ChangeFactors, "Other recovery codes; those before are worthless.", async (HttpContext context, CancellationToken cancellation) =>
-            new RecoveryCodes(await credentials.NewRecoveryCodesAsync(CallerCheck.PersonOf(context), cancellation)));
+            await ToldAsync(context, OwnerMail.RecoveryCodes, new RecoveryCodes(await credentials.NewRecoveryCodesAsync(CallerCheck.PersonOf(context), cancellation)), cancellation));
         me.Get("/passkeys", ApiAction.ReadOneself, "One's passkeys.", (HttpContext context) => passkeys.ListAsync(CallerCheck.PersonOf(context)));
         me.Post("/passkeys/challenges", ApiAction.ChangeFactors, "Begins to add a passkey.", (HttpContext context, CancellationToken cancellation) => passkeys.BeginAddingAsync(CallerCheck.PersonOf(context), context, cancellation));
-        me.Post("/passkeys", ApiAction.ChangeFactors, "Adds a passkey.", (HttpContext context, AddPasskey request, CancellationToken cancellation) =>
-            passkeys.AddAsync(CallerCheck.PersonOf(context), request.Name, request.Answer, context, cancellation));
-        me.Delete("/passkeys/{passkey}", ApiAction.ChangeFactors, "Takes a passkey off.", async (HttpContext context, string passkey, CancellationToken cancellation) => await DoneAsync(passkeys.RemoveAsync(CallerCheck.PersonOf(context), passkey, cancellation)));
+        me.Post("/passkeys", ApiAction.ChangeFactors, "Adds a passkey.", async (HttpContext context, AddPasskey request, CancellationToken cancellation) =>
+            await ToldAsync(context, OwnerMail.Passkey, await passkeys.AddAsync(CallerCheck.PersonOf(context), request.Name, request.Answer, context, cancellation), cancellation));
+        me.Delete("/passkeys/{passkey}", ApiAction.ChangeFactors, "Takes a passkey off.", async (HttpContext context, string passkey, CancellationToken cancellation) =>
+        {
+            await passkeys.RemoveAsync(CallerCheck.PersonOf(context), passkey, cancellation);
+            return await ToldAsync(context, OwnerMail.Passkey, new Done(), cancellation);
+        });
         me.Get("/tokens", ApiAction.ReadOneself, "One's tokens for programs.", (HttpContext context, CancellationToken cancellation) => tokens.ListAsync(CallerCheck.PersonOf(context), cancellation));
-        me.Post("/tokens", ApiAction.ChangeTokens, "Makes a token for programs: for some actions and some time.", (HttpContext context, CreateToken request, CancellationToken cancellation) =>
-            tokens.CreateAsync(CallerCheck.PersonOf(context), request with { Name = Names.Checked(request.Name) }, cancellation));
+        me.Post("/tokens", ApiAction.ChangeTokens, "Makes a token for programs: for some actions and some time.", async (HttpContext context, CreateToken request, CancellationToken cancellation) =>
+            await ToldAsync(context, OwnerMail.Token, await tokens.CreateAsync(CallerCheck.PersonOf(context), request with { Name = Names.Checked(request.Name) }, cancellation), cancellation));
         me.Delete("/tokens/{token}", ApiAction.ChangeOneself, "Revokes a token.",
             async (HttpContext context, string token, CancellationToken cancellation) => await DoneAsync(tokens.DeleteAsync(CallerCheck.PersonOf(context), token, cancellation)));
     }
@@ -82,6 +94,13 @@ internal sealed class PeopleEndpoints(
         });
         all.Delete("/{organisation}/members/{person}", ApiAction.ChangeMembers, "Takes somebody out.",
             async (string organisation, string person, CancellationToken cancellation) => await DoneAsync(organisations.RemoveAsync(organisation, person, cancellation)));
+    }
+
+    /// <summary>Tells somebody that a way in of theirs was changed, and answers.</summary>
+    private async Task<T> ToldAsync<T>(HttpContext context, string factor, T answer, CancellationToken cancellation)
+    {
+        await owners.TellChangedAsync(CallerCheck.PersonOf(context), factor, cancellation);
+        return answer;
     }
 
     private async Task<SignedIn> AcceptAsync(HttpContext context, BecomePerson request, CancellationToken cancellation)

@@ -18,5 +18,13 @@ public sealed record PodPlace(
 /// <summary>How full a pod is.</summary>
 /// <param name="Objects">Objects stored.</param>
 /// <param name="Bytes">Their bytes.</param>
-/// <param name="Drives">Each drive's path, and the size and the free space of its file system; null if it cannot be read.</param>
-public sealed record PodUsage(long Objects, long Bytes, IReadOnlyList<(string Path, long? BytesTotal, long? BytesFree)> Drives);
+/// <param name="Drives">Each drive.</param>
+public sealed record PodUsage(long Objects, long Bytes, IReadOnlyList<PodDrive> Drives);
+
+/// <summary>A drive of a pod.</summary>
+/// <param name="Path">Where it is mounted.</param>
+/// <param name="BytesTotal">The size of its file system; null if it cannot be read.</param>
+/// <param name="BytesFree">What is free of it.</param>
+/// <param name="IsUp">It is read and written.</param>
+/// <param name="Trouble">What is wrong with it, if it is not.</param>
+public sealed record PodDrive(string Path, long? BytesTotal, long? BytesFree, bool IsUp, string? Trouble);

@@ -5,7 +5,10 @@ using System.Text.Json.Serialization.Metadata;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Placing;
+using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
@@ -13,7 +16,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Restores;
 
 /// <summary>Looking into a managed account, in a session that stands in the audit log: the restorer opens it and answers, the authority passes on.</summary>
-internal sealed class Browsing(IDatabase directory, Restorers restorers, PodClient pod, HttpClient http, TimeProvider time)
+internal sealed class Browsing(IDatabase directory, OwnerMail owners, Restorers restorers, PodClient pod, HttpClient http, TimeProvider time)
 {
     private static readonly TimeSpan _life = TimeSpan.FromHours(1);
     private static readonly TimeSpan _passLife = TimeSpan.FromMinutes(2);
@@ -25,8 +28,13 @@ internal sealed class Browsing(IDatabase directory, Restorers restorers, PodClie
     {
         await restorers.ForAsync(place, cancellation);
         var opened = new BrowsingOpened(Guid.NewGuid().ToString("N"), Now + (long)_life.TotalSeconds);
-        await directory.WriteAsync(transaction => transaction.ExecuteAsync("INSERT INTO browsing_sessions (session_id, account_id, person, expires_at) VALUES (@session, @key, @person, @expiresAt)",
-            new { opened.Session, key = place.Account.ToArray(), person = caller.Name, opened.ExpiresAt }), cancellation);
+        await directory.WriteAsync(async transaction =>
+        {
+            var key = place.Account.ToArray();
+            await transaction.ExecuteAsync("INSERT INTO browsing_sessions (session_id, account_id, person, expires_at) VALUES (@session, @key, @person, @expiresAt)", new { opened.Session, key, person = caller.Name, opened.ExpiresAt });
+            await owners.TellAsync(transaction, key, Letter.Of(Outbox.Language, "account_opened", place.Name, caller.Name, $"{time.GetUtcNow():yyyy-MM-dd HH:mm}"));
+            return 0;
+        }, cancellation);
         return opened;
     }
 

@@ -2,7 +2,10 @@ using System.Text.Json;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Placing;
+using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
@@ -10,7 +13,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Restores;
 
 /// <summary>Archives that people ask for of managed accounts. A restorer makes them; whoever may restore fetches them there, by a link that expires.</summary>
-internal sealed class PreparedRestores(IDatabase directory, Restorers restorers, PodClient pod, TimeProvider time)
+internal sealed class PreparedRestores(IDatabase directory, OwnerMail owners, Restorers restorers, PodClient pod, TimeProvider time)
 {
     private const int OpenMax = 5;
     private const int KeptMax = 20;
@@ -50,6 +53,7 @@ internal sealed class PreparedRestores(IDatabase directory, Restorers restorers,
                 throw new HoldfastException(FailureTable.Conflict, $"{OpenMax} archives of this account are being prepared: wait for one, or cancel one.");
             }
 
+            await owners.TellAsync(transaction, key, Letter.Of(Outbox.Language, "restore_asked", place.Name, caller.Name, $"{time.GetUtcNow():yyyy-MM-dd HH:mm}", id));
             return await transaction.ExecuteAsync(
                 "INSERT INTO prepared_restores (restore_id, account_id, snapshot, paths, state, asked_by, address, created_at) VALUES (@id, @key, @snapshot, @paths, 'waiting', @by, @address, @now)",
                 new { id, key, request.Snapshot, paths = JsonSerializer.Serialize(paths, MessageJson.Default.IReadOnlyListString), by = caller.Name, address = caller.Person?.Email, Now });

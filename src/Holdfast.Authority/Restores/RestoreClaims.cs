@@ -1,6 +1,7 @@
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Placing;
 using Holdfast.Documents.Letters;
 using Holdfast.Format.Objects;
@@ -10,7 +11,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Restores;
 
 /// <summary>Archives as restorers see them: taken under a lease, shown while they grow, ended. What a killed restorer left it takes again when it is back, another when the lease has run out.</summary>
-internal sealed class RestoreClaims(IDatabase directory, AccountDirectory accounts, PodClient pod, Outbox outbox, TimeProvider time)
+internal sealed class RestoreClaims(IDatabase directory, AccountDirectory accounts, Drills drills, PodClient pod, Outbox outbox, Webhooks webhooks, TimeProvider time)
 {
     /// <summary>Without getting on: a pod that is away for a day, or an archive that ends its restorer each time.</summary>
     private const int AttemptsMax = 300;
@@ -47,7 +48,8 @@ internal sealed class RestoreClaims(IDatabase directory, AccountDirectory accoun
         }, cancellation);
         var drop = await DropAsync(restorer, request.Held, cancellation);
         var row = request.MayBegin && request.Keys.Count > 0 ? await directory.WriteAsync(transaction => TakeAsync(transaction, restorer, request), cancellation) : null;
-        return new RestoreClaim(pod.AuthorityPublicKey, drop, row is null ? null : await WorkOfAsync(row, cancellation));
+        var drill = row is null && request is { MayDrill: true, Keys.Count: > 0 } ? await drills.TakeAsync(restorer, request.Keys, cancellation) : null;
+        return new RestoreClaim(pod.AuthorityPublicKey, drop, row is null ? null : await WorkOfAsync(row, cancellation), drill);
     }
 
     /// <summary>Archives that nobody may fetch any more, or that another restorer makes: that one's work is not this one's to go on with, unless it comes back to it.</summary>
@@ -87,9 +89,10 @@ internal sealed class RestoreClaims(IDatabase directory, AccountDirectory accoun
             UPDATE prepared_restores SET state = @state, ended_at = @now, expires_at = @expires, files = @files, bytes = @bytes, length = @length, troubles = @troubles, failure = @failure
             WHERE restore_id = @id AND restorer = @restorer AND token = @token AND state = 'preparing' RETURNING {RestoreRow.Columns}
             """, new { id, restorer, ended.Token, ended.Files, ended.Bytes, ended.Length, ended.Troubles, ended.Failure, state = ended.Failure is null ? "ready" : "failed", Now, expires = Now + (long)_kept.TotalSeconds }) ?? throw Lost();
+        var account = await transaction.FindAsync<string>("SELECT name FROM accounts WHERE account_id = @account", new { row.Account }) ?? "";
+        await webhooks.TellAsync(transaction, WebhookTopics.RestoreEnded, (row.Account, account), new Dictionary<string, string> { ["restore"] = row.Id, ["state"] = row.State, ["asked_by"] = row.AskedBy, ["troubles"] = $"{row.Troubles}" });
         if (row.Address is { } address)
         {
-            var account = await transaction.FindAsync<string>("SELECT name FROM accounts WHERE account_id = @account", new { row.Account }) ?? "";
             await outbox.AddAsync(transaction, address, ended.Failure is { } failure
                 ? Letter.Of(Outbox.Language, "restore_failed", account, row.Snapshot[..8], failure)
                 : Letter.Of(Outbox.Language, ended.Troubles == 0 ? "restore_ready" : "restore_ready_in_part", account, row.Snapshot[..8], $"{DateTimeOffset.FromUnixTimeSeconds(row.ExpiresAt!.Value):yyyy-MM-dd}", row.Id, ended.Troubles));

@@ -1,13 +1,16 @@
 using System.Globalization;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Verifying;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Http;
 
 namespace Holdfast.Authority.Restores;
 
 /// <summary>The API of restores of managed accounts: for people who look into one and ask for archives, for operators who register restorers, and for these.</summary>
-internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers restorers, PreparedRestores restores, RestoreClaims claims, Browsing browsing)
+internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers restorers, PreparedRestores restores, RestoreClaims claims, Drills drills, ProofTable proofs, Browsing browsing)
 {
     public void Map(ApiRoutes api)
     {
@@ -27,6 +30,8 @@ internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers rest
             await restores.CancelAsync(await accounts.PlaceOfAsync(name, cancellation), id, cancellation));
         api.Post("/accounts/{name}/restores/{id}/link", ApiAction.PrepareRestore, "A link to an archive that is ready, good for a day; ranges can be asked for.", async (string name, string id, CancellationToken cancellation) =>
             await restores.LinkAsync(await accounts.PlaceOfAsync(name, cancellation), id, cancellation));
+        api.Get("/accounts/{name}/proofs", ApiAction.ReadProofs, "What was proved of an account: verifications of all that is stored, and restore drills, the latest first.", async (string name, CancellationToken cancellation) =>
+            await proofs.ListAsync(await accounts.PlaceOfAsync(name, cancellation), cancellation));
         MapBrowsing(api);
         MapRestorers(api);
     }
@@ -64,6 +69,11 @@ internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers rest
         api.Post("/restorer/restores/{id}/end", ApiAction.WorkAsRestorer, "A restorer says that an archive is ready, or why it cannot be made.", async (HttpContext context, string id, RestoreEnded ended, CancellationToken cancellation) =>
         {
             await claims.EndAsync(NameOf(context), id, ended, cancellation);
+            return new Done();
+        });
+        api.Post("/restorer/drills/{drill}/end", ApiAction.WorkAsRestorer, "A restorer says how a restore drill of an account went.", async (HttpContext context, string drill, DrillEnded ended, CancellationToken cancellation) =>
+        {
+            await drills.EndAsync(NameOf(context), AccountId.TryParse(drill, out var id) ? id : throw new HoldfastException(FailureTable.NotFound, "There is no such drill."), ended, cancellation);
             return new Done();
         });
     }

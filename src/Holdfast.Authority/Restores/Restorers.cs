@@ -11,7 +11,7 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Restores;
 
-/// <summary>Restorers: processes that hold escrow keys, which the authority does not. One reads an account only while somebody asked for that: an archive it is preparing, or a session in which somebody looks into it.</summary>
+/// <summary>Restorers: processes that hold escrow keys, which the authority does not. One reads an account only while somebody asked for that: an archive it is preparing, a session in which somebody looks into it, or a restore drill that is due.</summary>
 internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, TimeProvider time)
 {
     public const string TokenPrefix = "hfr_";
@@ -93,6 +93,7 @@ internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, 
         """
         SELECT CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE account_id = @id AND escrow_key IS NOT NULL)
           AND (EXISTS (SELECT 1 FROM prepared_restores WHERE account_id = @id AND state = 'preparing' AND restorer = @name)
+            OR EXISTS (SELECT 1 FROM drills WHERE account_id = @id AND state = 'drilling' AND restorer = @name AND lease_until > @now)
             OR EXISTS (SELECT 1 FROM browsing_sessions WHERE account_id = @id AND expires_at > @now)) THEN 1 ELSE 0 END
         """, new { id = account.ToArray(), name, Now }) == 1, cancellation);
 }

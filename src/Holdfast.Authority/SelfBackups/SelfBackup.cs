@@ -29,7 +29,7 @@ internal sealed partial class SelfBackup(IDatabase directory, AccountDirectory a
     private const int RowsAtOnce = 500;
     private const int BytesAtOnce = 1 << 20;
 
-    private static readonly HashSet<string> _leftOut = ["keyrings", "store_marks", "jobs", "sign_ins", "one_time_codes", "enrolment_codes", "attempts", "idempotency_keys", "outbox", "directory_marks"];
+    private static readonly HashSet<string> _leftOut = ["keyrings", "store_marks", "jobs", "sign_ins", "one_time_codes", "enrolment_codes", "attempts", "idempotency_keys", "outbox", "deliveries", "directory_marks"];
 
     public string Name => JobName;
 

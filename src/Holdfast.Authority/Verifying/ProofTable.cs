@@ -24,6 +24,8 @@ internal sealed record Proof(ProofKind Kind, uint? Computer, long StartedAt, lon
 /// <summary>Verifications and drills of each account, kept as evidence.</summary>
 internal sealed class ProofTable(AccountStore store, AccountDirectory directory, LogTable log, TimeProvider time)
 {
+    private const int ListedMax = 200;
+
     public Task<long> KeepAsync(AccountPlace place, Proof proof, CancellationToken cancellation) => store.WriteAsync(place, transaction => transaction.FindAsync<long>(
         """
         INSERT INTO proofs (account_id, kind, number, computer, started_at, ended_at, snapshots, objects, bytes, damages, evidence, version)
@@ -60,6 +62,12 @@ internal sealed class ProofTable(AccountStore store, AccountDirectory directory,
         // It counts from when it was handed in, whatever the computer's clock says.
         return new DrillKept(await KeepAsync(device.Place, new Proof(ProofKind.Drill, device.Computer, drill.StartedAt, time.GetUtcNow().ToUnixTimeSeconds(), drill.Snapshots.Count, drill.Files, drill.Bytes, drill.Failures, evidence), cancellation));
     }
+
+    /// <summary>An account's proofs, the latest first.</summary>
+    public Task<AccountProofs> ListAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync(place, async transaction => new AccountProofs(
+        [.. (await transaction.QueryAsync<(string Kind, long? Computer, long StartedAt, long EndedAt, long Snapshots, long Objects, long Bytes, long Damages, string Evidence)>(
+            $"SELECT kind, computer, started_at, ended_at, snapshots, objects, bytes, damages, evidence FROM proofs WHERE account_id = @account AND deleted = 0 ORDER BY ended_at DESC, kind, number DESC LIMIT {ListedMax}"))
+            .Select(row => new AccountProof(row.Kind, (uint?)row.Computer, row.StartedAt, row.EndedAt, row.Snapshots, row.Objects, row.Bytes, row.Damages, row.Evidence))]), cancellation);
 
     /// <summary>How well it is proved that accounts can be restored.</summary>
     public async Task<ProofSummary> SummaryAsync(CancellationToken cancellation)

@@ -36,6 +36,7 @@ internal static class AdminVerb
         MoveVerbs.AddTo(command, output);
         ServiceVerbs.AddTo(command, output);
         UsageVerbs.AddTo(command, output);
+        NotifyingVerbs.AddTo(command, output);
         VerificationVerbs.AddTo(command, output);
         SelfBackupVerbs.AddTo(command, output);
         EscrowVerbs.AddTo(command, output);

@@ -15,13 +15,30 @@ internal static class VerificationVerbs
         admin.Subcommands.Add(Verify(output));
         admin.Subcommands.Add(AdminCall.Build("verification", "How far the latest verification is, and what it found. Exit code 3 if it found damage.", [], AdminVerb.Connect, async (_, service, cancellation) =>
             Show(output, await service.GetAtAsync("/v1/verifications/latest", MessageJson.Default.VerificationStatus, cancellation))));
-        admin.Subcommands.Add(AdminCall.Ask("proofs", "How well it is proved that accounts can be restored.", [], async (_, service, cancellation) =>
+        var account = new Argument<string?>("ACCOUNT") { Description = "The account's name; a sum of all accounts unless given.", Arity = ArgumentArity.ZeroOrOne };
+        admin.Subcommands.Add(AdminCall.Ask("proofs", "How well it is proved that accounts can be restored; or one account's verifications and restore drills, the latest first.", [account], async (parsed, service, cancellation) =>
         {
+            if (parsed.GetValue(account) is { } name)
+            {
+                Show(output, await service.GetAtAsync($"/v1/accounts/{Uri.EscapeDataString(name)}/proofs", MessageJson.Default.AccountProofs, cancellation));
+                return;
+            }
+
             var proofs = await service.GetAtAsync("/v1/proofs", MessageJson.Default.ProofSummary, cancellation);
             output.Print($"Verified: {proofs.Verified} of {proofs.Accounts} accounts{Since(proofs.OldestVerification)}; damaged: {proofs.Damaged}.\nRestore drills: {proofs.Drilled} of {proofs.Accounts} accounts{Since(proofs.OldestDrill)}; failed: {proofs.FailedDrills}.");
             output.Message("proofs", ("accounts", proofs.Accounts), ("verified", proofs.Verified), ("oldest_verification", proofs.OldestVerification), ("damaged", proofs.Damaged), ("drilled", proofs.Drilled),
                 ("oldest_drill", proofs.OldestDrill), ("failed_drills", proofs.FailedDrills));
         }));
+    }
+
+    private static void Show(Output output, AccountProofs proofs)
+    {
+        foreach (var proof in proofs.Proofs)
+        {
+            var by = proof.Kind == "verification" ? "the service read everything" : proof.Computer is { } computer ? $"computer {computer} restored random files" : "a restorer restored random files";
+            output.Print($"{AdminVerb.At(proof.EndedAt)}  {by}: {Units.Count(proof.Objects)} {(proof.Kind == "verification" ? "objects" : "files")} of {proof.Snapshots} snapshots, {Units.Bytes(proof.Bytes)}; {(proof.Damages == 0 ? "all as they were backed up" : $"{proof.Damages} were not: {proof.Evidence}")}");
+            output.Message("proof", ("kind", proof.Kind), ("computer", proof.Computer), ("started_at", proof.StartedAt), ("ended_at", proof.EndedAt), ("snapshots", proof.Snapshots), ("objects", proof.Objects), ("bytes", proof.Bytes), ("damages", proof.Damages), ("evidence", proof.Evidence));
+        }
     }
 
     private static Command Verify(Output output)

@@ -131,6 +131,10 @@ public sealed class ServiceClient : IDisposable
         return more;
     }
 
+    /// <summary>Says why a backup did not end: by its code alone, which names no file.</summary>
+    public Task ReportFailureAsync(FailureKind failure, CancellationToken cancellation) =>
+        SendOnceAsync(HttpMethod.Post, Path("failure"), new ReportFailure(failure.Code), MessageJson.Default.ReportFailure, MessageJson.Default.Done, cancellation);
+
     /// <summary>Says that a session will not be committed.</summary>
     public Task LeaveSessionAsync(long session, CancellationToken cancellation) =>
         SendOnceAsync(HttpMethod.Delete, Path($"sessions/{session}"), new Done(), MessageJson.Default.Done, MessageJson.Default.Done, cancellation);

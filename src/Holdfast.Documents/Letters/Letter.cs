@@ -16,9 +16,23 @@ public sealed record Letter(string Subject, string Body, string Language)
     /// <param name="values">What belongs into it.</param>
     public static Letter Of(string language, string key, params object[] values)
     {
-        var (words, lines) = (Wording.Of(language), (object[])[.. values.Select(value => new string([.. value.ToString()!.Select(letter => char.IsControl(letter) ? ' ' : letter)]))]);
+        var (words, lines) = (Wording.Of(language), (object[])[.. values.Select(value => OnOneLine(value.ToString()!))]);
         return new Letter(words[$"mail_{key}_subject", lines], words[$"mail_{key}", lines], words["language"]);
     }
+
+    /// <summary>A letter with a paragraph for each of several things, between what it begins and ends with.</summary>
+    /// <param name="language">A language; English if it is none that there is.</param>
+    /// <param name="key">Which letter; the paragraphs stand where its text says <c>\n\n¶\n\n</c>.</param>
+    /// <param name="paragraphs">Each on one line.</param>
+    /// <param name="values">What else belongs into it.</param>
+    public static Letter OfParagraphs(string language, string key, IEnumerable<string> paragraphs, params object[] values)
+    {
+        var letter = Of(language, key, values);
+        return letter with { Body = letter.Body.Replace("¶", string.Join("\n\n", paragraphs.Select(OnOneLine)), StringComparison.Ordinal) };
+    }
+
+    /// <summary>What comes from outside cannot add lines.</summary>
+    public static string OnOneLine(string text) => new([.. text.Select(letter => char.IsControl(letter) ? ' ' : letter)]);
 
     /// <summary>The paragraphs, and which of them are commands or codes.</summary>
     internal IEnumerable<(string Text, bool IsCode)> Paragraphs => Body.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Select(paragraph =>

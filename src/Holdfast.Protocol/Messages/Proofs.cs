@@ -66,3 +66,21 @@ public sealed record HandInDrill(
 }
 
 public sealed record DrillKept(long Number);
+
+/// <summary>What is kept of a drill that a restorer made: with the same seed it chooses the same files again while nothing is added.</summary>
+public sealed record DrillEvidenceOfRestorer(string Restorer, long Seed, IReadOnlyList<string> Snapshots, string? Failure);
+
+/// <summary>A proof that an account can be restored, or that some of it cannot. Times are seconds since 1970.</summary>
+/// <param name="Kind"><c>verification</c> (every frame was read) or <c>drill</c> (random files were restored).</param>
+/// <param name="Computer">The computer that restored; null for the service, or a restorer of it.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="EndedAt">When it ended.</param>
+/// <param name="Snapshots">Snapshots that were looked at.</param>
+/// <param name="Objects">Objects that were read; of a drill, files.</param>
+/// <param name="Bytes">Bytes.</param>
+/// <param name="Damages">What could not be read or restored.</param>
+/// <param name="Evidence">What was damaged; of a drill, what was handed in of it.</param>
+public sealed record AccountProof(string Kind, uint? Computer, long StartedAt, long EndedAt, long Snapshots, long Objects, long Bytes, long Damages, string Evidence);
+
+/// <summary>An account's proofs, the latest first.</summary>
+public sealed record AccountProofs(IReadOnlyList<AccountProof> Proofs);

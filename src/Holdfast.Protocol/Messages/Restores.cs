@@ -46,13 +46,29 @@ public sealed record RestorerList(IReadOnlyList<RestorerSummary> Restorers);
 /// <param name="Working">Those of them that it is working on.</param>
 /// <param name="MayBegin">False if it only says what it has.</param>
 /// <param name="Keys">Fingerprints of its escrow keys: it gets what they open.</param>
-public sealed record ClaimRestore(IReadOnlyList<string> Held, IReadOnlyList<string> Working, bool MayBegin, IReadOnlyList<string> Keys);
+/// <param name="MayDrill">It would make a restore drill, if there is no archive to make.</param>
+public sealed record ClaimRestore(IReadOnlyList<string> Held, IReadOnlyList<string> Working, bool MayBegin, IReadOnlyList<string> Keys, bool MayDrill = false);
 
 /// <summary>What a restorer is to do.</summary>
 /// <param name="AuthorityKey">Signs passes.</param>
 /// <param name="Drop">Archives that nobody may fetch any more: they are to be deleted.</param>
 /// <param name="Work">An archive to prepare.</param>
-public sealed record RestoreClaim(byte[] AuthorityKey, IReadOnlyList<string> Drop, RestoreWork? Work = null);
+/// <param name="Drill">A restore drill to make.</param>
+public sealed record RestoreClaim(byte[] AuthorityKey, IReadOnlyList<string> Drop, RestoreWork? Work = null, DrillWork? Drill = null);
+
+/// <summary>An account of which random files are to be restored, and compared with what they should be; the token is the lease's.</summary>
+public sealed record DrillWork(string Account, string AccountName, long Token);
+
+/// <summary>How a restorer's drill went.</summary>
+/// <param name="Token">The lease's.</param>
+/// <param name="StartedAt">Seconds since 1970.</param>
+/// <param name="Seed">Chose the files.</param>
+/// <param name="Snapshots">Ids of the snapshots' heads.</param>
+/// <param name="Files">Files that were to be restored.</param>
+/// <param name="Bytes">Bytes that were.</param>
+/// <param name="Failures">Files and snapshots that could not be.</param>
+/// <param name="Failure">Why nothing could be.</param>
+public sealed record DrillEnded(long Token, long StartedAt, long Seed, IReadOnlyList<string> Snapshots, long Files, long Bytes, long Failures, string? Failure = null);
 
 /// <summary>An archive to prepare; the token is the lease's.</summary>
 public sealed record RestoreWork(string Id, string Account, string AccountName, string Snapshot, IReadOnlyList<string> Paths, long Token);

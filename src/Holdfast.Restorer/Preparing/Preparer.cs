@@ -4,6 +4,7 @@ using Holdfast.Client.Connecting;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
+using Holdfast.Restorer.Drilling;
 using Holdfast.Restorer.Spooling;
 using Microsoft.Extensions.Logging;
 
@@ -26,6 +27,9 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
 
     private int _heldFrom;
 
+    /// <summary>One at a time: a drill must not take from those who wait for their files.</summary>
+    private Task _drilling = Task.CompletedTask;
+
     public async Task RunAsync(CancellationToken cancellation)
     {
         var running = new List<Task>();
@@ -42,6 +46,10 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
                     {
                         var stop = _working[work.Id] = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                         running.Add(Task.Run(() => WorkAsync(work, stop), CancellationToken.None));
+                    }
+                    else if (claim.Drill is { } drill)
+                    {
+                        running.Add(_drilling = Task.Run(() => DrillAsync(drill, cancellation), CancellationToken.None));
                     }
                 }
 #pragma warning disable CA1031 // The edge of a background loop: the log says it, and the loop goes on.
@@ -69,7 +77,7 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
         var held = all.Skip(_heldFrom).Take(HeldAtOnce).ToList();
         _heldFrom += held.Count;
         var resting = _resting.Where(rest => time.GetElapsedTime(rest.Value.Since) < rest.Value.Pause).Select(rest => rest.Key);
-        var claim = await service.SendOnceAsync(HttpMethod.Post, "/v1/restorer/claims", new ClaimRestore(held, [.. _working.Keys, .. resting], mayBegin, opener.Fingerprints), MessageJson.Default.ClaimRestore, MessageJson.Default.RestoreClaim, cancellation);
+        var claim = await service.SendOnceAsync(HttpMethod.Post, "/v1/restorer/claims", new ClaimRestore(held, [.. _working.Keys, .. resting], mayBegin, opener.Fingerprints, MayDrill: mayBegin && _drilling.IsCompleted), MessageJson.Default.ClaimRestore, MessageJson.Default.RestoreClaim, cancellation);
         authority.Learn(claim.AuthorityKey);
         foreach (var id in claim.Drop.Where(held.Contains))
         {
@@ -113,6 +121,24 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
         }
     }
 
+    private async Task DrillAsync(DrillWork work, CancellationToken cancellation)
+    {
+        try
+        {
+            await new Driller(service, opener, time).RunAsync(work, cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The process ends; the drill is given out again.
+        }
+#pragma warning disable CA1031 // The edge of a background task: the log says it, and the drill is given out again when its lease is over.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            LogNoDrill(exception, work.AccountName);
+        }
+    }
+
     private static async Task CancelAsync(CancellationTokenSource stop)
     {
         try
@@ -127,6 +153,9 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The authority could not be asked for work.")]
     private partial void LogNoWork(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A restore drill of account {Account} did not end; it is tried again.")]
+    private partial void LogNoDrill(Exception exception, string account);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Archive {Id} of account {Account} could not be made; it is tried again.")]
     private partial void LogFailed(Exception exception, string id, string account);

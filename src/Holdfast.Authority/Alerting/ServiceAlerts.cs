@@ -1,0 +1,120 @@
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Restores;
+using Holdfast.Authority.SelfBackups;
+using Holdfast.Authority.Verifying;
+
+namespace Holdfast.Authority.Alerting;
+
+/// <summary>The service's copies of its own databases fail, or are too old.</summary>
+internal sealed class SelfBackupAlerts(SelfBackup backups, TimeSpan every, DateTimeOffset startedAt, TimeProvider time) : IAlertSource
+{
+    private static readonly TimeSpan _grace = TimeSpan.FromHours(2);
+
+    public string Kind => "self_backup";
+
+    public TimeSpan Patience => TimeSpan.FromMinutes(15);
+
+    public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation)
+    {
+        var (status, now) = (await backups.StatusAsync(cancellation), time.GetUtcNow());
+        var last = status.Backups.Select(backup => (long?)backup.StoredAt).Max() is { } at ? DateTimeOffset.FromUnixTimeSeconds(at) : startedAt;
+        if (now - last > every + _grace)
+        {
+            return [new Finding("", true, $"The last copy of the service's own databases is {(now - last).TotalHours:0} hours old{(status.Failure is { } why ? $" ({why})" : "")}. If the databases were lost, what came since would have to be found on the pod: see `holdfast admin self-backup list` and the log.")];
+        }
+
+        return status.Failure is { } failure ? [new Finding("", false, $"The service's own databases could not be copied: {failure} It is tried again.")] : [];
+    }
+}
+
+/// <summary>The certificate runs out.</summary>
+/// <param name="expires">When; null if https is served by a proxy, which has its own.</param>
+/// <param name="time">The clock.</param>
+internal sealed class CertificateAlerts(Func<DateTimeOffset?> expires, TimeProvider time) : IAlertSource
+{
+    private const int WarnedDays = 21;
+    private const int CriticalDays = 7;
+
+    public string Kind => "certificate";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation)
+    {
+        var days = expires() is { } at ? (at - time.GetUtcNow()).TotalDays : double.MaxValue;
+        return Task.FromResult<IReadOnlyList<Finding>>(days > WarnedDays ? []
+            : [new Finding("", days <= CriticalDays, $"The certificate {(days <= 0 ? "has run out: clients refuse the service" : $"is good for {Math.Floor(days):0} more days")}. Renew its PEM files; the service reads them again by itself.")]);
+    }
+}
+
+/// <summary>Jobs that are begun again and again and do not get on.</summary>
+internal sealed class JobAlerts(JobTable jobs) : IAlertSource
+{
+    public string Kind => "job";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation) => [.. (await jobs.StuckAsync(cancellation)).Select(stuck =>
+        new Finding(stuck.Kind, false, $"{stuck.Count} job{(stuck.Count == 1 ? "" : "s")} of the kind {stuck.Kind} failed {Job.StuckAttempts} times or more, the last: {stuck.Failure ?? "it was ended without a word"} See `holdfast admin jobs`."))];
+}
+
+/// <summary>Verifications and drills that found damage.</summary>
+internal sealed class ProofAlerts(ProofTable proofs) : IAlertSource
+{
+    public string Kind => "damage";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation)
+    {
+        var summary = await proofs.SummaryAsync(cancellation);
+        var findings = new List<Finding>();
+        if (summary.Damaged > 0)
+        {
+            findings.Add(new Finding("verification", true, $"The latest verification of {summary.Damaged} accounts found objects that cannot be read: `holdfast admin verification`."));
+        }
+
+        if (summary.FailedDrills > 0)
+        {
+            findings.Add(new Finding("drill", true, $"The latest restore drill of {summary.FailedDrills} accounts found files that cannot be restored: `holdfast admin proofs ACCOUNT`."));
+        }
+
+        return findings;
+    }
+}
+
+/// <summary>Restorers that were not heard of for a while.</summary>
+internal sealed class RestorerAlerts(Restorers restorers, TimeProvider time) : IAlertSource
+{
+    private static readonly TimeSpan _silent = TimeSpan.FromMinutes(10);
+
+    public string Kind => "restorer";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation) => [.. (await restorers.ListAsync(cancellation)).Restorers
+        .Where(restorer => restorer.SeenAt is { } at && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(at) > _silent)
+        .Select(restorer => new Finding(restorer.Name, false, $"The restorer '{restorer.Name}' was last heard of at {DateTimeOffset.FromUnixTimeSeconds(restorer.SeenAt!.Value):yyyy-MM-dd HH:mm} UTC: archives that customers ask for wait. Start it, or remove it (`holdfast admin restorer remove`)."))];
+}
+
+/// <summary>Addresses that a mail server refused, and webhooks that took nothing for days.</summary>
+internal sealed class UndeliveredAlerts(IDatabase directory) : IAlertSource
+{
+    private const int ShownMax = 100;
+
+    public string Kind => "mail";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<Finding>>(async transaction =>
+    [
+        .. (await transaction.QueryAsync<(string Recipient, string? Failure)>(
+            $"""
+            SELECT recipient, max(failure) FROM outbox b WHERE bounced_at IS NOT NULL
+              AND coalesce((SELECT max(s.sent_at) FROM outbox s WHERE s.recipient = b.recipient), 0) <= b.bounced_at GROUP BY recipient ORDER BY recipient LIMIT {ShownMax}
+            """)).Select(bounced => new Finding(bounced.Recipient, false, $"Mail to {bounced.Recipient} could not be delivered: {bounced.Failure} Have whoever it belongs to give another address.")),
+        .. (await transaction.QueryAsync<(string Url, string Failure)>("SELECT url, failure FROM webhooks WHERE failure IS NOT NULL ORDER BY url"))
+            .Select(webhook => new Finding(webhook.Url, false, $"The webhook {webhook.Url} took nothing for days: {webhook.Failure} Mend it, or remove it (`holdfast admin webhook remove`).")),
+    ], cancellation);
+}

@@ -1,0 +1,3 @@
+-- Why the last backup that was begun did not end, as its computer said.
+ALTER TABLE devices ADD COLUMN failed_at INTEGER;
+ALTER TABLE devices ADD COLUMN failure TEXT;
