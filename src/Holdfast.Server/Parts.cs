@@ -137,6 +137,9 @@ internal sealed class Parts : IAsyncDisposable
         return new PodUsage(status.Objects, status.Bytes, [.. status.Drives.Select(drive => new PodDrive(drive.Path, drive.BytesTotal, drive.BytesFree, drive.State == nameof(DriveState.Up), $"{drive.State}{(drive.Reason is null ? "" : $": {drive.Reason}")}"))]);
     }
 
+    /// <summary>Adds the pages for people, which ask the API as anybody does.</summary>
+    public void MapConsole() => Holdfast.Pages.WebConsole.Map(Web, BoundUrl, _http, TimeProvider.System);
+
     private T Keep<T>(T kept)
         where T : IDisposable
     {
@@ -175,6 +178,7 @@ internal sealed class Parts : IAsyncDisposable
         Watching.Add(builder, data.Configuration.Traces);
         if (roles.Authority)
         {
+            Holdfast.Pages.WebConsole.AddTo(builder.Services);
             IdentityProviders.Add(builder, data.Configuration.ProvidersOf(data.Root), data.Configuration.KeysFolderOf(data.Root), publicUrl);
         }
 
@@ -182,6 +186,12 @@ internal sealed class Parts : IAsyncDisposable
         // A proxy on this machine, or one that is named, says for whom it asks.
         builder.Services.Configure<ForwardedHeadersOptions>(options =>
         {
+            // The pages of this process ask its API at the address that it listens at.
+            if (IPAddress.TryParse(new Uri(listen).Host.Trim('[', ']'), out var own))
+            {
+                options.KnownProxies.Add(own);
+            }
+
             options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
             foreach (var proxy in data.Configuration.Proxies ?? [])
             {

@@ -41,6 +41,7 @@ internal static class Service
         if (parts.Authority is { } mapped)
         {
             mapped.Map(parts.Web);
+            parts.MapConsole();
             IdentityProviders.Map(parts.Web, data.Configuration.ProvidersOf(data.Root), mapped);
         }
 

@@ -292,6 +292,12 @@ public sealed class JournalTests : IDisposable
         var running = Shell.Start(Shell.Holdfast, ["permissions", "apply", _tree.Root, "--mode", "0700", "--json"], _tree.State);
         var journal = await FindJournalAsync();
 
+        // Once it has done something it listens: what it was told before is an earlier run's.
+        for (var begun = new FileInfo(journal).Length; new FileInfo(journal).Length == begun;)
+        {
+            await Task.Delay(10, Cancellation);
+        }
+
         // Held while others ask, so that it is surely under way.
         await Shell.ShAsync($"kill -STOP {running.Id}", Cancellation);
         var second = await Shell.RunAsync(Shell.Holdfast, ["permissions", "apply", _tree.Root, "--mode", "0755"], _tree.State, Cancellation);

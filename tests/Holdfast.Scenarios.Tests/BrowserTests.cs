@@ -6,7 +6,7 @@ namespace Holdfast.Scenarios.Tests;
 /// <summary>What only a browser does: passkeys, in Chromium with an authenticator of its own.</summary>
 public sealed class BrowserTests : Scenario
 {
-    private const string Program = "/usr/bin/chromium";
+    internal const string Program = "/usr/bin/chromium";
 
     // Asks the service, as whoever has the token, and has the browser's authenticator answer.
     private const string Ceremonies = """
