@@ -134,7 +134,7 @@ public sealed class Authority : IAsyncDisposable
         _computers = new ComputerEndpoints(
             directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions, owners);
         var restores = new PreparedRestores(directoryDatabase, owners, restorers, pod, time);
-        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, drills, pod, outbox, webhooks, time), drills, proofs, new Browsing(directoryDatabase, owners, restorers, pod, http, time));
+        _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, drills, pod, outbox, webhooks, time), drills, new SharedArchives(directoryDatabase, owners, restorers, pod, time), proofs, new Browsing(directoryDatabase, owners, restorers, pod, http, time));
         _callers = new CallerCheck(directory, devices, signIns, tokens, restorers, audit, bootstrapHash, time);
         _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);

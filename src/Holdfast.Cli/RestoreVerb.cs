@@ -12,10 +12,12 @@ internal static class RestoreVerb
     public static Command Build(Output output)
     {
         var snapshot = new Argument<string>("snapshot") { Description = "A snapshot's id, its first digits, or latest." };
-        var target = new Option<string>("--target", "-t") { Description = "Where to restore to; the snapshot's absolute paths appear below it. With --archive the file to write, or - for standard output.", Required = true };
+        var target = new Option<string>("--target", "-t") { Description = "Where to restore to; the snapshot's absolute paths appear below it. With --archive the file to write, or - for standard output." };
         var include = Flags.List("--include", "Restores only this path and what is below it; several are allowed.", "-i");
         var archive = Flags.Text("--archive", "Writes one archive instead of files: zip (opened everywhere; ZIP64) or tar (pax: every name, owner and attribute).");
         var encryptTo = Flags.List("--encrypt-to", "Encrypts the archive to a public key of age (age1…), or to several: whoever has the secret key opens it with `age -d`, and nobody else. Then it can be handed on by any way.");
+        var share = Flags.Switch("--share", "Instead of a file: encrypts the archive, has the service keep it for a while, and shows a link. Only whoever has the link and its key opens it; the service cannot.");
+        var days = new Option<int>("--share-days") { Description = "For how many days the service keeps it, up to 30.", DefaultValueFactory = _ => 7 };
         var command = new Command("restore", """
             Restores a snapshot, or parts of it: as files, or as one archive that is made on this computer.
 
@@ -25,7 +27,8 @@ internal static class RestoreVerb
               holdfast restore latest --archive zip --target photos.zip --include /home/me/photos
               holdfast restore latest --archive tar --target - | ssh other tar -xpf -
               holdfast restore latest --archive zip --encrypt-to age1ql3z… --target letters.zip.age --include /home/me/letters
-            """) { snapshot, target, include, archive, encryptTo };
+              holdfast restore latest --archive zip --share --include /home/me/photos
+            """) { snapshot, target, include, archive, encryptTo, share, days };
         command.SetAction(async (parsed, cancellation) =>
         {
             var kind = parsed.GetValue(archive) switch
@@ -41,7 +44,13 @@ internal static class RestoreVerb
                 throw new HoldfastException(FailureTable.InvalidRequest, "--encrypt-to is for archives: say --archive zip or --archive tar.");
             }
 
-            var name = parsed.GetRequiredValue(target);
+            if (parsed.GetValue(share))
+            {
+                return await ShareAsync(output, parsed.GetRequiredValue(snapshot), kind ?? throw new HoldfastException(FailureTable.InvalidRequest, "--share is for archives: say --archive zip or --archive tar."),
+                    parsed.GetValue(target) is null ? parsed.GetRequiredValue(include) : throw new HoldfastException(FailureTable.InvalidRequest, "--share keeps the archive with the service: leave --target out."), recipients, parsed.GetValue(days), cancellation);
+            }
+
+            var name = parsed.GetValue(target) ?? throw new HoldfastException(FailureTable.InvalidRequest, "Say with --target where to restore to.");
             using var file = kind is null ? null : ArchiveFile.Create(name);
             var told = file is { IsStandardOutput: true } ? new Output(json: false, quiet: true) : output;
             using var session = Session.Open();
@@ -67,6 +76,27 @@ internal static class RestoreVerb
             return progress.TroubleCount == 0 ? ExitCode.Ok : ExitCode.Partial;
         });
         return command;
+    }
+
+    private static async Task<int> ShareAsync(Output output, string name, ArchiveKind kind, IReadOnlyList<string> include, List<AgeRecipient> recipients, int days, CancellationToken cancellation)
+    {
+        using var session = Session.Open();
+        using var account = await session.OpenAccountAsync(cancellation);
+        var snapshot = await account.FindSnapshotAsync(name, cancellation);
+        var (progress, started) = (new RestoreProgress(), TimeProvider.System.GetTimestamp());
+        SharedLink link;
+        await using (ProgressLine.Start(output, elapsed => Describe(progress, snapshot, elapsed), TimeProvider.System))
+        {
+            link = await new Share(account, session.Service, Session.Random).RunAsync(snapshot, new ArchiveOptions { Kind = kind, Include = include, Scratch = session.Folders.Cache }, recipients, days, progress, cancellation);
+        }
+
+        Tell(output, progress, "the service", TimeProvider.System.GetElapsedTime(started));
+        output.Print(link.Text);
+        output.Say(link.Key is { } key
+            ? $"Whoever has this link opens the archive, until {LocalTime.Of(link.ExpiresAt, TimeProvider.System)}: what is behind the # is the key, and goes to nobody by itself.\n  curl -fO '{link.Url}'\n  echo {key} > key.txt; age -d -i key.txt {Path.GetFileName(link.Url)} > {Path.GetFileNameWithoutExtension(link.Url)}"
+            : $"Whoever has one of the keys it was encrypted to opens the archive, until {LocalTime.Of(link.ExpiresAt, TimeProvider.System)}.");
+        output.Message("shared", ("url", link.Url), ("key", link.Key), ("expires_at", link.ExpiresAt), ("length", link.Length));
+        return progress.TroubleCount == 0 ? ExitCode.Ok : ExitCode.Partial;
     }
 
     private static async Task WriteAsync(Archive archive, OpenedSnapshot snapshot, ArchiveOptions options, List<AgeRecipient> recipients, Stream output, RestoreProgress progress, CancellationToken cancellation)

@@ -22,6 +22,6 @@ internal sealed class Downloads(AuthorityKey authority, Spool spool, TimeProvide
         (context.Response.Headers.ContentSecurityPolicy, context.Response.Headers.XContentTypeOptions, context.Response.Headers.CacheControl) = ("default-src 'none'; sandbox", "nosniff", "no-store, no-transform");
         context.Response.Headers["Referrer-Policy"] = "no-referrer";
         var name = new string([.. file.Where(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.')]);
-        return TypedResults.Stream(content, "application/zip", name, writtenAt, new EntityTagHeaderValue($"\"{id}\""), enableRangeProcessing: true);
+        return TypedResults.Stream(content, name.EndsWith(".zip", StringComparison.Ordinal) ? "application/zip" : "application/octet-stream", name, writtenAt, new EntityTagHeaderValue($"\"{id}\""), enableRangeProcessing: true);
     }
 }

@@ -10,13 +10,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Restorer;
 
-/// <summary>Holds the operator's escrow keys, alone: prepares archives of managed accounts (claim → open → write → hand out), and shows what is in them, as a client of the service that is let in while somebody asked for it.</summary>
+/// <summary>Holds the operator's escrow keys, alone: prepares archives of managed accounts (claim → open → write → hand out), and shows what is in them, as a client of the service that is let in while somebody asked for it; and keeps archives that customers encrypted, for whoever has the link.</summary>
 public sealed class Restorer : IAsyncDisposable
 {
     private readonly ServiceClient _service;
     private readonly AuthorityKey _authority = new();
     private readonly Preparer _preparer;
     private readonly Downloads _downloads;
+    private readonly Uploads _uploads;
     private readonly BrowsedAccounts _browsed;
     private readonly BrowseEndpoints _browsing;
 
@@ -31,6 +32,7 @@ public sealed class Restorer : IAsyncDisposable
         var spool = new Spool(settings.Folder, keys);
         _preparer = new Preparer(_service, _authority, opener, spool, settings.AtOnce, time, logging.CreateLogger<Preparer>());
         _downloads = new Downloads(_authority, spool, time);
+        _uploads = new Uploads(_authority, spool, time);
         _browsed = new BrowsedAccounts(opener, time);
         _browsing = new BrowseEndpoints(_authority, _browsed, time);
     }
@@ -38,6 +40,7 @@ public sealed class Restorer : IAsyncDisposable
     public void Map(IEndpointRouteBuilder routes)
     {
         _downloads.Map(routes);
+        _uploads.Map(routes);
         _browsing.Map(routes);
     }
 
@@ -54,6 +57,7 @@ public sealed class Restorer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _browsed.DisposeAsync();
+        _uploads.Dispose();
         _service.Dispose();
         _authority.Dispose();
         foreach (var key in _keys)

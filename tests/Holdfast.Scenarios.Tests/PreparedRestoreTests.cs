@@ -161,6 +161,50 @@ public sealed class PreparedRestoreTests : ManagedScenario
         Assert.Contains("damage drill", (await AsMeAsync("alerts")).Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_computer_shares_an_encrypted_archive_by_a_link_that_outlives_a_killed_restorer_and_is_ended_by_its_owner()
+    {
+        await BeginAsync(files: 3);
+        var computer = await EnrolAsync("own", "own keys");
+        var tree = Directory.CreateDirectory(Path.Combine(Root, "own tree")).FullName;
+        for (var i = 0; i < 6; i++)
+        {
+            var content = new byte[10 << 20];
+            new Random(i).NextBytes(content);
+            await File.WriteAllBytesAsync(Path.Combine(tree, $"photo {i}"), content, Cancellation);
+        }
+
+        await computer.MustAsync(Cancellation, "backup", tree);
+        Assert.Equal(2, (await computer.RunAsync(Cancellation, "restore", "latest", "--share")).ExitCode);
+        Assert.Equal(2, (await computer.RunAsync(Cancellation, "restore", "latest", "--archive", "zip", "--share", "--share-days", "90")).ExitCode);
+
+        // Killed while parts come in: the upload goes on where it was.
+        var sharing = computer.RunAsync(Cancellation, "restore", "latest", "--archive", "zip", "--share", "--json");
+        await WaitAsync(() => Task.FromResult(Restorer.Held.Any(folder => Directory.GetFiles(folder, "content").Any(file => new FileInfo(file).Length > 8 << 20))));
+        await Restorer.KillAsync(Cancellation);
+        await Restorer.StartAsync(new Uri(Restorer.Url).Port, Cancellation);
+        var ended = await sharing;
+        Assert.True(ended.ExitCode == 0, ended.Error);
+        var shared = JsonDocument.Parse(ended.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]).RootElement;
+        var (url, key) = (shared.GetProperty("url").GetString()!, shared.GetProperty("key").GetString()!);
+
+        // Anybody who has the link and the key: with curl, age and unzip, and in ranges.
+        await File.WriteAllTextAsync(Path.Combine(Root, "key.txt"), key + "\n", Cancellation);
+        Shell($"cd '{Root}'; curl -sfO '{url}'; curl -sf -r 100-199 '{url}' | cmp - <(tail -c +101 holdfast-*.zip.age | head -c 100); age -d -i key.txt holdfast-*.zip.age > shared.zip; mkdir opened; unzip -q shared.zip -d opened; diff -r '{tree}' 'opened{tree}'");
+        Assert.Contains("age-encryption.org", Shell($"head -c 40 '{Root}'/holdfast-*.zip.age"), StringComparison.Ordinal);
+
+        // Its owner sees it among the restores, and ends it; nobody makes another link of it.
+        var row = Lines(await AsMeAsync("restore", "list", "own keys", "--json")).Single();
+        Assert.Equal("ready", row.GetProperty("state").GetString());
+        Assert.Contains("[not_managed]", (await AsMeAsync("restore", "link", "own keys", row.GetProperty("id").GetString()!)).Error, StringComparison.Ordinal);
+        await MustAsync("restore", "cancel", "own keys", row.GetProperty("id").GetString()!);
+        await WaitAsync(() => Task.FromResult(Restorer.Held.Count == 0));
+        Assert.Equal("404", Shell($"curl -s -o /dev/null -w '%{{http_code}}' '{url}'"));
+
+        // A pass for fetching uploads nothing.
+        Assert.Equal("403", Shell($"curl -s -o /dev/null -w '%{{http_code}}' -X PUT --data x '{url.Replace("/v1/archives/", "/v1/uploads/", StringComparison.Ordinal)[..^(url.Length - url.LastIndexOf('/'))]}?offset=0'"));
+    }
+
     private static async Task<byte[]> BeginningAsync(string folder)
     {
         await using var content = File.OpenRead(Path.Combine(folder, "content"));

@@ -71,4 +71,5 @@ internal enum ApiAction
     HandInDrill,
     ReportFailure,
     OpenReads,
+    ShareArchive,
 }

@@ -116,6 +116,7 @@ internal static class Permissions
         [ApiAction.ReportFailure] = new(Enrolled),
         [ApiAction.HandInDrill] = new(Enrolled),
         [ApiAction.OpenReads] = new(Enrolled | Restorer),
+        [ApiAction.ShareArchive] = new(ReadingComputer),
     };
 
     public static Permission Of(ApiAction action) => _all[action];

@@ -39,7 +39,7 @@ internal sealed class EscrowKeys(IDatabase directory, AccountDirectory accounts,
             {
                 // Whoever looked into it on the owner's word does so no more.
                 await transaction.ExecuteAsync("DELETE FROM browsing_sessions WHERE account_id = @id", new { id });
-                await transaction.ExecuteAsync("UPDATE prepared_restores SET state = 'cancelled', ended_at = @now WHERE account_id = @id AND state IN ('waiting', 'preparing', 'ready')", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
+                await transaction.ExecuteAsync("UPDATE prepared_restores SET state = 'cancelled', ended_at = @now WHERE account_id = @id AND kind = 'prepared' AND state IN ('waiting', 'preparing', 'ready')", new { id, now = time.GetUtcNow().ToUnixTimeSeconds() });
             }
 
             return changed;

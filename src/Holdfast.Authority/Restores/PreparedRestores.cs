@@ -80,6 +80,11 @@ internal sealed class PreparedRestores(IDatabase directory, OwnerMail owners, Re
     public async Task<RestoreLink> LinkAsync(AccountPlace place, string id, CancellationToken cancellation)
     {
         var row = await FindAsync(place, id, cancellation);
+        if (row.Kind == "shared")
+        {
+            throw new HoldfastException(FailureTable.NotManaged, "Whoever shared the archive has its link, and the key that opens it.");
+        }
+
         await restorers.KeyOfAsync(place, cancellation);
         if (row.State != "ready" || row.ExpiresAt <= Now)
         {

@@ -44,7 +44,7 @@ internal sealed class RestoreClaims(IDatabase directory, AccountDirectory accoun
         await directory.WriteAsync(async transaction =>
         {
             await transaction.ExecuteAsync("UPDATE restorers SET seen_at = @now, keys = @keys WHERE name = @restorer", new { Now, restorer, keys = $" {string.Join(' ', request.Keys)} " });
-            return await transaction.ExecuteAsync("UPDATE prepared_restores SET state = 'expired' WHERE state = 'ready' AND expires_at <= @now", new { Now });
+            return await transaction.ExecuteAsync("UPDATE prepared_restores SET state = 'expired' WHERE (state = 'ready' OR kind = 'shared' AND state = 'preparing') AND expires_at <= @now", new { Now });
         }, cancellation);
         var drop = await DropAsync(restorer, request.Held, cancellation);
         var row = request.MayBegin && request.Keys.Count > 0 ? await directory.WriteAsync(transaction => TakeAsync(transaction, restorer, request), cancellation) : null;
@@ -106,7 +106,7 @@ internal sealed class RestoreClaims(IDatabase directory, AccountDirectory accoun
         var candidates = await transaction.QueryAsync<RestoreRow>(
             $"""
             SELECT {RestoreRow.Columns} FROM prepared_restores
-            WHERE state IN ('waiting', 'preparing') AND (state = 'waiting' OR lease_until < @now OR restorer = @restorer)
+            WHERE kind = 'prepared' AND state IN ('waiting', 'preparing') AND (state = 'waiting' OR lease_until < @now OR restorer = @restorer)
               AND account_id IN (SELECT account_id FROM accounts WHERE escrow_key IN ({string.Join(", ", request.Keys.Select(key => $"'{key}'"))}))
             ORDER BY created_at, restore_id LIMIT {CandidatesMax + request.Working.Count}
             """, new { Now, restorer });

@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 namespace Holdfast.Authority.Restores;
 
 /// <summary>The API of restores of managed accounts: for people who look into one and ask for archives, for operators who register restorers, and for these.</summary>
-internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers restorers, PreparedRestores restores, RestoreClaims claims, Drills drills, ProofTable proofs, Browsing browsing)
+internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers restorers, PreparedRestores restores, RestoreClaims claims, Drills drills, SharedArchives shared, ProofTable proofs, Browsing browsing)
 {
     public void Map(ApiRoutes api)
     {
@@ -32,6 +32,10 @@ internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers rest
             await restores.LinkAsync(await accounts.PlaceOfAsync(name, cancellation), id, cancellation));
         api.Get("/accounts/{name}/proofs", ApiAction.ReadProofs, "What was proved of an account: verifications of all that is stored, and restore drills, the latest first.", async (string name, CancellationToken cancellation) =>
             await proofs.ListAsync(await accounts.PlaceOfAsync(name, cancellation), cancellation));
+        api.Post("/accounts/{account}/shares", ApiAction.ShareArchive, "A place for an archive that a computer makes and encrypts, for whoever will have the link.",
+            (HttpContext context, BeginShare request, CancellationToken cancellation) => shared.BeginAsync(CallerCheck.DeviceOf(context), request, cancellation));
+        api.Post("/accounts/{account}/shares/{id}/end", ApiAction.ShareArchive, "Such an archive is uploaded: the link to it.",
+            (HttpContext context, string id, EndShare request, CancellationToken cancellation) => shared.EndAsync(CallerCheck.DeviceOf(context), id, request, cancellation));
         MapBrowsing(api);
         MapRestorers(api);
     }

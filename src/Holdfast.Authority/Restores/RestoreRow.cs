@@ -6,7 +6,7 @@ namespace Holdfast.Authority.Restores;
 /// <summary>An archive as it stands in the database.</summary>
 internal sealed record RestoreRow
 {
-    public const string Columns = "restore_id AS Id, account_id AS Account, snapshot, paths, state, asked_by AS AskedBy, address, created_at AS CreatedAt, ended_at AS EndedAt, expires_at AS ExpiresAt, restorer, token, attempts, files, bytes, bytes_total AS BytesTotal, length, troubles, failure";
+    public const string Columns = "restore_id AS Id, account_id AS Account, snapshot, paths, state, asked_by AS AskedBy, address, created_at AS CreatedAt, ended_at AS EndedAt, expires_at AS ExpiresAt, restorer, token, attempts, files, bytes, bytes_total AS BytesTotal, length, troubles, failure, kind";
 
     public string Id { get; init; } = "";
 
@@ -48,7 +48,10 @@ internal sealed record RestoreRow
 
     public string? Failure { get; init; }
 
+    /// <summary>prepared or shared.</summary>
+    public string Kind { get; init; } = "";
+
     public IReadOnlyList<string> ReadPaths() => JsonSerializer.Deserialize(Paths, MessageJson.Default.IReadOnlyListString)!;
 
-    public PreparedRestore ToMessage() => new(Id, Snapshot, ReadPaths(), State, AskedBy, CreatedAt, EndedAt, ExpiresAt, Files, Bytes, BytesTotal, Length, Troubles, Failure);
+    public PreparedRestore ToMessage() => new(Id, Snapshot, ReadPaths(), State, AskedBy, CreatedAt, EndedAt, ExpiresAt, Files, Bytes, BytesTotal, Length, Troubles, Failure, Kind == "shared");
 }

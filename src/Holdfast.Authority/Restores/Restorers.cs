@@ -18,6 +18,8 @@ internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, 
 
     private const int SecretLength = 24;
 
+    private static readonly TimeSpan _alive = TimeSpan.FromMinutes(2);
+
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Makes a restorer, or gives one that is there another address and token.</summary>
@@ -64,6 +66,11 @@ internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, 
             ?? throw new HoldfastException(FailureTable.NotFound, $"No restorer of this service has the escrow key {key}: its operator runs one (`holdfastd restorer run`).");
     }
 
+    /// <summary>A restorer that was heard of a moment ago; the failure not_found if there is none.</summary>
+    public async Task<(string Name, string Url)> AnyAsync(CancellationToken cancellation) =>
+        (await ListAsync(cancellation)).Restorers.Where(restorer => restorer.SeenAt >= Now - (long)_alive.TotalSeconds).OrderByDescending(restorer => restorer.SeenAt).Select(restorer => ((string, string)?)(restorer.Name, restorer.Url)).FirstOrDefault()
+        ?? throw new HoldfastException(FailureTable.NotFound, "This service has no process that keeps archives: its operator runs one (`holdfastd restorer run`). Make the archive here, and hand it on yourself (`--target FILE --encrypt-to`).");
+
     /// <summary>Where a restorer is reached.</summary>
     public async Task<string> UrlOfAsync(string? name, CancellationToken cancellation) =>
         (await ListAsync(cancellation)).Restorers.FirstOrDefault(restorer => restorer.Name == name)?.Url
@@ -92,7 +99,7 @@ internal sealed class Restorers(IDatabase directory, AccountDirectory accounts, 
     private Task<bool> MayReadAsync(string name, AccountId account, CancellationToken cancellation) => directory.ReadAsync(async transaction => await transaction.FindAsync<long>(
         """
         SELECT CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE account_id = @id AND escrow_key IS NOT NULL)
-          AND (EXISTS (SELECT 1 FROM prepared_restores WHERE account_id = @id AND state = 'preparing' AND restorer = @name)
+          AND (EXISTS (SELECT 1 FROM prepared_restores WHERE account_id = @id AND kind = 'prepared' AND state = 'preparing' AND restorer = @name)
             OR EXISTS (SELECT 1 FROM drills WHERE account_id = @id AND state = 'drilling' AND restorer = @name AND lease_until > @now)
             OR EXISTS (SELECT 1 FROM browsing_sessions WHERE account_id = @id AND expires_at > @now)) THEN 1 ELSE 0 END
         """, new { id = account.ToArray(), name, Now }) == 1, cancellation);

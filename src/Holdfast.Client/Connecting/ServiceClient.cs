@@ -185,6 +185,30 @@ public sealed class ServiceClient : IDisposable
         return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
 
+    /// <summary>A place for an archive that this computer encrypts.</summary>
+    public Task<ShareBegun> BeginShareAsync(BeginShare request, CancellationToken cancellation) => ReadingAsync(() =>
+        SendOnceAsync(HttpMethod.Post, Path("shares"), request, MessageJson.Default.BeginShare, MessageJson.Default.ShareBegun, cancellation), cancellation);
+
+    /// <summary>It is uploaded: the link to it.</summary>
+    public Task<RestoreLink> EndShareAsync(string id, EndShare request, CancellationToken cancellation) => ReadingAsync(() =>
+        SendOnceAsync(HttpMethod.Post, Path($"shares/{Uri.EscapeDataString(id)}/end"), request, MessageJson.Default.EndShare, MessageJson.Default.RestoreLink, cancellation), cancellation);
+
+    /// <summary>Uploads a part of such an archive; the same again changes nothing.</summary>
+    public async Task PutSharedAsync(string url, long offset, bool isWhole, ReadOnlyMemory<byte> part, CancellationToken cancellation)
+    {
+        if (!Uri.TryCreate(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{url}?offset={offset}&whole={(isWhole ? "true" : "false")}"), UriKind.Absolute, out var address) || (address.Scheme != Uri.UriSchemeHttps && !address.IsLoopback))
+        {
+            throw new HoldfastException(FailureTable.Tampered, $"The service has archives uploaded to {url}, which is no https address.");
+        }
+
+        using var response = await _podRetries.ExecuteAsync(async token =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Put, address) { Content = new ReadOnlyMemoryContent(part) };
+            return await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _uploadPatience, token);
+        }, cancellation).AsServiceFailure();
+        await ThrowUnlessSuccessAsync(response, cancellation);
+    }
+
     /// <summary>Reads <paramref name="destination"/>.Length bytes of an object from <paramref name="offset"/>.</summary>
     /// <remarks>An answer that breaks off is gone on with where it did: a pod that meets damage on its way can say so only at the beginning of an answer.</remarks>
     public async Task GetObjectAsync(string podUrl, ObjectName name, string grant, long offset, Memory<byte> destination, CancellationToken cancellation)

@@ -13,9 +13,12 @@ public enum PassPurpose : byte
 
     /// <summary>Look into one account.</summary>
     Browse = 2,
+
+    /// <summary>Upload one archive.</summary>
+    Upload = 3,
 }
 
-/// <summary>The authority's word, until a moment, that its bearer may fetch one archive, or look into one account.</summary>
+/// <summary>The authority's word, until a moment, that its bearer may fetch or upload one archive, or look into one account.</summary>
 /// <remarks>26 bytes and a signature of 64, base64url: 0 version u8 · 1 purpose u8 · 2 subject 16 (an archive's or account's id) · 18 expiry i64 (seconds since 1970).</remarks>
 public sealed record RestorerPass(PassPurpose Purpose, Guid Subject, DateTimeOffset Expires)
 {

@@ -20,9 +20,10 @@ public sealed record PrepareRestore(string Snapshot, IReadOnlyList<string>? Path
 /// <param name="Length">The archive's length.</param>
 /// <param name="Troubles">Entries that are not in it as they were backed up; the archive names them in holdfast-report.txt.</param>
 /// <param name="Failure">Why it failed.</param>
+/// <param name="IsShared">A computer of the account made and encrypted it: only whoever has its link and key opens it.</param>
 public sealed record PreparedRestore(
     string Id, string Snapshot, IReadOnlyList<string> Paths, string State, string AskedBy, long CreatedAt, long? EndedAt, long? ExpiresAt,
-    long Files, long Bytes, long BytesTotal, long Length, long Troubles, string? Failure);
+    long Files, long Bytes, long BytesTotal, long Length, long Troubles, string? Failure, bool IsShared = false);
 
 /// <summary>Archives, the latest first.</summary>
 public sealed record PreparedRestoreList(IReadOnlyList<PreparedRestore> Restores, string? Next = null);
@@ -78,6 +79,26 @@ public sealed record RestoreAdvanced(long Token, long Files, long Bytes, long By
 
 /// <summary>How an archive ended.</summary>
 public sealed record RestoreEnded(long Token, long Files, long Bytes, long Length, long Troubles, string? Failure = null);
+
+/// <summary>Asks for a place for an archive that this computer makes and encrypts.</summary>
+/// <param name="Snapshot">Of which snapshot, by its id in hexadecimal.</param>
+/// <param name="Days">For how long it is kept.</param>
+public sealed record BeginShare(string Snapshot, int Days);
+
+/// <summary>Where it is uploaded, in parts, within a day.</summary>
+public sealed record ShareBegun(string Id, string UploadUrl);
+
+/// <summary>All of it is uploaded.</summary>
+/// <param name="Length">Its bytes.</param>
+/// <param name="IsTar">It is a tar, and not a ZIP.</param>
+public sealed record EndShare(long Length, bool IsTar);
+
+/// <summary>How much of an upload is kept.</summary>
+public sealed record SharedProgress(long Length, bool IsWhole)
+{
+    /// <summary>The longest part, in bytes.</summary>
+    public const int PartLengthMax = 8 << 20;
+}
 
 /// <summary>A session in which somebody looks into a managed account.</summary>
 public sealed record BrowsingOpened(string Session, long ExpiresAt);

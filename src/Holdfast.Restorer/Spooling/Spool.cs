@@ -131,6 +131,14 @@ internal sealed class SpooledArchive(Spool spool, string id, byte[] key, Spooled
         _saving = Task.Run(() => Save(state));
     }
 
+    /// <summary>Saves how far it is before anything else is done.</summary>
+    public async Task SaveAsync(SpooledState reached)
+    {
+        await _saving;
+        var state = At(reached);
+        await Task.Run(() => Save(state));
+    }
+
     /// <summary>Saves that nothing is missing any more.</summary>
     public async Task FinishAsync(SpooledState reached)
     {

@@ -89,3 +89,6 @@ CREATE TABLE drills (
 );
 
 CREATE INDEX drills_open ON drills (asked_at) WHERE state <> 'done';
+
+-- prepared: made by a restorer; shared: made and encrypted by a customer's computer, and kept by a restorer.
+ALTER TABLE prepared_restores ADD COLUMN kind TEXT NOT NULL DEFAULT 'prepared';
