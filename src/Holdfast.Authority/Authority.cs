@@ -77,7 +77,7 @@ public sealed class Authority : IAsyncDisposable
         var log = new LogTable(store);
         var node = NodeName;
         _admissions = new Admissions(new GateTable(directoryDatabase, node, new NodeFacts(NodeFacts.OwnSchemas, [.. homes.Keys], directoryDatabase.NextId), time), store, pod, time, logging.CreateLogger<Admissions>());
-        var throttles = new ThrottleTable(directoryDatabase, directory, time);
+        var throttles = new ThrottleTable(directoryDatabase, directory, new LiveNodes(directoryDatabase, time), time);
         var flows = new Flows(throttles, _admissions, time);
         var usages = new AccountUsages(directory, store, time);
         var quotas = new QuotaTable(directoryDatabase, time);
@@ -92,7 +92,7 @@ public sealed class Authority : IAsyncDisposable
         var (samples, audit) = (new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
         var outbox = new Outbox(directoryDatabase, settings.Mail, time, settings.ServiceUrl);
-        var (owners, webhooks, subscriptions) = (new OwnerMail(directoryDatabase, outbox, time), new Webhooks(directoryDatabase, directory, time), new Subscriptions(directoryDatabase, outbox));
+        var (owners, webhooks, subscriptions) = (new OwnerMail(directoryDatabase, outbox, time, logging.CreateLogger<OwnerMail>()), new Webhooks(directoryDatabase, directory, time), new Subscriptions(directoryDatabase, outbox));
         var closures = new Closures(directoryDatabase, owners, webhooks, settings.ClosingGrace, time);
         _escrow = new EscrowKeys(directoryDatabase, directory, log, _objects, audit, time);
         var stored = new StoredSelfBackups(pod, time);
@@ -119,15 +119,15 @@ public sealed class Authority : IAsyncDisposable
             new PodAwayAlerts(place), new DriveAlerts(place), new SpaceAlerts(place, samples, time), new SelfBackupAlerts(_selfBackup, settings.SelfBackup.Every, time.GetUtcNow(), time), new CertificateAlerts(settings.CertificateExpires ?? (() => null), time),
             new JobAlerts(_jobs), new ProofAlerts(proofs), new RestorerAlerts(restorers, time), new UndeliveredAlerts(directoryDatabase),
         ], time, logging.CreateLogger<AlertWatch>());
-        var drills = new Drills(directoryDatabase, directory, store, proofs, time);
-        var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time);
+        var drills = new Drills(directoryDatabase, directory, store, proofs, audit, time, logging.CreateLogger<Drills>());
+        var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time, logging.CreateLogger<Digest>());
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
         _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, outbox.Bulk, new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
         _credentials = new Credentials(directoryDatabase, people, limits, logging);
-        var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, audit);
+        var changes = new PersonChanges(directoryDatabase, codes, _credentials, limits, outbox, owners, audit);
         _people = new PeopleEndpoints(_credentials, new Passkeys(_credentials, codes, directoryDatabase, people, limits, place.ServiceHost), signIns,
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), owners, audit, time);
         _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, _directoryMoves, place.RotateGrantKey);
@@ -296,6 +296,7 @@ public sealed class Authority : IAsyncDisposable
         _credentials.Dispose();
         _backupSteps.Dispose();
         _movers.Dispose();
+        _accountMetrics.Dispose();
         _cards?.Dispose();
         foreach (var database in _databases)
         {

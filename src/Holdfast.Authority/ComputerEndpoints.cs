@@ -86,7 +86,8 @@ internal sealed class ComputerEndpoints(
         }
         else if (known is null)
         {
-            await owners.TellAsync(place.Account.ToArray(), Letter.Of(Outbox.Language, "computer_joined", place.Name, name, computer), cancellation);
+            // Whoever has a stolen code cannot keep owners from hearing of it by hanging up.
+            await owners.TellAsync(place.Account.ToArray(), Letter.Of(Outbox.Language, "computer_joined", place.Name, name, computer), CancellationToken.None);
         }
 
         return new EnrolmentBegun(place.Account.ToString(), place.Name, computer, token, pod.Url, await log.StatementsAsync(place, cancellation), (await log.KeyringAsync(place, cancellation))?.Bytes, place.State);

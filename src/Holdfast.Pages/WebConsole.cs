@@ -20,10 +20,11 @@ public static class WebConsole
     /// <param name="app">The web server.</param>
     /// <param name="serviceUrl">Where the API is for this process.</param>
     /// <param name="http">Asks it.</param>
+    /// <param name="isSecure">Browsers reach the service by https.</param>
     /// <param name="time">The clock.</param>
-    public static void Map(WebApplication app, Func<string> serviceUrl, HttpClient http, TimeProvider time)
+    public static void Map(WebApplication app, Func<string> serviceUrl, HttpClient http, bool isSecure, TimeProvider time)
     {
-        var pages = new PageRoutes(app, serviceUrl, http, time);
+        var pages = new PageRoutes(app, serviceUrl, http, new SessionCookie(isSecure), time);
         app.MapGet(Stylesheet.Path, Stylesheet.Answer).ExcludeFromDescription();
         SignInPages.Map(pages);
         AccountPages.Map(pages);

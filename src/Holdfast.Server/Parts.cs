@@ -138,7 +138,7 @@ internal sealed class Parts : IAsyncDisposable
     }
 
     /// <summary>Adds the pages for people, which ask the API as anybody does.</summary>
-    public void MapConsole() => Holdfast.Pages.WebConsole.Map(Web, BoundUrl, _http, TimeProvider.System);
+    public void MapConsole(string? publicUrl) => Holdfast.Pages.WebConsole.Map(Web, BoundUrl, _http, publicUrl?.StartsWith("https:", StringComparison.OrdinalIgnoreCase) == true, TimeProvider.System);
 
     private T Keep<T>(T kept)
         where T : IDisposable

@@ -41,7 +41,7 @@ internal static class Service
         if (parts.Authority is { } mapped)
         {
             mapped.Map(parts.Web);
-            parts.MapConsole();
+            parts.MapConsole(publicUrl);
             IdentityProviders.Map(parts.Web, data.Configuration.ProvidersOf(data.Root), mapped);
         }
 

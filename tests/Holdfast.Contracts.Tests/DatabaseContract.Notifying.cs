@@ -7,6 +7,7 @@ using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Quotas;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Holdfast.Contracts.Tests;
 
@@ -71,7 +72,7 @@ public abstract partial class DatabaseContract
             "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version) VALUES (@account, 1, @name, @hash, 'Add', 0, @now, @now, @version)", new { name = "lap\r\ntop", hash = new byte[32], now }), Cancellation);
         var outbox = new Outbox(DirectoryDatabase, _mail, time);
         var subscriptions = new Subscriptions(DirectoryDatabase, outbox);
-        var digest = new Digest(DirectoryDatabase, Directory, Store, new AccountUsages(Directory, Store, time), new QuotaTable(DirectoryDatabase, time), subscriptions, new Webhooks(DirectoryDatabase, Directory, time), time);
+        var digest = new Digest(DirectoryDatabase, Directory, Store, new AccountUsages(Directory, Store, time), new QuotaTable(DirectoryDatabase, time), subscriptions, new Webhooks(DirectoryDatabase, Directory, time), time, NullLogger.Instance);
         var jobs = new JobTable(DirectoryDatabase, "node", time);
         await jobs.EnqueueAsync(Digest.JobName, "", Cancellation);
         async Task DayAsync(int days = 1)
@@ -146,7 +147,7 @@ public abstract partial class DatabaseContract
         }
 
         var outbox = new Outbox(DirectoryDatabase, _mail, time);
-        var digest = new Digest(DirectoryDatabase, Directory, Store, usages, quotas, new Subscriptions(DirectoryDatabase, outbox), webhooks, time);
+        var digest = new Digest(DirectoryDatabase, Directory, Store, usages, quotas, new Subscriptions(DirectoryDatabase, outbox), webhooks, time, NullLogger.Instance);
         var jobs = new JobTable(DirectoryDatabase, "node", time);
         await jobs.EnqueueAsync(Digest.JobName, "", Cancellation);
         foreach (var (bytes, mails) in new[] { (7_000_000, 0), (7_900_000, 0), (8_000_000, 1), (8_900_000, 1), (9_600_000, 2), (10_000_000, 3), (11_000_000, 3) })

@@ -80,7 +80,7 @@ public abstract partial class DatabaseContract
     public async Task Only_days_that_the_service_was_there_are_grace_of_an_account_that_is_closed()
     {
         var time = new ManualTime();
-        var closures = new Closures(DirectoryDatabase, new OwnerMail(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time), time), new Webhooks(DirectoryDatabase, Directory, time), TimeSpan.FromDays(30), time);
+        var closures = new Closures(DirectoryDatabase, new OwnerMail(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time), time, NullLogger.Instance), new Webhooks(DirectoryDatabase, Directory, time), TimeSpan.FromDays(30), time);
         var place = await AdmitAsync("a");
         await closures.AskAsync(place, "me", Cancellation);
         time.Advance(TimeSpan.FromDays(400));

@@ -70,7 +70,7 @@ public sealed class NotifyingTests : Scenario
         Assert.Contains("critical", drive.Subject, StringComparison.Ordinal);
         await WaitAsync(() => Task.FromResult(Service.DirectoryAsk<long>("SELECT count(*) FROM outbox WHERE bounced_at IS NOT NULL") == 1));
         Look();
-        Assert.Contains("nobody@example.org", (await MailAsync("mail nobody@example.org")).TextBody, StringComparison.Ordinal);
+        Assert.Contains("nobody@example.org", (await MailAsync("mail undelivered")).TextBody, StringComparison.Ordinal);
         var open = await AdminAsync("alerts", "--json");
         Assert.Equal(3, open.ExitCode);
         Assert.Contains("replace-drive", open.Output, StringComparison.Ordinal);
@@ -80,6 +80,7 @@ public sealed class NotifyingTests : Scenario
         await Service.KillAsync(Cancellation);
         _status = 200;
         await Service.RestartAsync(Cancellation);
+        Service.DirectorySql("UPDATE webhooks SET paused_until = 0");
         Service.DirectorySql("UPDATE jobs SET due_at = 0, lease_until = 0 WHERE kind = 'webhook'");
         await WaitAsync(() => Task.FromResult(_told.Count >= 2));
         foreach (var (id, signature, timestamp, body) in _told)
@@ -121,7 +122,7 @@ public sealed class NotifyingTests : Scenario
         await EnrolAsync("second\u2028line", "firm", await Service.NewCodeAsync("firm", Cancellation));
         var message = await _mail.WaitAsync("owner@example.org", 1, Cancellation);
         Assert.Equal("A computer joined 'firm'", message.Subject);
-        Assert.Contains("retire \"firm\" 2", message.TextBody, StringComparison.Ordinal);
+        Assert.Contains("retire firm 2", message.TextBody, StringComparison.Ordinal);
         Assert.Equal(200, (await owner.PutAsync("/v1/me/password", new { @new = "another long password" })).Status);
         Assert.Contains("your password was", (await _mail.WaitAsync("owner@example.org", 2, Cancellation)).TextBody, StringComparison.Ordinal);
 
@@ -130,7 +131,7 @@ public sealed class NotifyingTests : Scenario
         await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 60));
         Assert.Contains("[quota_exceeded]", (await computer.RunAsync(Cancellation, "backup", MakeTree("more", files: 2))).Error, StringComparison.Ordinal);
         Assert.Equal("quota_exceeded", Service.Ask<string>("SELECT failure FROM devices WHERE computer = 1"));
-        Service.Sql("UPDATE devices SET failed_at = failed_at + 60 WHERE computer = 1");
+        Service.Sql("UPDATE devices SET last_backup_at = last_backup_at - 60 WHERE computer = 1");
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         Service.Sql($"UPDATE devices SET created_at = {now - (15 * 86_400)} WHERE computer = 2");
         await WaitAsync(() => Task.FromResult(Service.DirectorySql($"UPDATE jobs SET due_at = 0, progress = '{(now / 86_400) - 1}' WHERE kind = 'digest' AND state = 'waiting'") == 1));

@@ -141,6 +141,25 @@ internal sealed class AccountStore(
         return all;
     }
 
+    /// <summary>The same, without stores that are away: nobody else's accounts wait for them.</summary>
+    public async Task<IReadOnlyList<T>> TryReadAllAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation)
+    {
+        var all = new List<T>();
+        foreach (var home in homes.Values)
+        {
+            try
+            {
+                all.Add(await home.ReadAsync(action, cancellation));
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.ServiceUnavailable)
+            {
+                // Its own requests say so.
+            }
+        }
+
+        return all;
+    }
+
     /// <summary>How large each store is.</summary>
     public async Task<IReadOnlyList<(string Home, DatabaseSize Size)>> SizesAsync(CancellationToken cancellation)
     {

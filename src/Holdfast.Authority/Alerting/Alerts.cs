@@ -35,15 +35,21 @@ internal sealed class Alerts(IDatabase directory, Outbox outbox, Webhooks webhoo
             if (!open.Remove(finding.Subject, out var row))
             {
                 row = new Row { Id = Guid.CreateVersion7(time.GetUtcNow()).ToString(), Kind = kind, Subject = finding.Subject, RaisedAt = now };
-                await transaction.ExecuteAsync("INSERT INTO alerts (alert_id, kind, subject, severity, message, raised_at, seen_at) VALUES (@id, @kind, @subject, @severity, @message, @now, @now)",
+                await transaction.ExecuteAsync("INSERT INTO alerts (alert_id, kind, subject, severity, message, raised_at, seen_at) VALUES (@id, @kind, @subject, @severity, @message, @now, @now) ON CONFLICT DO NOTHING",
                     new { row.Id, kind, finding.Subject, severity, finding.Message, now });
             }
 
-            // A clock that was set back makes it no older.
-            var isTold = row.ToldAt is null ? now - row.RaisedAt >= patience.TotalSeconds : severity == Critical && row.Severity == Warning;
-            await transaction.ExecuteAsync("UPDATE alerts SET severity = @severity, message = @message, seen_at = @now, told_at = CASE WHEN @isTold = 1 THEN @now ELSE told_at END WHERE alert_id = @id",
-                new { row.Id, severity, finding.Message, now, isTold = isTold ? 1 : 0 });
-            if (isTold)
+            // What was critical stays so until it is over: what comes and goes at the edge is told once. A clock that was set back begins patience anew.
+            var isWorse = row.ToldAt is not null && severity == Critical && row.Severity == Warning;
+            var isTold = isWorse || (row.ToldAt is null && now - row.RaisedAt >= patience.TotalSeconds);
+            severity = row.Severity == Critical ? Critical : severity;
+
+            // Of two nodes that both think that it is theirs to tell, one changes the row.
+            if (await transaction.ExecuteAsync(
+                $"""
+                UPDATE alerts SET severity = @severity, message = @message, seen_at = @now, told_at = CASE WHEN @isTold = 1 THEN @now ELSE told_at END, raised_at = CASE WHEN raised_at > @now THEN @now ELSE raised_at END
+                WHERE alert_id = @id AND resolved_at IS NULL AND (@isTold = 0 OR (@isWorse = 1 AND severity = '{Warning}') OR (@isWorse = 0 AND told_at IS NULL))
+                """, new { row.Id, severity, finding.Message, now, isTold = isTold ? 1 : 0, isWorse = isWorse ? 1 : 0 }) == 1 && isTold)
             {
                 await TellAsync(transaction, row with { Severity = severity, Message = finding.Message }, isOver: false);
             }
@@ -51,8 +57,8 @@ internal sealed class Alerts(IDatabase directory, Outbox outbox, Webhooks webhoo
 
         foreach (var row in open.Values.Where(row => now - row.SeenAt >= _over.TotalSeconds || now < row.SeenAt))
         {
-            await transaction.ExecuteAsync(row.ToldAt is null ? "DELETE FROM alerts WHERE alert_id = @id" : "UPDATE alerts SET resolved_at = @now WHERE alert_id = @id", new { row.Id, now });
-            if (row.ToldAt is not null)
+            var ended = await transaction.ExecuteAsync(row.ToldAt is null ? "DELETE FROM alerts WHERE alert_id = @id AND told_at IS NULL" : "UPDATE alerts SET resolved_at = @now WHERE alert_id = @id AND resolved_at IS NULL", new { row.Id, now });
+            if (row.ToldAt is not null && ended == 1)
             {
                 await TellAsync(transaction, row, isOver: true);
             }

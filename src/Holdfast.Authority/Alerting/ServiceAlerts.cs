@@ -1,5 +1,6 @@
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Restores;
 using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Verifying;
@@ -68,16 +69,16 @@ internal sealed class ProofAlerts(ProofTable proofs) : IAlertSource
 
     public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation)
     {
-        var summary = await proofs.SummaryAsync(cancellation);
+        var (verifications, drills) = await proofs.DamagedAsync(cancellation);
         var findings = new List<Finding>();
-        if (summary.Damaged > 0)
+        if (verifications > 0)
         {
-            findings.Add(new Finding("verification", true, $"The latest verification of {summary.Damaged} accounts found objects that cannot be read: `holdfast admin verification`."));
+            findings.Add(new Finding("verification", true, $"The latest verification of {verifications} accounts found objects that cannot be read: `holdfast admin verification`."));
         }
 
-        if (summary.FailedDrills > 0)
+        if (drills > 0)
         {
-            findings.Add(new Finding("drill", true, $"The latest restore drill of {summary.FailedDrills} accounts found files that cannot be restored: `holdfast admin proofs ACCOUNT`."));
+            findings.Add(new Finding("drill", true, $"The latest restore drill of {drills} accounts found files that cannot be restored: `holdfast admin proofs ACCOUNT`."));
         }
 
         return findings;
@@ -91,30 +92,38 @@ internal sealed class RestorerAlerts(Restorers restorers, TimeProvider time) : I
 
     public string Kind => "restorer";
 
-    public TimeSpan Patience => TimeSpan.Zero;
+    public TimeSpan Patience => TimeSpan.FromMinutes(2);
 
     public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation) => [.. (await restorers.ListAsync(cancellation)).Restorers
         .Where(restorer => restorer.SeenAt is { } at && time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(at) > _silent)
         .Select(restorer => new Finding(restorer.Name, false, $"The restorer '{restorer.Name}' was last heard of at {DateTimeOffset.FromUnixTimeSeconds(restorer.SeenAt!.Value):yyyy-MM-dd HH:mm} UTC: archives that customers ask for wait. Start it, or remove it (`holdfast admin restorer remove`)."))];
 }
 
-/// <summary>Addresses that a mail server refused, and webhooks that took nothing for days.</summary>
+/// <summary>Mail that came back, or that nobody took for days, and webhooks that took nothing for days: one finding each, however many there are.</summary>
 internal sealed class UndeliveredAlerts(IDatabase directory) : IAlertSource
 {
-    private const int ShownMax = 100;
+    private const int ShownMax = 10;
 
     public string Kind => "mail";
 
     public TimeSpan Patience => TimeSpan.Zero;
 
     public Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<Finding>>(async transaction =>
-    [
-        .. (await transaction.QueryAsync<(string Recipient, string? Failure)>(
-            $"""
+    {
+        var findings = new List<Finding>();
+        var bounced = await transaction.QueryAsync<(string Recipient, string? Failure)>(
+            """
             SELECT recipient, max(failure) FROM outbox b WHERE bounced_at IS NOT NULL
-              AND coalesce((SELECT max(s.sent_at) FROM outbox s WHERE s.recipient = b.recipient), 0) <= b.bounced_at GROUP BY recipient ORDER BY recipient LIMIT {ShownMax}
-            """)).Select(bounced => new Finding(bounced.Recipient, false, $"Mail to {bounced.Recipient} could not be delivered: {bounced.Failure} Have whoever it belongs to give another address.")),
-        .. (await transaction.QueryAsync<(string Url, string Failure)>("SELECT url, failure FROM webhooks WHERE failure IS NOT NULL ORDER BY url"))
-            .Select(webhook => new Finding(webhook.Url, false, $"The webhook {webhook.Url} took nothing for days: {webhook.Failure} Mend it, or remove it (`holdfast admin webhook remove`).")),
-    ], cancellation);
+              AND coalesce((SELECT max(s.sent_at) FROM outbox s WHERE s.recipient = b.recipient), 0) <= b.bounced_at GROUP BY recipient ORDER BY recipient
+            """);
+        if (bounced.Count > 0)
+        {
+            findings.Add(new Finding("undelivered", false, $"Mail to {bounced.Count} address{(bounced.Count == 1 ? "" : "es")} could not be delivered: {string.Join("; ", bounced.Take(ShownMax).Select(mail => $"{mail.Recipient} ({mail.Failure})"))}{(bounced.Count > ShownMax ? "; …" : ".")} Have whoever they belong to give others."));
+        }
+
+        // An address of a webhook may be a secret: only where it leads is said.
+        findings.AddRange((await transaction.QueryAsync<(string Id, string Url, string Failure)>("SELECT webhook_id, url, failure FROM webhooks WHERE failure IS NOT NULL ORDER BY webhook_id"))
+            .Select(webhook => new Finding($"webhook {webhook.Id}", false, $"The webhook {webhook.Id} at {Webhooks.OriginOf(webhook.Url)} took nothing for days: {webhook.Failure} Mend it, or remove it (`holdfast admin webhook remove`).")));
+        return findings;
+    }, cancellation);
 }

@@ -210,7 +210,7 @@ internal sealed class Commits(AccountStore store, PodClient pod, LogTable log, S
             .. SnapshotRows.Insert(draft.Head, draft.Pages.Select(page => (page, 0L)), now),
             (
                 """
-                UPDATE devices SET last_backup_at = @now, version = @version,
+                UPDATE devices SET last_backup_at = @now, failed_at = NULL, failure = NULL, version = @version,
                     last_seconds = (SELECT CASE WHEN opened_at <= @now THEN @now - opened_at END FROM sessions WHERE account_id = @account AND session = @session)
                 WHERE account_id = @account AND computer = @computer
                 """, new { now, device.Computer, draft.Session }),

@@ -76,7 +76,7 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             }, cancellation);
         }
 
-        var (count, quota) = asked.Renew is null ? await quotas.TakeAsync(device, NumbersAtOnce, cancellation) : (0, null);
+        var (count, quota) = await quotas.TakeAsync(device, asked.Renew is null ? NumbersAtOnce : 0, cancellation);
         var numbers = await store.WriteAsync(device.Place, async transaction =>
         {
             await TouchAsync(transaction, device, session);

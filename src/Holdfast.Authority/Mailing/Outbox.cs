@@ -68,9 +68,10 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
             return null;
         }
 
-        if (DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life < time.GetUtcNow())
+        // What was never tried is not given up: a clock may have leapt, or it waited for its turn.
+        if (DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life < time.GetUtcNow() && lease.Job.Failure is { } why)
         {
-            await GiveUpAsync(id, lease.Job.Failure ?? $"It was not taken within {_life.TotalDays} days.", cancellation);
+            await GiveUpAsync(id, why, cancellation);
             return null;
         }
 

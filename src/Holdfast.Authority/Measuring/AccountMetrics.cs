@@ -7,8 +7,11 @@ using Holdfast.Format.Objects;
 namespace Holdfast.Authority.Measuring;
 
 /// <summary>What accounts use and how they grow, as text for Prometheus (exposition format 0.0.4); apart from the service's own metrics, because there can be a hundred thousand.</summary>
-internal sealed class AccountMetrics(AccountDirectory directory, AccountUsages usages, QuotaTable quotas, TimeProvider time)
+internal sealed class AccountMetrics(AccountDirectory directory, AccountUsages usages, QuotaTable quotas, TimeProvider time) : IDisposable
 {
+    /// <summary>Each reads much: who scrapes again before it has ended waits.</summary>
+    private readonly SemaphoreSlim _one = new(1);
+
     private static readonly (string Name, string Help)[] _gauges =
     [
         ("stored_bytes", "What is stored, as it was counted last."), ("snapshots", "Snapshots."), ("computers", "Computers in use."),
@@ -16,6 +19,21 @@ internal sealed class AccountMetrics(AccountDirectory directory, AccountUsages u
     ];
 
     public async Task WriteAsync(TextWriter text, CancellationToken cancellation)
+    {
+        await _one.WaitAsync(cancellation);
+        try
+        {
+            await WriteAllAsync(text, cancellation);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public void Dispose() => _one.Dispose();
+
+    private async Task WriteAllAsync(TextWriter text, CancellationToken cancellation)
     {
         var today = time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
         var (last, before, most) = (await usages.LastAsync(cancellation), await usages.BeforeAsync(today - Growth.Days, cancellation), await quotas.OfAccountsAsync(cancellation));

@@ -5,6 +5,7 @@ using Holdfast.Authority.Quotas;
 using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Grants;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Measuring;
@@ -55,6 +56,11 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     public Task<IReadOnlyDictionary<uint, long>> OfComputersAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync<IReadOnlyDictionary<uint, long>>(place, async transaction => (await transaction.QueryAsync<(long Computer, long Bytes)>(
         $"SELECT computer, CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE account_id = @account AND {IsStored} GROUP BY computer")).ToDictionary(row => (uint)row.Computer, row => row.Bytes), cancellation);
 
+    /// <summary>Numbers of an account under which something may still arrive, as far as they are not old.</summary>
+    public Task<long> CountOutstandingAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync(place, transaction => transaction.FindAsync<long>(
+        "SELECT count(*) FROM objects WHERE account_id = @account AND state = 'granted' AND receipt IS NULL AND session IN (SELECT session FROM sessions WHERE account_id = @account AND seen_at > @since)",
+        new { since = (time.GetUtcNow() - Grant.LifeMax).ToUnixTimeSeconds() }), cancellation);
+
     /// <summary>What one account uses now, by computer, and used before.</summary>
     public async Task<AccountUsageHistory> HistoryAsync(AccountPlace place, Quota quota, CancellationToken cancellation)
     {
@@ -71,11 +77,11 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
             [.. rows.Select(row => new DayUsage(row.Day, row.Bytes, row.Objects, row.Snapshots, row.Computers))]);
     }
 
-    /// <summary>What every account used when it was counted last.</summary>
-    public async Task<Dictionary<AccountId, Usage>> LastAsync(CancellationToken cancellation) => (await store.ReadAllAsync(LastAsync, cancellation)).SelectMany(accounts => accounts).ToDictionary();
+    /// <summary>What every account used when it was counted last; those of a store that is away are left out.</summary>
+    public async Task<Dictionary<AccountId, Usage>> LastAsync(CancellationToken cancellation) => (await store.TryReadAllAsync(LastAsync, cancellation)).Aggregate(new Dictionary<AccountId, Usage>(), Merge);
 
     /// <summary>What every account stored on a day, or on the first on which it was counted if that is later.</summary>
-    public async Task<Dictionary<AccountId, (long Day, long Bytes)?>> BeforeAsync(long day, CancellationToken cancellation) => (await store.ReadAllAsync(async transaction =>
+    public async Task<Dictionary<AccountId, (long Day, long Bytes)?>> BeforeAsync(long day, CancellationToken cancellation) => (await store.TryReadAllAsync(async transaction =>
     {
         transaction.IsPatient = true;
         return await transaction.QueryAsync<(byte[] Id, long Day, long Bytes)>(
@@ -83,7 +89,11 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
             SELECT u.account_id, u.day, u.bytes FROM account_usage u
             JOIN (SELECT account_id, coalesce(max(CASE WHEN day <= @day THEN day END), min(day)) AS day FROM account_usage WHERE deleted = 0 AND {AccountTables.AtHome} GROUP BY account_id) b ON b.account_id = u.account_id AND b.day = u.day
             """, new { day });
-    }, cancellation)).SelectMany(rows => rows).ToDictionary(row => new AccountId(row.Id), row => ((long, long)?)(row.Day, row.Bytes));
+    }, cancellation)).SelectMany(rows => rows).Aggregate(new Dictionary<AccountId, (long Day, long Bytes)?>(), (all, row) =>
+    {
+        all[new AccountId(row.Id)] = (row.Day, row.Bytes);
+        return all;
+    });
 
     /// <summary>Packs of all accounts; each has a shard on every drive.</summary>
     public async Task<long> CountPacksAsync(CancellationToken cancellation) => (await store.ReadAllAsync(transaction =>
@@ -150,6 +160,17 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
             SELECT u.account_id, u.bytes, u.objects, u.snapshots, u.computers FROM account_usage u
             JOIN (SELECT account_id, max(day) AS day FROM account_usage WHERE deleted = 0 AND {AccountTables.AtHome} GROUP BY account_id) last ON last.account_id = u.account_id AND last.day = u.day
             """)).ToDictionary(row => new AccountId(row.Id), row => new Usage(row.Bytes, row.Objects, row.Snapshots, row.Computers));
+    }
+
+    /// <summary>An account that moved between two stores' reads is in both.</summary>
+    private static Dictionary<AccountId, Usage> Merge(Dictionary<AccountId, Usage> all, Dictionary<AccountId, Usage> some)
+    {
+        foreach (var (account, usage) in some)
+        {
+            all[account] = usage;
+        }
+
+        return all;
     }
 
     private static async Task<Dictionary<AccountId, long>> CountsAsync(DatabaseTransaction transaction, string from) =>

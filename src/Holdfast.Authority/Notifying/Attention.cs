@@ -30,6 +30,10 @@ internal sealed record Attention(long Computer, string Topic, long Since, long L
     public static Attention OfFailed(long computer, string name, long since, long failedAt, string guidance) =>
         new(computer, Failed, since, 1 + ((failedAt - since) / Month.SecondsPerDay / WeekDays), [name, $"{DateTimeOffset.FromUnixTimeSeconds(failedAt):yyyy-MM-dd HH:mm}", guidance]);
 
+    /// <summary>Whether it is to be told again, behind what was told before. Backups that fail each night and succeed for other folders are one thing, and not one a day.</summary>
+    public bool IsNewSince(long since, long level, long toldAt, long now) =>
+        (Since != since || Level > level) && !(Topic == Failed && now - toldAt is >= 0 and < WeekDays * Month.SecondsPerDay);
+
     /// <summary>An account that has used most of what it may; null if it has not.</summary>
     public static Attention? OfQuota(QuotaState state) => _quotaPercents.LastOrDefault(percent => state.Percent >= percent) is var level and > 0
         ? new Attention(0, Quota, state.Bytes, level, [$"{state.Percent}", $"{state.Used / 1e9:0.#}", $"{state.Bytes / 1e9:0.#}"]) : null;

@@ -3,11 +3,13 @@ using Holdfast.Authority.Mailing;
 using Holdfast.Authority.People;
 using Holdfast.Documents.Letters;
 using Holdfast.Documents.Texts;
+using Holdfast.Protocol.Failures;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Notifying;
 
 /// <summary>Mail to those whose account it is, and to somebody about what was done in their name: nobody can do without that.</summary>
-internal sealed class OwnerMail(IDatabase directory, Outbox outbox, TimeProvider time)
+internal sealed partial class OwnerMail(IDatabase directory, Outbox outbox, TimeProvider time, ILogger logger)
 {
     /// <summary>Ways in that somebody has: what was changed of them is said in the words <c>factor_…</c>.</summary>
     public const string Password = "password";
@@ -25,9 +27,9 @@ internal sealed class OwnerMail(IDatabase directory, Outbox outbox, TimeProvider
         }
 
         foreach (var email in await transaction.QueryAsync<string>(
-            "SELECT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @account AND m.role = 'owner'", new { account }))
+            "SELECT p.email FROM accounts a JOIN members m ON m.organisation_id = a.organisation_id JOIN people p ON p.person_id = m.person_id WHERE a.account_id = @account AND m.role = 'owner' AND p.suspended_at IS NULL", new { account }))
         {
-            await outbox.AddAsync(transaction, email, letter);
+            await outbox.AddAsync(transaction, email, letter, isBulk: true);
         }
     }
 
@@ -38,17 +40,27 @@ internal sealed class OwnerMail(IDatabase directory, Outbox outbox, TimeProvider
         return 0;
     }, cancellation);
 
-    /// <summary>Tells somebody that a way in of theirs was changed: if it was not them, they must know.</summary>
-    public async Task TellChangedAsync(Person person, string factor, CancellationToken cancellation)
+    /// <summary>Tells somebody that a way in of theirs was changed, with what else the transaction does: if it was not them, they must know.</summary>
+    public Task TellChangedAsync(DatabaseTransaction transaction, string email, string factor) => !outbox.IsConfigured ? Task.CompletedTask
+        : outbox.AddAsync(transaction, email, Letter.Of(Outbox.Language, "factor_changed", Wording.Of(Outbox.Language)[$"factor_{factor}"], $"{time.GetUtcNow():yyyy-MM-dd HH:mm}"));
+
+    /// <summary>The same, behind a change that is done: nobody can keep it from being told by hanging up, and it fails nothing.</summary>
+    public async Task TryTellChangedAsync(Person person, string factor)
     {
-        if (outbox.IsConfigured)
+        try
         {
-            var letter = Letter.Of(Outbox.Language, "factor_changed", Wording.Of(Outbox.Language)[$"factor_{factor}"], $"{time.GetUtcNow():yyyy-MM-dd HH:mm}");
             await directory.WriteAsync(async transaction =>
             {
-                await outbox.AddAsync(transaction, person.Email, letter);
+                await TellChangedAsync(transaction, person.Email, factor);
                 return 0;
-            }, cancellation);
+            }, CancellationToken.None);
+        }
+        catch (HoldfastException exception)
+        {
+            LogNotTold(exception, person.Id, factor);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Person {Person} could not be told that their {Factor} was changed.")]
+    private partial void LogNotTold(Exception exception, string person, string factor);
 }

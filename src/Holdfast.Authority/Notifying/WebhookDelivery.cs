@@ -15,6 +15,7 @@ internal sealed class WebhookDelivery(IDatabase directory, HttpClient http, Time
     private const int FailureLengthMax = 300;
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _pauseMax = TimeSpan.FromHours(1);
     private static readonly TimeSpan _life = TimeSpan.FromDays(3);
 
     public string Name => JobName;
@@ -25,22 +26,34 @@ internal sealed class WebhookDelivery(IDatabase directory, HttpClient http, Time
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var id = lease.Job.Subject;
-        var (url, secret, body, createdAt) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, long)>(
-            "SELECT w.url, w.secret, d.body, d.created_at FROM deliveries d JOIN webhooks w ON w.webhook_id = d.webhook_id WHERE d.delivery_id = @id AND d.sent_at IS NULL", new { id }), cancellation);
+        var (url, secret, body, createdAt, pausedUntil) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, long, long)>(
+            "SELECT w.url, w.secret, d.body, d.created_at, w.paused_until FROM deliveries d JOIN webhooks w ON w.webhook_id = d.webhook_id WHERE d.delivery_id = @id AND d.sent_at IS NULL", new { id }), cancellation);
         if (url is null)
         {
             return null;
         }
 
+        // One that does not answer is asked now and then, and holds up nothing else. A pause that a clock which was ahead began is none.
+        var now = time.GetUtcNow();
+        if (pausedUntil > now.ToUnixTimeSeconds() && pausedUntil <= (now + _pauseMax).ToUnixTimeSeconds() && now < DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life)
+        {
+            return DateTimeOffset.FromUnixTimeSeconds(pausedUntil);
+        }
+
         if (await TrySendAsync(id, url, secret, body, cancellation) is not { } failure)
         {
-            await KeepAsync("UPDATE deliveries SET sent_at = @now WHERE delivery_id = @id", "UPDATE webhooks SET taken_at = @now, failure = NULL WHERE webhook_id = (SELECT webhook_id FROM deliveries WHERE delivery_id = @id)", id, null, cancellation);
+            await KeepAsync("UPDATE deliveries SET sent_at = @now WHERE delivery_id = @id", "UPDATE webhooks SET taken_at = @now, failure = NULL, tries = 0, paused_until = 0 WHERE webhook_id = (SELECT webhook_id FROM deliveries WHERE delivery_id = @id)", id, null, cancellation);
             return null;
         }
 
-        if (DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life > time.GetUtcNow())
+        if (DateTimeOffset.FromUnixTimeSeconds(createdAt) + _life > now)
         {
-            throw new IOException(failure);
+            var until = await directory.WriteAsync(transaction => transaction.FindAsync<long>(
+                """
+                UPDATE webhooks SET tries = tries + 1, paused_until = @now + CASE WHEN tries < 7 THEN 30 * (1 + tries * tries) ELSE @longest END
+                WHERE webhook_id = (SELECT webhook_id FROM deliveries WHERE delivery_id = @id) RETURNING paused_until
+                """, new { id, now = now.ToUnixTimeSeconds(), longest = (long)_pauseMax.TotalSeconds }), cancellation);
+            return DateTimeOffset.FromUnixTimeSeconds(until);
         }
 
         await KeepAsync("UPDATE webhooks SET failure = @failure WHERE webhook_id = (SELECT webhook_id FROM deliveries WHERE delivery_id = @id)", "DELETE FROM deliveries WHERE delivery_id = @id", id, failure, cancellation);

@@ -48,7 +48,7 @@ internal sealed class Webhooks(IDatabase directory, AccountDirectory accounts, T
     public Task<WebhookList> ListAsync(CancellationToken cancellation) => directory.AskAsync(async transaction => new WebhookList(
         [.. (await transaction.QueryAsync<(string Id, string Url, string Topics, string? Account, long CreatedAt, long? TakenAt, string? Failure)>(
             "SELECT w.webhook_id, w.url, w.topics, a.name, w.created_at, w.taken_at, w.failure FROM webhooks w LEFT JOIN accounts a ON a.account_id = w.account_id ORDER BY w.webhook_id"))
-            .Select(row => new WebhookSummary(row.Id, row.Url, row.Topics.Split(' ', StringSplitOptions.RemoveEmptyEntries), row.Account, row.CreatedAt, row.TakenAt, row.Failure))]), cancellation);
+            .Select(row => new WebhookSummary(row.Id, OriginOf(row.Url), row.Topics.Split(' ', StringSplitOptions.RemoveEmptyEntries), row.Account, row.CreatedAt, row.TakenAt, row.Failure))]), cancellation);
 
     public async Task RemoveAsync(string id, CancellationToken cancellation)
     {
@@ -75,6 +75,9 @@ internal sealed class Webhooks(IDatabase directory, AccountDirectory accounts, T
             await JobTable.EnqueueAsync(transaction, WebhookDelivery.JobName, delivery, time);
         }
     }
+
+    /// <summary>Of an address that may be a secret itself, what need not be one.</summary>
+    public static string OriginOf(string url) => new Uri(url).GetLeftPart(UriPartial.Authority);
 
     private static string Spaced(IEnumerable<string> topics) => $" {string.Join(' ', topics.Distinct().Order(StringComparer.Ordinal))} ";
 }

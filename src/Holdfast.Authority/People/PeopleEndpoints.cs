@@ -46,7 +46,7 @@ internal sealed class PeopleEndpoints(
         me.Put("/password", ApiAction.ChangeFactors, "Another password; the other sessions end.", async (HttpContext context, ChangePassword request, CancellationToken cancellation) =>
         {
             await changes.ChangePasswordAsync(CallerCheck.PersonOf(context), request.New, CallerCheck.CallerOf(context).SignIn?.Id, cancellation);
-            return await ToldAsync(context, OwnerMail.Password, new Done(), cancellation);
+            return await ToldAsync(context, OwnerMail.Password, new Done());
         });
         me.Post("/email", ApiAction.ChangeFactors, "Sends a code to another address.",
             async (HttpContext context, ChangeEmail request, CancellationToken cancellation) => await DoneAsync(changes.AskEmailAsync(CallerCheck.PersonOf(context), request.Email, cancellation)));
@@ -54,26 +54,26 @@ internal sealed class PeopleEndpoints(
             async (HttpContext context, ConfirmEmail request, CancellationToken cancellation) => await DoneAsync(changes.ConfirmEmailAsync(CallerCheck.PersonOf(context), request.Code, cancellation)));
         me.Post("/authenticator", ApiAction.ChangeFactors, "A key for an authenticator, which is asked for once a code of it was seen.", NewAuthenticatorAsync);
         me.Put("/authenticator", ApiAction.ChangeFactors, "A code of that authenticator: from now on it is asked for. Returns the recovery codes.", async (HttpContext context, ConfirmAuthenticator request, CancellationToken cancellation) =>
-            await ToldAsync(context, OwnerMail.Authenticator, new RecoveryCodes(await credentials.EnableAuthenticatorAsync(CallerCheck.PersonOf(context), request.Code, CallerCheck.CallerOf(context).SignIn?.Id, cancellation)), cancellation));
+            await ToldAsync(context, OwnerMail.Authenticator, new RecoveryCodes(await credentials.EnableAuthenticatorAsync(CallerCheck.PersonOf(context), request.Code, CallerCheck.CallerOf(context).SignIn?.Id, cancellation))));
         me.Delete("/authenticator", ApiAction.ChangeFactors, "Takes the authenticator off.", async (HttpContext context, CancellationToken cancellation) =>
         {
             await credentials.DisableAuthenticatorAsync(CallerCheck.PersonOf(context), cancellation);
-            return await ToldAsync(context, OwnerMail.Authenticator, new Done(), cancellation);
+            return await ToldAsync(context, OwnerMail.Authenticator, new Done());
         });
         me.Post("/recovery-codes", ApiAction.ChangeFactors, "Other recovery codes; those before are worthless.", async (HttpContext context, CancellationToken cancellation) =>
-            await ToldAsync(context, OwnerMail.RecoveryCodes, new RecoveryCodes(await credentials.NewRecoveryCodesAsync(CallerCheck.PersonOf(context), cancellation)), cancellation));
+            await ToldAsync(context, OwnerMail.RecoveryCodes, new RecoveryCodes(await credentials.NewRecoveryCodesAsync(CallerCheck.PersonOf(context), cancellation))));
         me.Get("/passkeys", ApiAction.ReadOneself, "One's passkeys.", (HttpContext context) => passkeys.ListAsync(CallerCheck.PersonOf(context)));
         me.Post("/passkeys/challenges", ApiAction.ChangeFactors, "Begins to add a passkey.", (HttpContext context, CancellationToken cancellation) => passkeys.BeginAddingAsync(CallerCheck.PersonOf(context), context, cancellation));
         me.Post("/passkeys", ApiAction.ChangeFactors, "Adds a passkey.", async (HttpContext context, AddPasskey request, CancellationToken cancellation) =>
-            await ToldAsync(context, OwnerMail.Passkey, await passkeys.AddAsync(CallerCheck.PersonOf(context), request.Name, request.Answer, context, cancellation), cancellation));
+            await ToldAsync(context, OwnerMail.Passkey, await passkeys.AddAsync(CallerCheck.PersonOf(context), request.Name, request.Answer, context, cancellation)));
         me.Delete("/passkeys/{passkey}", ApiAction.ChangeFactors, "Takes a passkey off.", async (HttpContext context, string passkey, CancellationToken cancellation) =>
         {
             await passkeys.RemoveAsync(CallerCheck.PersonOf(context), passkey, cancellation);
-            return await ToldAsync(context, OwnerMail.Passkey, new Done(), cancellation);
+            return await ToldAsync(context, OwnerMail.Passkey, new Done());
         });
         me.Get("/tokens", ApiAction.ReadOneself, "One's tokens for programs.", (HttpContext context, CancellationToken cancellation) => tokens.ListAsync(CallerCheck.PersonOf(context), cancellation));
         me.Post("/tokens", ApiAction.ChangeTokens, "Makes a token for programs: for some actions and some time.", async (HttpContext context, CreateToken request, CancellationToken cancellation) =>
-            await ToldAsync(context, OwnerMail.Token, await tokens.CreateAsync(CallerCheck.PersonOf(context), request with { Name = Names.Checked(request.Name) }, cancellation), cancellation));
+            await ToldAsync(context, OwnerMail.Token, await tokens.CreateAsync(CallerCheck.PersonOf(context), request with { Name = Names.Checked(request.Name) }, cancellation)));
         me.Delete("/tokens/{token}", ApiAction.ChangeOneself, "Revokes a token.",
             async (HttpContext context, string token, CancellationToken cancellation) => await DoneAsync(tokens.DeleteAsync(CallerCheck.PersonOf(context), token, cancellation)));
     }
@@ -96,10 +96,10 @@ internal sealed class PeopleEndpoints(
             async (string organisation, string person, CancellationToken cancellation) => await DoneAsync(organisations.RemoveAsync(organisation, person, cancellation)));
     }
 
-    /// <summary>Tells somebody that a way in of theirs was changed, and answers.</summary>
-    private async Task<T> ToldAsync<T>(HttpContext context, string factor, T answer, CancellationToken cancellation)
+    /// <summary>Tells somebody that a way in of theirs was changed, and answers: also if whoever asked has hung up, and what was made is shown even if nobody can be told now.</summary>
+    private async Task<T> ToldAsync<T>(HttpContext context, string factor, T answer)
     {
-        await owners.TellChangedAsync(CallerCheck.PersonOf(context), factor, cancellation);
+        await owners.TryTellChangedAsync(CallerCheck.PersonOf(context), factor);
         return answer;
     }
 

@@ -3,6 +3,7 @@ using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
 using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -11,7 +12,7 @@ using Microsoft.AspNetCore.Http;
 namespace Holdfast.Authority.People;
 
 /// <summary>What people change about themselves, and operators about people. Sessions end where a secret or a right was taken away.</summary>
-internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Credentials credentials, AttemptLimits limits, Outbox outbox, AuditLog audit)
+internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Credentials credentials, AttemptLimits limits, Outbox outbox, OwnerMail owners, AuditLog audit)
 {
     private const string ResetPurpose = "password-reset";
     private const string EmailPurpose = "email-change";
@@ -122,6 +123,8 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
             {
                 await transaction.ExecuteAsync($"DELETE FROM {table} WHERE person_id = @person", new { subject.Person });
             }
+
+            await owners.TellChangedAsync(transaction, subject.Email, OwnerMail.Password);
 
             return subject;
         }, cancellation);

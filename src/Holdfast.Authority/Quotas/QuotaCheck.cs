@@ -17,6 +17,9 @@ internal sealed class QuotaCheck(QuotaTable quotas, AccountUsages usages, TimePr
 
     private const int RememberedMax = 10_000;
 
+    /// <summary>What may be on its way beside what is stored, at the quota's end: more than honest clients have, even behind crashes, and the most that one can get which hands in no receipts.</summary>
+    private const long OutstandingMax = 4L << 30;
+
     private static readonly TimeSpan _knownFor = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentDictionary<AccountId, Known> _known = new();
@@ -37,17 +40,22 @@ internal sealed class QuotaCheck(QuotaTable quotas, AccountUsages usages, TimePr
 
         if (state.Used + known.Given + ((long)wanted * Limits.SegmentLengthMax) > state.Bytes)
         {
-            known = await ReadAsync(device.Place, known.Quota, cancellation);
-            state = known.Quota.StateOf(device.Computer, known.Used)!;
+            known = await ReadAsync(device.Place, await quotas.FindAsync(device.Place, cancellation), cancellation);
+            if (known.Quota.StateOf(device.Computer, known.Used) is not { } now)
+            {
+                return (wanted, null);
+            }
+
+            state = now;
         }
 
-        if (state.Used >= state.Bytes)
+        if (state.Used >= state.Bytes || (state.Used + known.Given + OutstandingMax > state.Bytes && state.Used + (await usages.CountOutstandingAsync(device.Place, cancellation) * Limits.SegmentLengthMax) > state.Bytes + OutstandingMax))
         {
             AuthorityMeter.Refused("quota");
-            throw new HoldfastException(FailureTable.QuotaExceeded, $"{(state.IsOfComputer ? "This computer" : $"The account '{device.Place.Name}'")} has stored {state.Used} of {state.Bytes} bytes.");
+            throw new HoldfastException(FailureTable.QuotaExceeded, $"{(state.IsOfComputer ? "This computer" : $"The account '{device.Place.Name}'")} has stored {state.Used} of {state.Bytes} bytes{(state.Used < state.Bytes ? ", and has the permission to store the rest" : "")}.");
         }
 
-        var numbers = (int)Math.Clamp((state.Bytes - state.Used) / Limits.SegmentLengthMax, NumbersMin, wanted);
+        var numbers = (int)Math.Min(wanted, Math.Max((state.Bytes - state.Used) / Limits.SegmentLengthMax, NumbersMin));
         known.Give((long)numbers * Limits.SegmentLengthMax);
         return (numbers, state);
     }

@@ -27,6 +27,14 @@ internal sealed class Browsing(IDatabase directory, OwnerMail owners, Restorers 
     public async Task<BrowsingOpened> OpenAsync(AccountPlace place, Caller caller, CancellationToken cancellation)
     {
         await restorers.ForAsync(place, cancellation);
+        if (await directory.AskAsync(transaction => transaction.FindAsync<(string? Session, long ExpiresAt)>(
+            "SELECT session_id, expires_at FROM browsing_sessions WHERE account_id = @key AND person = @person AND expires_at > @soon ORDER BY expires_at DESC LIMIT 1",
+            new { key = place.Account.ToArray(), person = caller.Name, soon = Now + (long)(_life / 2).TotalSeconds }), cancellation) is ({ } session, var expiresAt))
+        {
+            // Theirs is open: owners hear of it once.
+            return new BrowsingOpened(session, expiresAt);
+        }
+
         var opened = new BrowsingOpened(Guid.NewGuid().ToString("N"), Now + (long)_life.TotalSeconds);
         await directory.WriteAsync(async transaction =>
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Verifying;
@@ -7,11 +8,12 @@ using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Restores;
 
 /// <summary>Restore drills of managed accounts: each about once a month, spread over its days; a restorer makes them, and the result is kept with the account's proofs.</summary>
-internal sealed class Drills(IDatabase directory, AccountDirectory accounts, AccountStore store, ProofTable proofs, TimeProvider time) : IJobKind
+internal sealed partial class Drills(IDatabase directory, AccountDirectory accounts, AccountStore store, ProofTable proofs, AuditLog audit, TimeProvider time, ILogger logger) : IJobKind
 {
     public const string JobName = "drills";
 
@@ -25,28 +27,33 @@ internal sealed class Drills(IDatabase directory, AccountDirectory accounts, Acc
     private const int AttemptsMax = 10;
     private const int CandidatesMax = 16;
 
-    private static readonly TimeSpan _lease = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _lease = TimeSpan.FromMinutes(5);
+
+    /// <summary>A lease that lies further ahead was given before the clock was set back.</summary>
+    private static readonly TimeSpan _leaseFarthest = TimeSpan.FromMinutes(30);
+
     private static readonly TimeSpan _every = TimeSpan.FromHours(6);
 
     public string Name => JobName;
+
+    private long Far => Now + (long)_leaseFarthest.TotalSeconds;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Asks for a day's part of drills, a quarter of it each time.</summary>
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
-        const string Due = "a.escrow_key IS NOT NULL AND a.state = 'open' AND (d.account_id IS NULL OR (d.state = 'done' AND d.ended_at < @before))";
+        const string Due = "a.escrow_key IS NOT NULL AND a.state = 'open' AND (d.account_id IS NULL OR (d.state = 'done' AND (d.ended_at < @before OR d.ended_at > @tomorrow)))";
         var due = await directory.ReadAsync(async transaction =>
         {
             transaction.IsPatient = true;
             var all = await transaction.FindAsync<long>("SELECT count(*) FROM accounts WHERE escrow_key IS NOT NULL");
             return await transaction.QueryAsync<byte[]>($"SELECT a.account_id FROM accounts a LEFT JOIN drills d ON d.account_id = a.account_id WHERE {Due} ORDER BY coalesce(d.ended_at, 0), a.account_id LIMIT @most",
-                new { before = Now - (EveryDays * Month.SecondsPerDay), most = (all / PartOfAll / 4) + 1 });
+                new { before = Now - (EveryDays * Month.SecondsPerDay), tomorrow = Now + Month.SecondsPerDay, most = (all / PartOfAll / 4) + 1 });
         }, cancellation);
         foreach (var id in due)
         {
-            var hasSnapshots = await accounts.FindAsync(new AccountId(id), cancellation) is { } place
-                && await store.AskAsync(place, transaction => transaction.FindAsync<long>("SELECT CASE WHEN EXISTS (SELECT 1 FROM snapshots WHERE account_id = @account AND state = 'live') THEN 1 ELSE 0 END"), cancellation) == 1;
+            var hasSnapshots = await HasSnapshotsAsync(new AccountId(id), cancellation);
             var parameters = new { id, now = Now, state = hasSnapshots ? "waiting" : "done", ended = hasSnapshots ? null : (long?)(Now - ((EveryDays - LookAgainDays) * Month.SecondsPerDay)) };
             await directory.WriteAsync(transaction => transaction.ExecuteAsync(
                 """
@@ -58,27 +65,96 @@ internal sealed class Drills(IDatabase directory, AccountDirectory accounts, Acc
         return time.GetUtcNow() + _every;
     }
 
-    /// <summary>Gives a restorer a drill of an account that it has the key of; null if there is none.</summary>
-    public Task<DrillWork?> TakeAsync(string restorer, IReadOnlyList<string> keys, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>An account whose store is away is looked at again later, and keeps no other waiting.</summary>
+    private async Task<bool> HasSnapshotsAsync(AccountId account, CancellationToken cancellation)
     {
+        try
+        {
+            return await accounts.FindAsync(account, cancellation) is { } place
+                && await store.AskAsync(place, transaction => transaction.FindAsync<long>("SELECT CASE WHEN EXISTS (SELECT 1 FROM snapshots WHERE account_id = @account AND state = 'live') THEN 1 ELSE 0 END"), cancellation) == 1;
+        }
+        catch (HoldfastException exception)
+        {
+            LogNotLooked(exception, account);
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "It could not be found out whether account {Account} has anything to drill.")]
+    private partial void LogNotLooked(Exception exception, AccountId account);
+
+    /// <summary>Keeps a drill for the restorer that makes it; the failure conflict if it is another's, or ended.</summary>
+    public async Task RenewAsync(string restorer, AccountId account, long token, CancellationToken cancellation)
+    {
+        if (await directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE drills SET lease_until = @until WHERE account_id = @id AND restorer = @restorer AND token = @token AND state = 'drilling'",
+            new { id = account.ToArray(), restorer, token, until = Now + (long)_lease.TotalSeconds }), cancellation) == 0)
+        {
+            throw new HoldfastException(FailureTable.Conflict, "The drill was ended, or another restorer makes it.");
+        }
+    }
+
+    /// <summary>Gives a restorer a drill of an account that it has the key of; null if there is none.</summary>
+    public async Task<DrillWork?> TakeAsync(string restorer, IReadOnlyList<string> keys, CancellationToken cancellation)
+    {
+        var (work, hopeless) = await directory.WriteAsync(transaction => TakeAsync(transaction, restorer, keys), cancellation);
+        foreach (var account in hopeless)
+        {
+            await KeepHopelessAsync(restorer, account, cancellation);
+        }
+
+        if (work is not null)
+        {
+            // What a restorer may read is written down, as what people have it read is.
+            await audit.AppendAsync($"restorer {restorer}", "drill account", work.AccountName, cancellation);
+        }
+
+        return work;
+    }
+
+    /// <summary>A drill that no restorer ends is a failed one: its account's people and the operator see that it cannot be restored, or not like that.</summary>
+    private async Task KeepHopelessAsync(string restorer, AccountId account, CancellationToken cancellation)
+    {
+        if (await accounts.FindAsync(account, cancellation) is { } place)
+        {
+            var evidence = JsonSerializer.Serialize(new DrillEvidenceOfRestorer(restorer, 0, [], $"It was begun {AttemptsMax} times and never ended: the restorers' logs say why."), MessageJson.Default.DrillEvidenceOfRestorer);
+            await proofs.KeepAsync(place, new Proof(ProofKind.Drill, null, Now, Now, 0, 0, 0, 1, evidence), cancellation);
+        }
+    }
+
+    private async Task<(DrillWork? Work, List<AccountId> Hopeless)> TakeAsync(DatabaseTransaction transaction, string restorer, IReadOnlyList<string> keys)
+    {
+        var hopeless = new List<AccountId>();
+        if (await transaction.FindAsync<long>("SELECT count(*) FROM drills WHERE state = 'drilling' AND restorer = @restorer AND lease_until > @now AND lease_until <= @far", new { restorer, Now, far = Far }) > 0)
+        {
+            // One at a time: what it may read because of drills is one account.
+            return (null, hopeless);
+        }
+
         foreach (var (id, token, attempts, name) in await transaction.QueryAsync<(byte[] Id, long Token, long Attempts, string Name)>(
             $"""
             SELECT d.account_id, d.token, d.attempts, a.name FROM drills d JOIN accounts a ON a.account_id = d.account_id
-            WHERE d.state <> 'done' AND d.lease_until < @now AND a.state = 'open' AND a.escrow_key IN ({string.Join(", ", keys.Select(key => $"'{key}'"))}) ORDER BY d.asked_at LIMIT {CandidatesMax}
-            """, new { Now }))
+            WHERE d.state <> 'done' AND (d.lease_until < @now OR d.lease_until > @far) AND a.state = 'open' AND a.escrow_key IN ({string.Join(", ", keys.Select(key => $"'{key}'"))}) ORDER BY d.asked_at LIMIT {CandidatesMax}
+            """, new { Now, far = Far }))
         {
             // Of several that saw it, one finds the token unchanged; one that nobody ends is given up until its next time.
             var isHopeless = attempts >= AttemptsMax;
             if (await transaction.ExecuteAsync(
                 "UPDATE drills SET state = @state, restorer = @restorer, lease_until = @until, token = token + 1, attempts = attempts + 1, ended_at = CASE WHEN @isHopeless = 1 THEN @now ELSE ended_at END WHERE account_id = @id AND token = @token AND state <> 'done'",
-                new { id, token, restorer, Now, until = Now + (long)_lease.TotalSeconds, state = isHopeless ? "done" : "drilling", isHopeless = isHopeless ? 1 : 0 }) == 1 && !isHopeless)
+                new { id, token, restorer, Now, until = Now + (long)_lease.TotalSeconds, state = isHopeless ? "done" : "drilling", isHopeless = isHopeless ? 1 : 0 }) == 0)
             {
-                return new DrillWork(new AccountId(id).ToString(), name, token + 1);
+                continue;
             }
+
+            if (!isHopeless)
+            {
+                return (new DrillWork(new AccountId(id).ToString(), name, token + 1), hopeless);
+            }
+
+            hopeless.Add(new AccountId(id));
         }
 
-        return null;
-    }, cancellation);
+        return (null, hopeless);
+    }
 
     /// <summary>Keeps how a drill went; the failure conflict if another restorer has it.</summary>
     public async Task EndAsync(string restorer, AccountId account, DrillEnded ended, CancellationToken cancellation)

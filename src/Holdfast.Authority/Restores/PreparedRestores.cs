@@ -17,6 +17,12 @@ internal sealed class PreparedRestores(IDatabase directory, OwnerMail owners, Re
 {
     private const int OpenMax = 5;
     private const int KeptMax = 20;
+
+    /// <summary>Archives that are asked for within an hour: each is mail to owners.</summary>
+    private const int AskedMax = 60;
+
+    private static readonly TimeSpan _window = TimeSpan.FromHours(1);
+
     private const int PathsMax = 1000;
     private const int PathsLengthMax = 64 << 10;
 
@@ -51,6 +57,11 @@ internal sealed class PreparedRestores(IDatabase directory, OwnerMail owners, Re
             if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state IN ('waiting', 'preparing')", new { key }) >= OpenMax)
             {
                 throw new HoldfastException(FailureTable.Conflict, $"{OpenMax} archives of this account are being prepared: wait for one, or cancel one.");
+            }
+
+            if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND created_at > @since", new { key, since = Now - (long)_window.TotalSeconds }) >= AskedMax)
+            {
+                throw new HoldfastException(FailureTable.TooManyAttempts, $"{AskedMax} archives of this account were asked for within the hour.");
             }
 
             await owners.TellAsync(transaction, key, Letter.Of(Outbox.Language, "restore_asked", place.Name, caller.Name, $"{time.GetUtcNow():yyyy-MM-dd HH:mm}", id));

@@ -19,13 +19,17 @@ internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers rest
             var restore = await restores.AskAsync(await accounts.PlaceOfAsync(name, cancellation), request, CallerCheck.CallerOf(context), cancellation);
             return TypedResults.Accepted($"/v1/accounts/{Uri.EscapeDataString(name)}/restores/{restore.Id}", restore);
         });
-        api.Get("/accounts/{name}/restores", ApiAction.ReadRestores, "Archives that were asked for, the latest first.", async (string name, string? cursor, int? limit, CancellationToken cancellation) =>
+        api.Get("/accounts/{name}/restores", ApiAction.ReadRestores, "Archives that were asked for, the latest first.", async (HttpContext context, string name, string? cursor, int? limit, CancellationToken cancellation) =>
         {
-            var page = await restores.ListAsync(await accounts.PlaceOfAsync(name, cancellation), Paging.Of(cursor, limit), cancellation);
-            return new PreparedRestoreList(page.Items, page.Next);
+            var place = await accounts.PlaceOfAsync(name, cancellation);
+            var page = await restores.ListAsync(place, Paging.Of(cursor, limit), cancellation);
+            return new PreparedRestoreList([.. page.Items.Select(restore => Shown(restore, context, place))], page.Next);
         });
-        api.Get("/accounts/{name}/restores/{id}", ApiAction.ReadRestores, "How far an archive is.", async (string name, string id, CancellationToken cancellation) =>
-            await restores.GetAsync(await accounts.PlaceOfAsync(name, cancellation), id, cancellation));
+        api.Get("/accounts/{name}/restores/{id}", ApiAction.ReadRestores, "How far an archive is.", async (HttpContext context, string name, string id, CancellationToken cancellation) =>
+        {
+            var place = await accounts.PlaceOfAsync(name, cancellation);
+            return Shown(await restores.GetAsync(place, id, cancellation), context, place);
+        });
         api.Delete("/accounts/{name}/restores/{id}", ApiAction.CancelRestore, "Ends an archive, or has it deleted.", async (string name, string id, CancellationToken cancellation) =>
             await restores.CancelAsync(await accounts.PlaceOfAsync(name, cancellation), id, cancellation));
         api.Post("/accounts/{name}/restores/{id}/link", ApiAction.PrepareRestore, "A link to an archive that is ready, good for a day; ranges can be asked for.", async (string name, string id, CancellationToken cancellation) =>
@@ -75,11 +79,23 @@ internal sealed class RestoreEndpoints(AccountDirectory accounts, Restorers rest
             await claims.EndAsync(NameOf(context), id, ended, cancellation);
             return new Done();
         });
+        api.Put("/restorer/drills/{drill}", ApiAction.WorkAsRestorer, "A restorer says that it still makes a restore drill of an account.", async (HttpContext context, string drill, DrillAdvanced advanced, CancellationToken cancellation) =>
+        {
+            await drills.RenewAsync(NameOf(context), AccountId.TryParse(drill, out var id) ? id : throw new HoldfastException(FailureTable.NotFound, "There is no such drill."), advanced.Token, cancellation);
+            return new Done();
+        });
         api.Post("/restorer/drills/{drill}/end", ApiAction.WorkAsRestorer, "A restorer says how a restore drill of an account went.", async (HttpContext context, string drill, DrillEnded ended, CancellationToken cancellation) =>
         {
             await drills.EndAsync(NameOf(context), AccountId.TryParse(drill, out var id) ? id : throw new HoldfastException(FailureTable.NotFound, "There is no such drill."), ended, cancellation);
             return new Done();
         });
+    }
+
+    /// <summary>Names of files are for those who may restore them.</summary>
+    private static PreparedRestore Shown(PreparedRestore restore, HttpContext context, AccountPlace place)
+    {
+        var (caller, allowed) = (CallerCheck.CallerOf(context), Callers.Permissions.Of(ApiAction.PrepareRestore).Roles);
+        return ((caller.Everywhere | caller.In(place.Organisation)) & allowed) != Roles.None ? restore : restore with { Paths = [], Failure = restore.Failure is null ? null : "It could not be made." };
     }
 
     private static string NameOf(HttpContext context) => CallerCheck.CallerOf(context).Restorer!;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Devices;
 using Holdfast.Format.Objects;
@@ -11,7 +12,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Throttling;
 
 /// <summary>Limits that operators set, in the directory; every node knows of a change within seconds. Thread-safe.</summary>
-internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accounts, TimeProvider time)
+internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accounts, LiveNodes nodes, TimeProvider time)
 {
     /// <summary>Below it a pack takes minutes, and a backup is not slow but dead.</summary>
     public const long BytesPerSecondMin = 64 << 10;
@@ -95,6 +96,12 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         if (asked.Computer is not null && (asked.Account is null || asked.BytesPerSecond is null || asked.AtOnce is not null))
         {
             throw Invalid("A computer's own limit names its account, and is bytes a second alone.");
+        }
+
+        // A node of before would have it be the whole account's.
+        if (asked.Computer is not null && await nodes.UnableAsync(_ => true, cancellation) is { Count: > 0 } older)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"These nodes are of another version, and know no limits of computers: {string.Join(", ", older)}. Upgrade them first, and the pods.");
         }
 
         var account = asked.Account is { } name ? (await accounts.PlaceOfAsync(name, cancellation)).Account.ToArray() : null;

@@ -85,6 +85,17 @@ internal sealed class ProofTable(AccountStore store, AccountDirectory directory,
         static long? Oldest(List<Latest> stores) => stores.Min(row => (long?)row.Oldest);
     }
 
+    /// <summary>How many accounts' latest verification, and latest drill, found damage: looked up among those that ever did.</summary>
+    public async Task<(long Verifications, long Drills)> DamagedAsync(CancellationToken cancellation)
+    {
+        var damaged = (await store.TryReadAllAsync(transaction => transaction.QueryAsync<(string Kind, long Accounts)>(
+            $"""
+            SELECT kind, count(*) FROM proofs p WHERE damages > 0
+              AND number = (SELECT max(number) FROM proofs m WHERE m.account_id = p.account_id AND m.kind = p.kind) AND {AccountTables.AtHome} GROUP BY kind
+            """), cancellation)).SelectMany(rows => rows).ToLookup(row => row.Kind, row => row.Accounts);
+        return (damaged[KindOf(ProofKind.Verification)].Sum(), damaged[KindOf(ProofKind.Drill)].Sum());
+    }
+
     private static string KindOf(ProofKind kind) => kind == ProofKind.Drill ? "drill" : "verification";
 
     private sealed record Latest

@@ -17,8 +17,15 @@ public sealed record Letter(string Subject, string Body, string Language)
     public static Letter Of(string language, string key, params object[] values)
     {
         var (words, lines) = (Wording.Of(language), (object[])[.. values.Select(value => OnOneLine(value.ToString()!))]);
-        return new Letter(words[$"mail_{key}_subject", lines], words[$"mail_{key}", lines], words["language"]);
+
+        // A command is for a shell: a name in it must not be one.
+        var quoted = (object[])[.. lines.Select(line => Quoted((string)line))];
+        var body = words.Paragraphs($"mail_{key}", paragraph => paragraph.StartsWith(Indent, StringComparison.Ordinal) ? quoted : lines);
+        return new Letter(words[$"mail_{key}_subject", lines], body, words["language"]);
     }
+
+    /// <summary>As a POSIX shell takes it for one word.</summary>
+    private static string Quoted(string text) => text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.' or ':' or '/' or '@' or '+') && text.Length > 0 ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     /// <summary>A letter with a paragraph for each of several things, between what it begins and ends with.</summary>
     /// <param name="language">A language; English if it is none that there is.</param>

@@ -28,6 +28,11 @@ public sealed class Wording
     /// <exception cref="KeyNotFoundException">There is no such text.</exception>
     public string this[string key, params object[] values] => string.Format(CultureInfo.InvariantCulture, _texts[key], values);
 
+    /// <summary>A text whose paragraphs differ in what belongs into them.</summary>
+    /// <exception cref="KeyNotFoundException">There is no such text.</exception>
+    internal string Paragraphs(string key, Func<string, object[]> values) =>
+        string.Join("\n\n", _texts[key].Split("\n\n").Select(paragraph => string.Format(CultureInfo.InvariantCulture, paragraph, values(paragraph))));
+
     private static FrozenDictionary<string, string> Read(string name)
     {
         using var stream = typeof(Wording).Assembly.GetManifestResourceStream(name)!;

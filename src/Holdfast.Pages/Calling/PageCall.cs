@@ -1,3 +1,4 @@
+using Holdfast.Pages.SigningIn;
 using Holdfast.Protocol.Messages;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -7,9 +8,10 @@ namespace Holdfast.Pages.Calling;
 /// <summary>A page that somebody asks for.</summary>
 /// <param name="Context">The request.</param>
 /// <param name="Form">What was filled in; null for a page.</param>
+/// <param name="Session">Where it is kept who they are.</param>
 /// <param name="Api">The service, as they may use it.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record PageCall(HttpContext Context, IFormCollection? Form, ServiceApi Api, TimeProvider Time)
+internal sealed record PageCall(HttpContext Context, IFormCollection? Form, SessionCookie Session, ServiceApi Api, TimeProvider Time)
 {
     public CancellationToken Cancellation => Context.RequestAborted;
 

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Holdfast.Pages.Calling;
 
 /// <summary>The only way to add a page: with what every page has. Who is not signed in is asked to, whoever must show their factors once more is asked for them, and what is refused is a page that says why.</summary>
-internal sealed class PageRoutes(IEndpointRouteBuilder routes, Func<string> serviceUrl, HttpClient http, TimeProvider time)
+internal sealed class PageRoutes(IEndpointRouteBuilder routes, Func<string> serviceUrl, HttpClient http, SessionCookie session, TimeProvider time)
 {
     public void Get([StringSyntax("Route")] string pattern, Func<PageCall, Task<IResult>> page) =>
         routes.MapGet(pattern, (Delegate)((HttpContext context) => AnswerAsync(context, null, page))).ExcludeFromDescription();
@@ -36,14 +36,14 @@ internal sealed class PageRoutes(IEndpointRouteBuilder routes, Func<string> serv
 
     private async Task<IResult> AnswerAsync(HttpContext context, IFormCollection? form, Func<PageCall, Task<IResult>> page)
     {
-        var call = new PageCall(context, form, new ServiceApi(http, serviceUrl(), SessionCookie.TokenOf(context), context.Connection.RemoteIpAddress?.ToString()), time);
+        var call = new PageCall(context, form, session, new ServiceApi(http, serviceUrl(), session.TokenOf(context), context.Connection.RemoteIpAddress?.ToString()), time);
         try
         {
             return await page(call);
         }
         catch (HoldfastException exception) when (exception.Kind == FailureTable.TokenInvalid)
         {
-            SessionCookie.Forget(context);
+            session.Forget(context);
             return Results.Redirect($"/sign-in?return={Uri.EscapeDataString(ReturnOf(context))}");
         }
         catch (HoldfastException exception) when (exception.Kind == FailureTable.ProofNeeded)

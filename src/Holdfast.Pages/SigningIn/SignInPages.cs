@@ -20,7 +20,7 @@ internal static class SignInPages
         pages.Post("/sign-out", async call =>
         {
             await call.Api.SendAsync(HttpMethod.Delete, "/v1/me/sign-ins/current", MessageJson.Default.Done, call.Cancellation);
-            SessionCookie.Forget(call.Context);
+            call.Session.Forget(call.Context);
             return Results.Redirect("/sign-in");
         });
         pages.Get("/prove", async call => Proof(await call.MeAsync(), null, call.Query("return"), call.Query("twice") is not null));
@@ -38,7 +38,7 @@ internal static class SignInPages
         try
         {
             var (code, recovery) = CodeOf(call);
-            SessionCookie.Keep(call.Context, await call.Api.PostAsync("/v1/sign-ins", new SignIn(call.Field("email"), call.Field("password"), code, recovery), MessageJson.Default.SignIn, MessageJson.Default.SignedIn, call.Cancellation));
+            call.Session.Keep(call.Context, await call.Api.PostAsync("/v1/sign-ins", new SignIn(call.Field("email"), call.Field("password"), code, recovery), MessageJson.Default.SignIn, MessageJson.Default.SignedIn, call.Cancellation));
             return Results.Redirect(PageRoutes.Local(call.Field("return")));
         }
         catch (HoldfastException exception) when (_wrong.Contains(exception.Kind))

@@ -107,6 +107,7 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(ShareBegun))]
 [JsonSerializable(typeof(EndShare))]
 [JsonSerializable(typeof(SharedProgress))]
+[JsonSerializable(typeof(DrillAdvanced))]
 [JsonSerializable(typeof(DrillEnded))]
 [JsonSerializable(typeof(DrillEvidenceOfRestorer))]
 [JsonSerializable(typeof(AccountProofs))]

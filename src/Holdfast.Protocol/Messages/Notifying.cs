@@ -24,7 +24,7 @@ public sealed record WebhookAdded(string Webhook, string Secret);
 
 /// <summary>A webhook.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Url">Where it is.</param>
+/// <param name="Url">Where it is, without the path, which may be a secret.</param>
 /// <param name="Topics">What it is told.</param>
 /// <param name="Account">Only of this account.</param>
 /// <param name="CreatedAt">Unix seconds.</param>

@@ -60,6 +60,9 @@ public sealed record RestoreClaim(byte[] AuthorityKey, IReadOnlyList<string> Dro
 /// <summary>An account of which random files are to be restored, and compared with what they should be; the token is the lease's.</summary>
 public sealed record DrillWork(string Account, string AccountName, long Token);
 
+/// <summary>A drill goes on; the token is the lease's.</summary>
+public sealed record DrillAdvanced(long Token);
+
 /// <summary>How a restorer's drill went.</summary>
 /// <param name="Token">The lease's.</param>
 /// <param name="StartedAt">Seconds since 1970.</param>

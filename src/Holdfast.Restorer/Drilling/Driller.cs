@@ -12,6 +12,8 @@ internal sealed class Driller(ServiceClient service, AccountOpener opener, TimeP
 {
     private const int Files = 20;
 
+    private static readonly TimeSpan _tellsEvery = TimeSpan.FromMinutes(1);
+
     /// <summary>Failures that say that what is stored cannot be restored; others pass, and the drill is given out again.</summary>
     private static readonly FailureKind[] _lasting = [FailureTable.Tampered, FailureTable.DamagedObject, FailureTable.NotManaged];
 
@@ -22,9 +24,24 @@ internal sealed class Driller(ServiceClient service, AccountOpener opener, TimeP
         try
         {
             var id = AccountId.TryParse(work.Account, out var named) ? named : throw new HoldfastException(FailureTable.InvalidRequest, "The authority names no account.");
-            using var turn = await opener.TakeTurnAsync(id, cancellation);
-            using var account = await opener.OpenAsync(id, "drilling", cancellation);
-            result = await new ReadDrill(account).RunAsync(Files, seed, cancellation);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var keeping = KeepAsync(work, stop);
+            try
+            {
+                using var turn = await opener.TakeTurnAsync(id, stop.Token);
+                using var account = await opener.OpenAsync(id, "drilling", stop.Token);
+                result = await new ReadDrill(account).RunAsync(Files, seed, stop.Token);
+            }
+            finally
+            {
+                await stop.CancelAsync();
+                await keeping;
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            // The lease is lost: there is nothing to tell.
+            return;
         }
         catch (HoldfastException exception) when (_lasting.Contains(exception.Kind))
         {
@@ -33,5 +50,33 @@ internal sealed class Driller(ServiceClient service, AccountOpener opener, TimeP
 
         await service.SendOnceAsync(HttpMethod.Post, $"/v1/restorer/drills/{work.Account}/end",
             new DrillEnded(work.Token, startedAt, seed, result.Snapshots, result.Files, result.Bytes, result.Failures, failure), MessageJson.Default.DrillEnded, MessageJson.Default.Done, cancellation);
+    }
+
+    /// <summary>Tells that it goes on, which keeps the lease and the right to read; if that is lost the work is ended.</summary>
+    private async Task KeepAsync(DrillWork work, CancellationTokenSource stop)
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(_tellsEvery, time);
+            while (await timer.WaitForNextTickAsync(stop.Token))
+            {
+                try
+                {
+                    await service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/drills/{work.Account}", new DrillAdvanced(work.Token), MessageJson.Default.DrillAdvanced, MessageJson.Default.Done, stop.Token);
+                }
+                catch (HoldfastException exception) when (exception.Kind != FailureTable.Conflict)
+                {
+                    // The authority is away for a moment: the drill goes on.
+                }
+            }
+        }
+        catch (HoldfastException)
+        {
+            await stop.CancelAsync();
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // It has ended.
+        }
     }
 }

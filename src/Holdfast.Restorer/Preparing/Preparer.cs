@@ -41,7 +41,7 @@ internal sealed partial class Preparer(ServiceClient service, AuthorityKey autho
                 running.RemoveAll(task => task.IsCompleted);
                 try
                 {
-                    var claim = await ClaimAsync(running.Count < atOnce, cancellation);
+                    var claim = await ClaimAsync(running.Count(task => task != _drilling) < atOnce, cancellation);
                     if (claim.Work is { } work)
                     {
                         var stop = _working[work.Id] = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

@@ -1,3 +1,6 @@
 -- Why the last backup that was begun did not end, as its computer said.
 ALTER TABLE devices ADD COLUMN failed_at INTEGER;
 ALTER TABLE devices ADD COLUMN failure TEXT;
+
+-- Proofs that found damage are few.
+CREATE INDEX proofs_damaged ON proofs (account_id, kind, number) WHERE damages > 0;

@@ -35,7 +35,9 @@ CREATE TABLE webhooks (
     account_id   BLOB,                               -- only of this account
     created_at   INTEGER NOT NULL,
     taken_at     INTEGER,                              -- when it took something last
-    failure      TEXT                     -- why the last thing was given up
+    failure      TEXT,                    -- why the last thing was given up
+    tries        INTEGER NOT NULL DEFAULT 0,           -- that it took nothing, one after the other
+    paused_until INTEGER NOT NULL DEFAULT 0            -- nothing is sent before
 );
 
 -- What webhooks are to be told, and were.
@@ -89,6 +91,7 @@ CREATE TABLE drills (
 );
 
 CREATE INDEX drills_open ON drills (asked_at) WHERE state <> 'done';
+CREATE INDEX drills_of ON drills (restorer, lease_until) WHERE state = 'drilling';
 
 -- prepared: made by a restorer; shared: made and encrypted by a customer's computer, and kept by a restorer.
 ALTER TABLE prepared_restores ADD COLUMN kind TEXT NOT NULL DEFAULT 'prepared';
