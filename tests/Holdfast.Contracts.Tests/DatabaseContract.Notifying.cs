@@ -4,6 +4,7 @@ using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Notifying;
+using Holdfast.Authority.Placing;
 using Holdfast.Authority.Quotas;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -160,6 +161,53 @@ public abstract partial class DatabaseContract
         }
 
         Assert.Equal(0, await CountAsync("deliveries"));
+    }
+
+    [Fact]
+    public async Task Drives_space_certificates_and_stuck_jobs_are_found_when_they_should_be()
+    {
+        var (time, samples, usage) = (new ManualTime(), new Samples(DirectoryDatabase), new PodUsage(0, 0, []));
+        var pod = new PodPlace(() => "http://pod", () => "http://pod", null, null!, () => null!, [], (_, _) => Task.CompletedTask, _ => usage is null ? throw new HttpRequestException("away") : Task.FromResult(usage));
+        var (space, drives, away) = (new SpaceAlerts(pod, samples, time), new DriveAlerts(pod), new PodAwayAlerts(pod));
+        var today = time.GetUtcNow().ToUnixTimeSeconds() / 86_400;
+        async Task<string> SpaceAsync(long usedBefore, long used)
+        {
+            await samples.KeepAsync(today - 20, [("drive_bytes_used", "/d", usedBefore)], Cancellation);
+            usage = new PodUsage(0, 0, [new PodDrive("/d", 1000, 1000 - used, true, null), new PodDrive("/unknown", null, null, true, null)]);
+            return string.Join(' ', (await space.LookAsync(Cancellation)).Select(finding => $"{(finding.IsCritical ? "critical" : "warning")} {finding.Message}"));
+        }
+
+        // Of 1000: not growing; full in 35 days, in 20, in 5; nearly full whatever it does.
+        Assert.Equal("", await SpaceAsync(500, 500));
+        Assert.Equal("", await SpaceAsync(400, 600 - (600 % 20)));
+        Assert.StartsWith("warning 60 % of /d is used; as it fills it is full in 20 days", await SpaceAsync(200, 600), StringComparison.Ordinal);
+        Assert.StartsWith("critical 80 % of /d is used; as it fills it is full in 5 days", await SpaceAsync(0, 800), StringComparison.Ordinal);
+        Assert.StartsWith("warning 90 % of /d is used.", await SpaceAsync(950, 900), StringComparison.Ordinal);
+        Assert.StartsWith("critical 98 % of /d is used.", await SpaceAsync(980, 980), StringComparison.Ordinal);
+
+        usage = new PodUsage(0, 0, [new PodDrive("/d", 1, 1, true, null), new PodDrive("/e", null, null, false, "Missing: its mark is not there")]);
+        Assert.Contains("Missing: its mark is not there", Assert.Single(await drives.LookAsync(Cancellation)).Message, StringComparison.Ordinal);
+        Assert.Empty(await away.LookAsync(Cancellation));
+        usage = null;
+        Assert.True(Assert.Single(await away.LookAsync(Cancellation)).IsCritical);
+        await Assert.ThrowsAsync<HttpRequestException>(() => drives.LookAsync(Cancellation));
+
+        foreach (var (days, expected) in new (double?, string)[] { (null, ""), (60, ""), (20.5, "False 20 more days"), (6.9, "True 6 more days"), (-1, "True has run out") })
+        {
+            var findings = await new CertificateAlerts(() => days is { } left ? time.GetUtcNow().AddDays(left) : null, time).LookAsync(Cancellation);
+            Assert.Equal(expected.Length > 0, findings.Count == 1);
+            Assert.True(expected.Length == 0 || ($"{findings[0].IsCritical}" == expected.Split(' ')[0] && findings[0].Message.Contains(expected[(expected.IndexOf(' ', StringComparison.Ordinal) + 1)..], StringComparison.Ordinal)), expected);
+        }
+
+        var jobs = new JobTable(DirectoryDatabase, "node", time);
+        await jobs.EnqueueAsync("work", "a", Cancellation);
+        for (var attempt = 1; attempt <= 5; attempt++)
+        {
+            Assert.Empty(await new JobAlerts(jobs).LookAsync(Cancellation));
+            await jobs.ReturnAsync((await jobs.ClaimAsync(["work"], Cancellation))!.Job, time.GetUtcNow(), "broken", Cancellation);
+        }
+
+        Assert.Contains("broken", Assert.Single(await new JobAlerts(jobs).LookAsync(Cancellation)).Message, StringComparison.Ordinal);
     }
 
     private async Task<List<string>> SubjectsAsync() => [.. await DirectoryDatabase.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT subject FROM outbox"), Cancellation)];
