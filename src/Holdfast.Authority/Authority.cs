@@ -80,7 +80,7 @@ public sealed class Authority : IAsyncDisposable
         var throttles = new ThrottleTable(directoryDatabase, directory, new LiveNodes(directoryDatabase, time), time);
         var flows = new Flows(throttles, _admissions, time);
         var usages = new AccountUsages(directory, store, time);
-        var quotas = new QuotaTable(directoryDatabase, time);
+        var quotas = new QuotaTable(directoryDatabase, time, logging.CreateLogger<QuotaTable>());
         var quotaCheck = new QuotaCheck(quotas, usages, time);
         _accountMetrics = new AccountMetrics(directory, usages, quotas, time);
         var sessions = new Sessions(store, pod, log, flows, quotaCheck, time);
@@ -117,12 +117,12 @@ public sealed class Authority : IAsyncDisposable
         var watch = new AlertWatch(alerts,
         [
             new PodAwayAlerts(place), new DriveAlerts(place), new SpaceAlerts(place, samples, time), new SelfBackupAlerts(_selfBackup, settings.SelfBackup.Every, time.GetUtcNow(), time), new CertificateAlerts(settings.CertificateExpires ?? (() => null), time),
-            new JobAlerts(_jobs), new ProofAlerts(proofs), new RestorerAlerts(restorers, time), new UndeliveredAlerts(directoryDatabase),
+            new JobAlerts(_jobs), new ProofAlerts(proofs), new RestorerAlerts(restorers, time), new UndeliveredAlerts(directoryDatabase, time),
         ], time, logging.CreateLogger<AlertWatch>());
         var drills = new Drills(directoryDatabase, directory, store, proofs, audit, time, logging.CreateLogger<Drills>());
         var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time, logging.CreateLogger<Digest>());
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, outbox, outbox.Bulk, new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);

@@ -11,7 +11,7 @@ internal static class RestoreVerb
 {
     public static Command Build(Output output)
     {
-        var snapshot = new Argument<string>("snapshot") { Description = "A snapshot's id, its first digits, or latest." };
+        var snapshot = new Argument<string>("snapshot") { Description = "A snapshot's id, its first digits, latest, or a day or moment (2026-11-03, 2026-11-03T14:00Z): the newest that is not later." };
         var target = new Option<string>("--target", "-t") { Description = "Where to restore to; the snapshot's absolute paths appear below it. With --archive the file to write, or - for standard output." };
         var include = Flags.List("--include", "Restores only this path and what is below it; several are allowed.", "-i");
         var archive = Flags.Text("--archive", "Writes one archive instead of files: zip (opened everywhere; ZIP64) or tar (pax: every name, owner and attribute).");

@@ -59,6 +59,7 @@ public sealed class Drill(OpenedAccount account, Computer computer, ComputerFold
                 computer.Account, computer.Number, computer.SigningKey), cancellation);
         }
 
+        EvidenceFile.Sent(kept.Path);
         return evidence with { File = kept.Path };
     }
 

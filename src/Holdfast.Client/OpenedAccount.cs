@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Client.Committing;
 using Holdfast.Client.Computers;
 using Holdfast.Client.Connecting;
@@ -174,7 +175,12 @@ public sealed class OpenedAccount : IDisposable
         return opened;
     }
 
-    /// <summary>A snapshot by id, its first digits, or "latest": the newest of this computer's own chain, or else of the computer whose place it took, or else of all. Choosing one that cannot be opened is its failure.</summary>
+    /// <summary>A day (all of it, by this computer's clock) or a moment; null if it is none.</summary>
+    private static DateTimeOffset? TryReadMoment(string name) =>
+        DateOnly.TryParseExact(name, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? new DateTimeOffset(day.AddDays(1).ToDateTime(default, DateTimeKind.Local)).AddTicks(-1)
+            : name.Contains('T', StringComparison.Ordinal) && DateTimeOffset.TryParse(name, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var moment) ? moment : null;
+
+    /// <summary>A snapshot by id, its first digits, a day or moment (the newest that is not later), or "latest": the newest of this computer's own chain, or else of the computer whose place it took, or else of all. Choosing one that cannot be opened is its failure.</summary>
     public async Task<OpenedSnapshot> FindSnapshotAsync(string name, CancellationToken cancellation)
     {
         var snapshots = await SnapshotsAsync(cancellation);
@@ -189,6 +195,12 @@ public sealed class OpenedAccount : IDisposable
 
             return Choose(own ?? (snapshots.Count > 0 ? snapshots[^1].Head : heads.FirstOrDefault())
                 ?? throw new HoldfastException(FailureTable.NotFound, "There is no snapshot yet."), snapshots);
+        }
+
+        if (TryReadMoment(name) is { } moment)
+        {
+            var before = snapshots.Where(snapshot => snapshot.ReceivedAt <= moment).OrderBy(snapshot => snapshot.ReceivedAt).ToList();
+            return before.LastOrDefault(snapshot => snapshot.Head.Computer == _computer.Number) ?? before.LastOrDefault() ?? throw new HoldfastException(FailureTable.NotFound, $"There is no snapshot of {name} or before.");
         }
 
         var matching = heads.Where(head => name.Length >= 4 && Convert.ToHexStringLower(head.Id).StartsWith(name, StringComparison.OrdinalIgnoreCase)).ToList();

@@ -73,7 +73,7 @@ public abstract partial class DatabaseContract
             "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version) VALUES (@account, 1, @name, @hash, 'Add', 0, @now, @now, @version)", new { name = "lap\r\ntop", hash = new byte[32], now }), Cancellation);
         var outbox = new Outbox(DirectoryDatabase, _mail, time);
         var subscriptions = new Subscriptions(DirectoryDatabase, outbox);
-        var digest = new Digest(DirectoryDatabase, Directory, Store, new AccountUsages(Directory, Store, time), new QuotaTable(DirectoryDatabase, time), subscriptions, new Webhooks(DirectoryDatabase, Directory, time), time, NullLogger.Instance);
+        var digest = new Digest(DirectoryDatabase, Directory, Store, new AccountUsages(Directory, Store, time), new QuotaTable(DirectoryDatabase, time, NullLogger.Instance), subscriptions, new Webhooks(DirectoryDatabase, Directory, time), time, NullLogger.Instance);
         var jobs = new JobTable(DirectoryDatabase, "node", time);
         await jobs.EnqueueAsync(Digest.JobName, "", Cancellation);
         async Task DayAsync(int days = 1)
@@ -138,7 +138,7 @@ public abstract partial class DatabaseContract
     {
         var (time, place, other) = (new ManualTime(), await AdmitAsync("a"), await AdmitAsync("b"));
         await OwnAsync("a", ("p1", "owner"));
-        var (webhooks, quotas, usages) = (new Webhooks(DirectoryDatabase, Directory, time), new QuotaTable(DirectoryDatabase, time), new AccountUsages(Directory, Store, time));
+        var (webhooks, quotas, usages) = (new Webhooks(DirectoryDatabase, Directory, time), new QuotaTable(DirectoryDatabase, time, NullLogger.Instance), new AccountUsages(Directory, Store, time));
         await webhooks.AddAsync(new AddWebhook("http://127.0.0.1:9/hook", Account: "b"), Cancellation);
         await Assert.ThrowsAsync<HoldfastException>(() => webhooks.AddAsync(new AddWebhook("http://example.org/hook"), Cancellation));
         await Assert.ThrowsAsync<HoldfastException>(() => webhooks.AddAsync(new AddWebhook("https://example.org/hook", ["everything"]), Cancellation));
@@ -208,6 +208,38 @@ public abstract partial class DatabaseContract
         }
 
         Assert.Contains("broken", Assert.Single(await new JobAlerts(jobs).LookAsync(Cancellation)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_clock_that_leaps_counts_nothing_on_a_day_that_is_not_there_yet()
+    {
+        var (time, place) = (new ManualTime(), await AdmitAsync("a"));
+        var pod = new PodPlace(() => "", () => "", null, null!, () => null!, [], (_, _) => Task.CompletedTask, _ => Task.FromResult(new PodUsage(0, 0, [])));
+        var growth = new GrowthSampling(Directory, DirectoryDatabase, Store, new AccountUsages(Directory, Store, time), new Samples(DirectoryDatabase), pod, new Dictionary<string, string>(), time, NullLogger.Instance);
+        var jobs = new JobTable(DirectoryDatabase, "node", time);
+        await jobs.EnqueueAsync(GrowthSampling.JobName, "", Cancellation);
+        async Task<List<long>> RunAsync(long computer)
+        {
+            await Store.WriteAsync(place, transaction => InsertDeviceAsync(transaction, (uint)computer, "c"), Cancellation);
+            await jobs.HurryAsync(GrowthSampling.JobName, "", Cancellation);
+            var lease = (await jobs.ClaimAsync([GrowthSampling.JobName], Cancellation))!;
+            await jobs.ReturnAsync(lease.Job, (await growth.RunAsync(lease, Cancellation))!.Value, null, Cancellation);
+            return [.. await Store.ReadAsync(place, transaction => transaction.QueryAsync<long>("SELECT day FROM account_usage WHERE account_id = @account ORDER BY day"), Cancellation)];
+        }
+
+        var today = time.GetUtcNow().ToUnixTimeSeconds() / 86_400;
+        Assert.Equal([today], await RunAsync(1));
+        time.Advance(TimeSpan.FromDays(400));
+        Assert.Equal([today], await RunAsync(2));
+        Assert.Equal(0, await CountAsync($"samples WHERE day > {today}"));
+        time.Advance(TimeSpan.FromDays(-399));
+        Assert.Equal([today, today + 1], await RunAsync(3));
+
+        // An outage of a week: an hour later it is believed.
+        time.Advance(TimeSpan.FromDays(7));
+        Assert.Equal([today, today + 1], await RunAsync(4));
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal([today, today + 1, today + 8], await RunAsync(5));
     }
 
     private async Task<List<string>> SubjectsAsync() => [.. await DirectoryDatabase.ReadAsync(transaction => transaction.QueryAsync<string>("SELECT subject FROM outbox"), Cancellation)];

@@ -55,11 +55,11 @@ public sealed class PagesTests : ManagedScenario
         Assert.True(await page.Locator("tr:has-text('caf') input[type=checkbox]").IsDisabledAsync());
         await LookAsync(page, "browse");
         await page.CheckAsync("tr:has-text('quoted') input[type=checkbox]");
-        await page.ClickAsync("text=Keep the choice");
+        await page.ClickAsync("td >> text='d5/'");
         await page.FillAsync("input[name=search]", "f12");
-        await page.ClickAsync("button:has-text('Search')");
+        await page.ClickAsync("button:has-text('Look')");
         await page.CheckAsync("tr:has-text('/f12') input[type=checkbox]");
-        Assert.Contains("chosen elsewhere", await page.InnerTextAsync("main"), StringComparison.Ordinal);
+        Assert.Contains("Chosen elsewhere", await page.InnerTextAsync("main"), StringComparison.Ordinal);
         await page.ClickAsync("text=Make an archive");
         await WaitAsync(async () =>
         {

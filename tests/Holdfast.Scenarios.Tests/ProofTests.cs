@@ -96,6 +96,11 @@ public sealed class ProofTests : Scenario
         Assert.Contains("1 of 1 accounts", (await Service.OperateAsync(["pod", "status"], Cancellation)).Output, StringComparison.Ordinal);
         Assert.Contains("the latest of 1 failed", (await Service.OperateAsync(["pod", "status"], Cancellation)).Output, StringComparison.Ordinal);
 
+        // A day is a snapshot's name too: the newest that is not later.
+        var newest = Lines(await computer.RunAsync(Cancellation, "ls", "latest", "--json")).Count;
+        Assert.Equal(newest, Lines(await computer.RunAsync(Cancellation, "ls", $"{TimeProvider.System.GetLocalNow():yyyy-MM-dd}", "--json")).Count);
+        Assert.Contains("[not_found]", (await computer.RunAsync(Cancellation, "ls", "2001-01-01")).Error, StringComparison.Ordinal);
+
         // For a line that runs each night.
         Assert.Contains("ago; the next is due", (await computer.MustAsync(Cancellation, "drill", "--every", "30")).Output, StringComparison.Ordinal);
 

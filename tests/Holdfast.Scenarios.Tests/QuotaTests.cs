@@ -56,6 +56,27 @@ public sealed class QuotaTests : Scenario
     }
 
     [Fact]
+    public async Task If_the_tables_of_billing_are_gone_backups_and_restores_go_on()
+    {
+        var computer = await EnrolAsync("one", "account");
+        var tree = MakeTree("tree", files: 5);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        foreach (var table in new[] { "account_plans", "plans", "customers", "invoices", "invoice_end", "invoices_left", "payments", "outages" })
+        {
+            Service.DirectorySql($"ALTER TABLE {table} RENAME TO gone_{table}");
+        }
+
+        File.WriteAllText(Path.Combine(tree, "another"), "file");
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        await Service.KillAsync(Cancellation);
+        await Service.RestartAsync(Cancellation);
+        await computer.MustAsync(Cancellation, "backup", tree);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        Assert.Contains("open", (await AdminAsync("accounts")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Whoever_may_read_the_metrics_reads_what_each_account_uses_once_it_was_counted()
     {
         var computer = await EnrolAsync("one", "an \"odd\" name");

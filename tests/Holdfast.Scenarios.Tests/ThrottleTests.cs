@@ -40,6 +40,16 @@ public sealed class ThrottleTests : Scenario
         Assert.Empty((await AdminAsync("throttle", "list")).Output.Trim());
         await WriteAsync(tree, 1);
         Assert.DoesNotContain("limits this computer", (await slow.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
+
+        // One computer of an account, and not its other; what it has to pay for has passed within its burst.
+        var second = await EnrolAsync("second", "slow", await Service.NewCodeAsync("slow", Cancellation));
+        Assert.Contains("[invalid_request]", (await AdminAsync("throttle", "add", "backup", "--computer", "2", "--rate", "1M", "--until", until.ToString("O"))).Error, StringComparison.Ordinal);
+        await AdminAsync("throttle", "add", "backup", "--account", "slow", "--computer", "2", "--rate", "1M", "--until", until.ToString("O"));
+        await WriteAsync(tree, 5);
+        watch.Restart();
+        Assert.Contains("limits this computer to 1 MB/s", (await second.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 2.5, 600);
+        Assert.DoesNotContain("limits this computer", (await slow.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
     }
 
     [Fact]

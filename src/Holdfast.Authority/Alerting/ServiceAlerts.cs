@@ -100,9 +100,12 @@ internal sealed class RestorerAlerts(Restorers restorers, TimeProvider time) : I
 }
 
 /// <summary>Mail that came back, or that nobody took for days, and webhooks that took nothing for days: one finding each, however many there are.</summary>
-internal sealed class UndeliveredAlerts(IDatabase directory) : IAlertSource
+internal sealed class UndeliveredAlerts(IDatabase directory, TimeProvider time) : IAlertSource
 {
     private const int ShownMax = 10;
+
+    /// <summary>An address that was corrected gets no more mail under the old one: what is so old is over.</summary>
+    private static readonly TimeSpan _remembered = TimeSpan.FromDays(7);
 
     public string Kind => "mail";
 
@@ -113,9 +116,9 @@ internal sealed class UndeliveredAlerts(IDatabase directory) : IAlertSource
         var findings = new List<Finding>();
         var bounced = await transaction.QueryAsync<(string Recipient, string? Failure)>(
             """
-            SELECT recipient, max(failure) FROM outbox b WHERE bounced_at IS NOT NULL
+            SELECT recipient, max(failure) FROM outbox b WHERE bounced_at IS NOT NULL AND bounced_at > @since
               AND coalesce((SELECT max(s.sent_at) FROM outbox s WHERE s.recipient = b.recipient), 0) <= b.bounced_at GROUP BY recipient ORDER BY recipient
-            """);
+            """, new { since = (time.GetUtcNow() - _remembered).ToUnixTimeSeconds() });
         if (bounced.Count > 0)
         {
             findings.Add(new Finding("undelivered", false, $"Mail to {bounced.Count} address{(bounced.Count == 1 ? "" : "es")} could not be delivered: {string.Join("; ", bounced.Take(ShownMax).Select(mail => $"{mail.Recipient} ({mail.Failure})"))}{(bounced.Count > ShownMax ? "; …" : ".")} Have whoever they belong to give others."));

@@ -43,7 +43,7 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     /// <summary>False if the service sends no mail.</summary>
     public bool IsConfigured => settings is not null;
 
-    /// <summary>Has mail sent once the transaction is committed.</summary>
+    /// <summary>Has mail sent once the transaction is committed; nothing where none is sent. A node without a mail server leaves what others wrote to those that have one.</summary>
     /// <param name="transaction">What it tells of.</param>
     /// <param name="recipient">An address.</param>
     /// <param name="letter">What it says.</param>
@@ -51,6 +51,11 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     /// <param name="unsubscribe">The token that takes the recipient off mail of this kind; null if they cannot do without.</param>
     public async Task AddAsync(DatabaseTransaction transaction, string recipient, Letter letter, bool isBulk = false, string? unsubscribe = null)
     {
+        if (!IsConfigured)
+        {
+            return;
+        }
+
         var id = Guid.CreateVersion7(time.GetUtcNow()).ToString();
         await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, language, unsubscribe, created_at) VALUES (@id, @recipient, @subject, @body, @language, @unsubscribe, @now)",
             new { id, recipient, letter.Subject, letter.Body, letter.Language, unsubscribe, now = time.GetUtcNow().ToUnixTimeSeconds() });

@@ -56,6 +56,10 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     public Task<IReadOnlyDictionary<uint, long>> OfComputersAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync<IReadOnlyDictionary<uint, long>>(place, async transaction => (await transaction.QueryAsync<(long Computer, long Bytes)>(
         $"SELECT computer, CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE account_id = @account AND {IsStored} GROUP BY computer")).ToDictionary(row => (uint)row.Computer, row => row.Bytes), cancellation);
 
+    /// <summary>Names of an account's computers.</summary>
+    public Task<Dictionary<uint, string>> NamesAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync(place, async transaction => (await transaction.QueryAsync<(long Computer, string Name)>(
+        "SELECT computer, name FROM devices WHERE account_id = @account AND deleted = 0 ORDER BY computer")).ToDictionary(row => (uint)row.Computer, row => row.Name), cancellation);
+
     /// <summary>Numbers of an account under which something may still arrive, as far as they are not old.</summary>
     public Task<long> CountOutstandingAsync(AccountPlace place, CancellationToken cancellation) => store.AskAsync(place, transaction => transaction.FindAsync<long>(
         "SELECT count(*) FROM objects WHERE account_id = @account AND state = 'granted' AND receipt IS NULL AND session IN (SELECT session FROM sessions WHERE account_id = @account AND seen_at > @since)",
@@ -66,14 +70,13 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     {
         var today = time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
         var used = await OfComputersAsync(place, cancellation);
-        var (computers, rows) = await store.ReadAsync(place, async transaction => (
-            await transaction.QueryAsync<(long Computer, string Name)>("SELECT computer, name FROM devices WHERE account_id = @account AND deleted = 0 ORDER BY computer"),
-            await transaction.QueryAsync<Row>($"SELECT day, bytes, objects, snapshots, computers FROM account_usage WHERE account_id = @account AND deleted = 0 ORDER BY day DESC LIMIT {DaysShown}")), cancellation);
+        var computers = await NamesAsync(place, cancellation);
+        var rows = await store.AskAsync(place, transaction => transaction.QueryAsync<Row>($"SELECT day, bytes, objects, snapshots, computers FROM account_usage WHERE account_id = @account AND deleted = 0 ORDER BY day DESC LIMIT {DaysShown}"), cancellation);
         var bytes = used.Values.Sum();
         var before = rows.FirstOrDefault(row => row.Day <= today - Growth.Days) ?? (rows.Count == 0 ? null : rows[^1]);
         var perDay = before is null ? null : Growth.PerDay(before.Day, before.Bytes, today, bytes);
         return new AccountUsageHistory(place.Name, bytes, quota.Bytes, perDay, quota.Bytes is { } most ? Growth.FullDay(bytes, most, perDay, today) : null,
-            [.. computers.Select(computer => new ComputerUsage((uint)computer.Computer, computer.Name, used.GetValueOrDefault((uint)computer.Computer), quota.OfComputers.TryGetValue((uint)computer.Computer, out var own) ? own : null))],
+            [.. computers.Select(computer => new ComputerUsage(computer.Key, computer.Value, used.GetValueOrDefault(computer.Key), quota.OfComputers.TryGetValue(computer.Key, out var own) ? own : null))],
             [.. rows.Select(row => new DayUsage(row.Day, row.Bytes, row.Objects, row.Snapshots, row.Computers))]);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
@@ -17,6 +18,11 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
     /// <summary>A computer that has not backed up for so long is behind.</summary>
     private static readonly TimeSpan _behind = TimeSpan.FromHours(36);
 
+    /// <summary>A day that is further on from the last is looked at again before it is believed.</summary>
+    private const long LeapDays = 2;
+
+    private static readonly TimeSpan _again = TimeSpan.FromHours(1);
+
     /// <summary>Behind midnight (UTC), when others do their daily work.</summary>
     private static readonly TimeSpan _atNight = TimeSpan.FromMinutes(17);
 
@@ -26,6 +32,14 @@ internal sealed partial class GrowthSampling(AccountDirectory directory, IDataba
     {
         var now = time.GetUtcNow();
         var day = now.ToUnixTimeSeconds() / SecondsPerDay;
+        var isLeap = long.TryParse(lease.Job.Progress, NumberStyles.None, CultureInfo.InvariantCulture, out var last) && day - last > LeapDays;
+        await lease.SaveAsync(day.ToString(CultureInfo.InvariantCulture), cancellation);
+        if (isLeap)
+        {
+            // A clock that leapt is set right before long: bills and forecasts are made from these days, and nothing takes them back. If it was an outage, an hour does not matter.
+            return now + _again;
+        }
+
         var values = new List<(string, string, long)> { ("accounts", "", await directory.CountAsync(cancellation)) };
         AddSize(values, "directory", await directoryDatabase.SizeAsync(cancellation));
         foreach (var (home, size) in await store.SizesAsync(cancellation))

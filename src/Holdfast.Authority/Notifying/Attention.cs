@@ -8,7 +8,7 @@ namespace Holdfast.Authority.Notifying;
 /// <param name="Topic">missing, failed or quota.</param>
 /// <param name="Since">What it counts from: once that is another, it is another thing. Seconds since 1970, or the quota.</param>
 /// <param name="Level">How bad it is: told again when it is worse.</param>
-/// <param name="Values">What belongs into its line of the mail: the computer's name first.</param>
+/// <param name="Values">What belongs into its line of the mail: the computer's name first, or last behind how much of a quota is used.</param>
 internal sealed record Attention(long Computer, string Topic, long Since, long Level, IReadOnlyList<string> Values)
 {
     public const string Missing = "missing";
@@ -34,7 +34,7 @@ internal sealed record Attention(long Computer, string Topic, long Since, long L
     public bool IsNewSince(long since, long level, long toldAt, long now) =>
         (Since != since || Level > level) && !(Topic == Failed && now - toldAt is >= 0 and < WeekDays * Month.SecondsPerDay);
 
-    /// <summary>An account that has used most of what it may; null if it has not.</summary>
-    public static Attention? OfQuota(QuotaState state) => _quotaPercents.LastOrDefault(percent => state.Percent >= percent) is var level and > 0
-        ? new Attention(0, Quota, state.Bytes, level, [$"{state.Percent}", $"{state.Used / 1e9:0.#}", $"{state.Bytes / 1e9:0.#}"]) : null;
+    /// <summary>An account, or one of its computers, that has used most of what it may; null if it has not.</summary>
+    public static Attention? OfQuota(QuotaState state, long computer = 0, string name = "") => _quotaPercents.LastOrDefault(percent => state.Percent >= percent) is var level and > 0
+        ? new Attention(computer, Quota, state.Bytes, level, [$"{state.Percent}", $"{state.Used / 1e9:0.#}", $"{state.Bytes / 1e9:0.#}", name]) : null;
 }

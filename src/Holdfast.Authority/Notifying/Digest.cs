@@ -108,6 +108,20 @@ internal sealed partial class Digest(IDatabase directory, AccountDirectory accou
             Add(account, used.TryGetValue(account, out var usage) ? Attention.OfQuota(new QuotaState(bytes, usage.Bytes)) : null);
         }
 
+        foreach (var computers in (await quotas.OfComputersAsync(cancellation)).GroupBy(row => new AccountId(row.Account)))
+        {
+            if (await accounts.FindAsync(computers.Key, cancellation) is not { } place)
+            {
+                continue;
+            }
+
+            var (stored, names) = (await usages.OfComputersAsync(place, cancellation), await usages.NamesAsync(place, cancellation));
+            foreach (var (_, computer, bytes) in computers)
+            {
+                Add(computers.Key, Attention.OfQuota(new QuotaState(bytes, stored.GetValueOrDefault((uint)computer), IsOfComputer: true), computer, names.GetValueOrDefault((uint)computer) ?? $"{computer}"));
+            }
+        }
+
         return found;
     }
 
@@ -124,11 +138,11 @@ internal sealed partial class Digest(IDatabase directory, AccountDirectory accou
         }
 
         var words = Wording.Of(Outbox.Language);
-        var lines = attentions.OrderBy(attention => attention.Computer).ThenBy(attention => attention.Topic, StringComparer.Ordinal).Select(attention => words[$"digest_{attention.Topic}", [.. attention.Values.Select(Letter.OnOneLine)]]).ToList();
+        var lines = attentions.OrderBy(attention => attention.Computer).ThenBy(attention => attention.Topic, StringComparer.Ordinal).Select(attention => words[attention is { Topic: Attention.Quota, Computer: > 0 } ? "digest_quota_of_computer" : $"digest_{attention.Topic}", [.. attention.Values.Select(Letter.OnOneLine)]]).ToList();
         await subscriptions.TellAsync(transaction, id, Subscriptions.Digest, Letter.OfParagraphs(Outbox.Language, "digest", lines, place.Name));
         await webhooks.TellAsync(transaction, WebhookTopics.ComputersNeedAttention, (id, place.Name), new Dictionary<string, string>
         {
-            ["missing"] = Among(attentions, Attention.Missing), ["failed"] = Among(attentions, Attention.Failed), ["quota_percent"] = attentions.FirstOrDefault(attention => attention.Topic == Attention.Quota)?.Values[0] ?? "",
+            ["missing"] = Among(attentions, Attention.Missing), ["failed"] = Among(attentions, Attention.Failed), ["quota_percent"] = attentions.FirstOrDefault(attention => attention is { Topic: Attention.Quota, Computer: 0 })?.Values[0] ?? "",
         });
         await transaction.ExecuteEachAsync(
             """

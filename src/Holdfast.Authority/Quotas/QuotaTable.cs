@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
@@ -5,11 +6,12 @@ using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
+using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Quotas;
 
 /// <summary>Quotas that operators set, in the directory; without one, an account has its plan's.</summary>
-internal sealed class QuotaTable(IDatabase directory, TimeProvider time)
+internal sealed partial class QuotaTable(IDatabase directory, TimeProvider time, ILogger logger)
 {
     /// <summary>A quota below it keeps not even one pack.</summary>
     public const long BytesMin = 1 << 20;
@@ -63,15 +65,35 @@ internal sealed class QuotaTable(IDatabase directory, TimeProvider time)
         return quotas;
     }, cancellation);
 
-    /// <summary>What an account has now.</summary>
-    public Task<Quota> FindAsync(AccountPlace place, CancellationToken cancellation) => directory.AskAsync(async transaction =>
+    /// <summary>What an account has now. If the tables of billing cannot be read it is as if its plan had none: backups do not wait for money.</summary>
+    public async Task<Quota> FindAsync(AccountPlace place, CancellationToken cancellation)
     {
-        var (terms, rows) = await transaction.QueryBothAsync<string, (long Computer, long? Bytes)>(
-            "SELECT p.terms FROM account_plans a JOIN plans p ON p.name = a.plan AND p.version = a.version WHERE a.account_id = @id AND a.from_day <= @today ORDER BY a.from_day DESC LIMIT 1",
-            "SELECT computer, bytes FROM quotas WHERE account_id = @id", new { id = place.Account.ToArray(), Today });
+        var id = place.Account.ToArray();
+        var rows = await directory.AskAsync(transaction => transaction.QueryAsync<(long Computer, long? Bytes)>("SELECT computer, bytes FROM quotas WHERE account_id = @id", new { id }), cancellation);
         var own = rows.Where(row => row.Computer == OfAccount).ToList();
-        return new Quota(own.Count > 0 ? own[0].Bytes : terms is null ? null : QuotaOf(terms), rows.Where(row => row is { Computer: not OfAccount, Bytes: not null }).ToDictionary(row => (uint)row.Computer, row => row.Bytes!.Value));
-    }, cancellation);
+        return new Quota(own.Count > 0 ? own[0].Bytes : await TryFindPlansAsync(id, cancellation), rows.Where(row => row is { Computer: not OfAccount, Bytes: not null }).ToDictionary(row => (uint)row.Computer, row => row.Bytes!.Value));
+    }
+
+    /// <summary>Computers that have a quota of their own.</summary>
+    public Task<IReadOnlyList<(byte[] Account, long Computer, long Bytes)>> OfComputersAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<(byte[] Account, long Computer, long Bytes)>(
+        $"SELECT account_id, computer, bytes FROM quotas WHERE computer <> {OfAccount} AND bytes IS NOT NULL ORDER BY account_id, computer"), cancellation);
+
+    private async Task<long?> TryFindPlansAsync(byte[] id, CancellationToken cancellation)
+    {
+        try
+        {
+            return await directory.AskAsync(transaction => transaction.FindAsync<string>(
+                "SELECT p.terms FROM account_plans a JOIN plans p ON p.name = a.plan AND p.version = a.version WHERE a.account_id = @id AND a.from_day <= @today ORDER BY a.from_day DESC LIMIT 1", new { id, Today }), cancellation) is { } terms ? QuotaOf(terms) : null;
+        }
+        catch (Exception exception) when (exception is DbException or JsonException)
+        {
+            LogNoPlan(exception);
+            return null;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "An account's plan cannot be read: its quota does not count.")]
+    private partial void LogNoPlan(Exception exception);
 
     private long Today => time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
 

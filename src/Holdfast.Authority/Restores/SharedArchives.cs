@@ -4,6 +4,7 @@ using Holdfast.Authority.Devices;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Placing;
+using Holdfast.Billing;
 using Holdfast.Documents.Letters;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
@@ -45,7 +46,7 @@ internal sealed class SharedArchives(IDatabase directory, OwnerMail owners, Rest
 
             return await transaction.ExecuteAsync(
                 """
-                INSERT INTO prepared_restores (restore_id, account_id, snapshot, paths, state, asked_by, created_at, expires_at, restorer, lease_until, token, kind)
+                INSERT INTO prepared_restores (restore_id, account_id, snapshot, paths, state, asked_by, created_at, expires_at, restorer, lease_until, days, kind)
                 VALUES (@id, @key, @snapshot, '[]', 'preparing', @by, @now, @expires, @restorer, @expires, @days, 'shared')
                 """, new { id = id.ToString(), key, request.Snapshot, by = $"computer {device.Computer}", Now, expires = expires.ToUnixTimeSeconds(), restorer, days = (long)request.Days });
         }, cancellation);
@@ -58,12 +59,11 @@ internal sealed class SharedArchives(IDatabase directory, OwnerMail owners, Rest
         var key = device.Place.Account.ToArray();
         var (restorer, snapshot, expires) = await directory.WriteAsync(async transaction =>
         {
-            // How many days was kept as its token: nobody leases it.
             var row = await transaction.FindAsync<(string? Restorer, string Snapshot, long Expires)>(
                 """
-                UPDATE prepared_restores SET state = 'ready', ended_at = @now, expires_at = @now + (token * 86400), length = @length
+                UPDATE prepared_restores SET state = 'ready', ended_at = @now, expires_at = @now + (days * @secondsPerDay), length = @length
                 WHERE restore_id = @id AND account_id = @key AND kind = 'shared' AND asked_by = @by AND state = 'preparing' RETURNING restorer, snapshot, expires_at
-                """, new { id, key, Now, by = $"computer {device.Computer}", length = Math.Max(0, request.Length) });
+                """, new { id, key, Now, by = $"computer {device.Computer}", length = Math.Max(0, request.Length), secondsPerDay = (long)Month.SecondsPerDay });
             if (row.Restorer is not null)
             {
                 await owners.TellAsync(transaction, key, Letter.Of(Outbox.Language, "archive_shared", device.Place.Name, $"computer {device.Computer}", $"{DateTimeOffset.FromUnixTimeSeconds(row.Expires):yyyy-MM-dd}", id));

@@ -14,7 +14,7 @@ internal static class ThrottleVerbs
         var until = new Option<DateTimeOffset>("--until") { Description = "When it ends (such as 2026-11-28T06:00Z); every limit does.", Required = true };
         var from = new Option<DateTimeOffset?>("--from") { Description = "When it begins; now unless given." };
         var account = new Option<string?>("--account") { Description = "Only this account." };
-        var computer = new Option<uint?>("--computer") { Description = "Of that account only this computer, by its number (`holdfast admin computer list`)." };
+        var computer = new Option<uint?>("--computer") { Description = "Of that account only this computer, by its number (`holdfast admin computers ACCOUNT`)." };
         var rate = new Option<string?>("--rate") { Description = "Bytes a second of each account, such as 5M; 64K at least." };
         var shared = new Option<bool>("--together") { Description = "All accounts have the rate together, each pod by itself." };
         var atOnce = new Option<int?>("--at-once") { Description = "So many objects of each account in transit at once." };

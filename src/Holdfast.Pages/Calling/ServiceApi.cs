@@ -35,7 +35,7 @@ internal sealed class ServiceApi(HttpClient http, string serviceUrl, string? tok
 
     /// <summary>A request that says nothing but its path.</summary>
     public Task<T> SendAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, CancellationToken cancellation) =>
-        SendAsync(method, path, method == HttpMethod.Get ? null : JsonContent.Create(new Done(), MessageJson.Default.Done), type, cancellation);
+        SendAsync(method, path, JsonContent.Create(new Done(), MessageJson.Default.Done), type, cancellation);
 
     /// <summary>An answer as it is, for whoever reads it on; the caller disposes of it.</summary>
     public async Task<HttpResponseMessage> OpenAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)

@@ -18,7 +18,7 @@ internal static class OperatingPages
         }));
         pages.Get("/jobs", async call => new Page(typeof(JobsPage), new()
         {
-            ["Me"] = await call.MeAsync(), ["Now"] = call.Time.GetUtcNow(),
+            ["Me"] = await call.MeAsync(),
             ["Jobs"] = await call.Api.GetAsync("/v1/jobs" + Words.Query(("limit", $"{Shown}"), ("cursor", call.Query("cursor"))), MessageJson.Default.JobList, call.Cancellation),
         }));
     }

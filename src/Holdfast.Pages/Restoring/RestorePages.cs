@@ -19,6 +19,9 @@ internal static class RestorePages
             return Results.Redirect($"/accounts/{call.Escaped("name")}/browse/{opened.Session}");
         });
         pages.Get("/accounts/{name}/browse/{session}", BrowseAsync);
+
+        // What is chosen goes along with every step: too much for an address.
+        pages.Post("/accounts/{name}/browse/{session}", BrowseAsync);
         pages.Post("/accounts/{name}/restores", async call =>
         {
             var asked = new PrepareRestore(call.Field("snapshot") ?? "", [.. call.Form!["pick"].OfType<string>().Distinct()]);
@@ -38,14 +41,16 @@ internal static class RestorePages
     {
         var path = $"/v1/accounts/{call.Escaped("name")}/browsing/{call.Escaped("session")}/snapshots";
         var snapshots = (await call.Api.GetAsync(path, MessageJson.Default.BrowsedSnapshots, call.Cancellation)).Snapshots;
-        var snapshot = snapshots.FirstOrDefault(one => one.Id == call.Query("snapshot")) ?? (snapshots.Count > 0 ? snapshots[0] : null);
-        var (directory, search) = (call.Query("path") ?? "/", call.Query("search"));
+        var snapshot = snapshots.FirstOrDefault(one => one.Id == call.Field("snapshot")) ?? (snapshots.Count > 0 ? snapshots[0] : null);
+
+        // A directory that is clicked is looked into, whatever was searched for before.
+        var (directory, search) = call.Field("path") is { } clicked ? (clicked, null) : (call.Field("at") ?? "/", call.Field("search"));
         var entries = snapshot is null ? null : await call.Api.GetAsync(
-            $"{path}/{snapshot.Id}/entries{Words.Query(("path", directory), ("search", search), ("after", call.Query("after")), ("limit", $"{Shown}"))}", MessageJson.Default.BrowsedEntries, call.Cancellation);
+            $"{path}/{snapshot.Id}/entries{Words.Query(("path", directory), ("search", search), ("after", call.Field("after")), ("limit", $"{Shown}"))}", MessageJson.Default.BrowsedEntries, call.Cancellation);
         return new Page(typeof(BrowsePage), new()
         {
             ["Me"] = await call.MeAsync(), ["Name"] = call.Part("name"), ["Session"] = call.Part("session"), ["Snapshots"] = snapshots, ["Snapshot"] = snapshot, ["Directory"] = directory, ["Search"] = search,
-            ["Entries"] = entries, ["Picked"] = call.Context.Request.Query["pick"].OfType<string>().Distinct().ToList(),
+            ["Entries"] = entries, ["Picked"] = call.Form?["pick"].OfType<string>().Distinct().ToList() ?? [],
         });
     }
 }

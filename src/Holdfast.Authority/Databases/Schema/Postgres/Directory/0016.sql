@@ -95,3 +95,4 @@ CREATE INDEX drills_of ON drills (restorer, lease_until) WHERE state = 'drilling
 
 -- prepared: made by a restorer; shared: made and encrypted by a customer's computer, and kept by a restorer.
 ALTER TABLE prepared_restores ADD COLUMN kind TEXT COLLATE "C" NOT NULL DEFAULT 'prepared';
+ALTER TABLE prepared_restores ADD COLUMN days BIGINT NOT NULL DEFAULT 0;     -- for how many it is kept, if it is shared
