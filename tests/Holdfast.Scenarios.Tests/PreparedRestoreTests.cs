@@ -216,6 +216,4 @@ public sealed class PreparedRestoreTests : ManagedScenario
     private long Kept(string id) => File.Exists(Path.Combine(Restorer.Data, "archives", id, "content")) ? new FileInfo(Path.Combine(Restorer.Data, "archives", id, "content")).Length : 0;
 
     private async Task<JsonElement> StateAsync(string id) => Lines(await AsMeAsync("restore", "show", "managed", id, "--json")).Single();
-
-    /// <summary>A managed account with a snapshot, one that is not managed, an admin with two factors, and a restorer.</summary>
 }

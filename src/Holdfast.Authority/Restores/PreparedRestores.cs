@@ -48,28 +48,34 @@ internal sealed class PreparedRestores(IDatabase directory, OwnerMail owners, Re
         var (id, key) = (Guid.CreateVersion7(time.GetUtcNow()).ToString(), place.Account.ToArray());
         await directory.WriteAsync(async transaction =>
         {
-            _ = await transaction.FindAsync<byte[]>("UPDATE accounts SET name = name WHERE account_id = @key RETURNING account_id", new { key }) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{place.Name}' any more.");
-            if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state = 'ready'", new { key }) >= KeptMax)
-            {
-                throw new HoldfastException(FailureTable.Conflict, $"{KeptMax} archives of this account are kept: cancel one.");
-            }
-
-            if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state IN ('waiting', 'preparing')", new { key }) >= OpenMax)
-            {
-                throw new HoldfastException(FailureTable.Conflict, $"{OpenMax} archives of this account are being prepared: wait for one, or cancel one.");
-            }
-
-            if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND created_at > @since", new { key, since = Now - (long)_window.TotalSeconds }) >= AskedMax)
-            {
-                throw new HoldfastException(FailureTable.TooManyAttempts, $"{AskedMax} archives of this account were asked for within the hour.");
-            }
-
+            await RequireRoomAsync(transaction, place, Now);
             await owners.TellAsync(transaction, key, Letter.Of(Outbox.Language, "restore_asked", place.Name, caller.Name, $"{time.GetUtcNow():yyyy-MM-dd HH:mm}", id));
             return await transaction.ExecuteAsync(
                 "INSERT INTO prepared_restores (restore_id, account_id, snapshot, paths, state, asked_by, address, created_at) VALUES (@id, @key, @snapshot, @paths, 'waiting', @by, @address, @now)",
                 new { id, key, request.Snapshot, paths = JsonSerializer.Serialize(paths, MessageJson.Default.IReadOnlyListString), by = caller.Name, address = caller.Person?.Email, Now });
         }, cancellation);
         return await GetAsync(place, id, cancellation);
+    }
+
+    /// <summary>Fails if an account has as many archives as it may, prepared or shared, or asked for too many in a while. Locks its row: those who ask at once go one after the other.</summary>
+    public static async Task RequireRoomAsync(DatabaseTransaction transaction, AccountPlace place, long now)
+    {
+        var key = place.Account.ToArray();
+        _ = await transaction.FindAsync<byte[]>("UPDATE accounts SET name = name WHERE account_id = @key RETURNING account_id", new { key }) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{place.Name}' any more.");
+        if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state = 'ready'", new { key }) >= KeptMax)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{KeptMax} archives of this account are kept: cancel one.");
+        }
+
+        if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state IN ('waiting', 'preparing')", new { key }) >= OpenMax)
+        {
+            throw new HoldfastException(FailureTable.Conflict, $"{OpenMax} archives of this account are being made: wait for one, or cancel one.");
+        }
+
+        if (await transaction.FindAsync<long>("SELECT count(*) FROM prepared_restores WHERE account_id = @key AND created_at > @since", new { key, since = now - (long)_window.TotalSeconds }) >= AskedMax)
+        {
+            throw new HoldfastException(FailureTable.TooManyAttempts, $"{AskedMax} archives of this account were asked for within the hour.");
+        }
     }
 
     public async Task<PreparedRestore> GetAsync(AccountPlace place, string id, CancellationToken cancellation) => (await FindAsync(place, id, cancellation)).ToMessage();

@@ -15,8 +15,6 @@ namespace Holdfast.Authority.Restores;
 /// <summary>Archives that a customer's computer made and encrypted, kept by a restorer for whoever has the link. The service cannot read them; owners see them among their restores, and can end them.</summary>
 internal sealed class SharedArchives(IDatabase directory, OwnerMail owners, Restorers restorers, PodClient pod, TimeProvider time)
 {
-    private const int KeptMax = 20;
-    private const int OpenMax = 5;
     private const int DaysMax = 30;
 
     private static readonly TimeSpan _uploadLife = TimeSpan.FromHours(24);
@@ -35,15 +33,7 @@ internal sealed class SharedArchives(IDatabase directory, OwnerMail owners, Rest
         var (id, key, expires) = (Guid.CreateVersion7(time.GetUtcNow()), device.Place.Account.ToArray(), time.GetUtcNow() + _uploadLife);
         await directory.WriteAsync(async transaction =>
         {
-            _ = await transaction.FindAsync<byte[]>("UPDATE accounts SET name = name WHERE account_id = @key RETURNING account_id", new { key }) ?? throw new HoldfastException(FailureTable.NotFound, $"There is no account '{device.Place.Name}' any more.");
-            foreach (var (states, most) in new[] { ("'ready'", KeptMax), ("'waiting', 'preparing'", OpenMax) })
-            {
-                if (await transaction.FindAsync<long>($"SELECT count(*) FROM prepared_restores WHERE account_id = @key AND state IN ({states})", new { key }) >= most)
-                {
-                    throw new HoldfastException(FailureTable.Conflict, $"{most} archives of this account are kept, or being made: end one (`holdfast admin restore cancel`).");
-                }
-            }
-
+            await PreparedRestores.RequireRoomAsync(transaction, device.Place, Now);
             return await transaction.ExecuteAsync(
                 """
                 INSERT INTO prepared_restores (restore_id, account_id, snapshot, paths, state, asked_by, created_at, expires_at, restorer, lease_until, days, kind)

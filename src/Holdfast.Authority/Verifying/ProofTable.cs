@@ -14,7 +14,7 @@ internal enum ProofKind
     /// <summary>The service had every frame read.</summary>
     Verification,
 
-    /// <summary>A computer restored random files.</summary>
+    /// <summary>A computer of the account, or a restorer, restored random files.</summary>
     Drill,
 }
 

@@ -1,13 +1,6 @@
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
-using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
-using Holdfast.Protocol.Messages;
-using Polly;
 
 namespace Holdfast.Client.Connecting;
 

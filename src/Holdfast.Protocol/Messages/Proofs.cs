@@ -44,7 +44,7 @@ public sealed record VerificationStatus(
 /// <param name="Verified">Those whose every frame was read at least once.</param>
 /// <param name="OldestVerification">The oldest of their latest verifications.</param>
 /// <param name="Damaged">Those whose latest verification found damage.</param>
-/// <param name="Drilled">Those in which a computer restored random files at least once.</param>
+/// <param name="Drilled">Those in which a computer or a restorer restored random files at least once.</param>
 /// <param name="OldestDrill">The oldest of their latest drills.</param>
 /// <param name="FailedDrills">Those whose latest drill failed.</param>
 public sealed record ProofSummary(int Accounts, int Verified, long? OldestVerification, int Damaged, int Drilled, long? OldestDrill, int FailedDrills);

@@ -25,7 +25,8 @@ internal sealed class Driller(ServiceClient service, AccountOpener opener, TimeP
         {
             var id = AccountId.TryParse(work.Account, out var named) ? named : throw new HoldfastException(FailureTable.InvalidRequest, "The authority names no account.");
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var keeping = KeepAsync(work, stop);
+            var keeping = LeaseKeeping.RunAsync(token => service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/drills/{work.Account}",
+                new DrillAdvanced(work.Token), MessageJson.Default.DrillAdvanced, MessageJson.Default.Done, token), _tellsEvery, stop, time);
             try
             {
                 using var turn = await opener.TakeTurnAsync(id, stop.Token);
@@ -50,33 +51,5 @@ internal sealed class Driller(ServiceClient service, AccountOpener opener, TimeP
 
         await service.SendOnceAsync(HttpMethod.Post, $"/v1/restorer/drills/{work.Account}/end",
             new DrillEnded(work.Token, startedAt, seed, result.Snapshots, result.Files, result.Bytes, result.Failures, failure), MessageJson.Default.DrillEnded, MessageJson.Default.Done, cancellation);
-    }
-
-    /// <summary>Tells that it goes on, which keeps the lease and the right to read; if that is lost the work is ended.</summary>
-    private async Task KeepAsync(DrillWork work, CancellationTokenSource stop)
-    {
-        try
-        {
-            using var timer = new PeriodicTimer(_tellsEvery, time);
-            while (await timer.WaitForNextTickAsync(stop.Token))
-            {
-                try
-                {
-                    await service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/drills/{work.Account}", new DrillAdvanced(work.Token), MessageJson.Default.DrillAdvanced, MessageJson.Default.Done, stop.Token);
-                }
-                catch (HoldfastException exception) when (exception.Kind != FailureTable.Conflict)
-                {
-                    // The authority is away for a moment: the drill goes on.
-                }
-            }
-        }
-        catch (HoldfastException)
-        {
-            await stop.CancelAsync();
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // It has ended.
-        }
     }
 }

@@ -56,7 +56,8 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
         var progress = new RestoreProgress(before.Files, before.Directories, before.Others, before.Bytes, before.Troubles.Select(trouble => new EntryTrouble(trouble.Path, trouble.Reason)), before.TroubleCount);
         long total = 0;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var telling = TellAsync(work, progress, () => Volatile.Read(ref total), stop);
+        var telling = LeaseKeeping.RunAsync(token => service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/restores/{work.Id}",
+            new RestoreAdvanced(work.Token, progress.Files, progress.Bytes, Volatile.Read(ref total)), MessageJson.Default.RestoreAdvanced, MessageJson.Default.Done, token), _tellsEvery, stop, time);
         try
         {
             using var turn = await opener.TakeTurnAsync(id, stop.Token);
@@ -99,34 +100,6 @@ internal sealed class Preparation(ServiceClient service, AccountOpener opener, S
         }, progress, cancellation);
         await archive.FinishAsync(Reached(last));
         return archive.State;
-    }
-
-    /// <summary>Tells how far it is, which keeps the lease; if that is lost the work is ended.</summary>
-    private async Task TellAsync(RestoreWork work, RestoreProgress progress, Func<long> total, CancellationTokenSource stop)
-    {
-        try
-        {
-            using var timer = new PeriodicTimer(_tellsEvery, time);
-            while (await timer.WaitForNextTickAsync(stop.Token))
-            {
-                try
-                {
-                    await service.SendOnceAsync(HttpMethod.Put, $"/v1/restorer/restores/{work.Id}", new RestoreAdvanced(work.Token, progress.Files, progress.Bytes, total()), MessageJson.Default.RestoreAdvanced, MessageJson.Default.Done, stop.Token);
-                }
-                catch (HoldfastException exception) when (exception.Kind != FailureTable.Conflict)
-                {
-                    // The authority is away for a moment: the archive goes on.
-                }
-            }
-        }
-        catch (HoldfastException)
-        {
-            await stop.CancelAsync();
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // It has ended.
-        }
     }
 
     private Task EndAsync(RestoreWork work, SpooledState state, string? failure, CancellationToken cancellation) => service.SendOnceAsync(HttpMethod.Post, $"/v1/restorer/restores/{work.Id}/end",
