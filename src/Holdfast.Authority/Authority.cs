@@ -139,7 +139,7 @@ public sealed class Authority : IAsyncDisposable
         _billing = new BillingEndpoints(directory, plans, bills, customers, invoices, invoiceRun, invoicingTable, _jobs, payments, cardPayments, outages, audit);
         _repeated = new RepeatedRequests(directoryDatabase, time);
         _notifying = new NotifyingEndpoints(alerts, webhooks, subscriptions, devices);
-        _quotas = new QuotaEndpoints(directory, devices, usages, quotas, quotaCheck, audit);
+        _quotas = new QuotaEndpoints(directory, devices, usages, quotas, quotaCheck, audit, time);
         _rebuild = new Rebuild(directory, store, pod, closures, _escrow, time);
     }
 

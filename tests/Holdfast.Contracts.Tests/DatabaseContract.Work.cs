@@ -154,13 +154,16 @@ public abstract partial class DatabaseContract
         var (a, b) = (await AdmitAsync("a"), await AdmitAsync("b"));
         var usages = new AccountUsages(Directory, Store, TimeProvider.System);
         await InsertObjectsAsync(a, 3);
-        Assert.Equal(new AccountUsages.Usage(300, 3, 0, 0), await usages.KeepAsync(10, Cancellation));
+        Assert.Equal(new AccountUsages.Usage(0, 0, 0, 0), await usages.KeepAsync(9, Cancellation));
+        await InsertSnapshotAsync(a, 1, 3, 10 * Day - 1);
+        Assert.Equal(new AccountUsages.Usage(0, 0, 0, 0), await usages.KeepAsync(9, Cancellation));
+        Assert.Equal(new AccountUsages.Usage(300, 3, 1, 0), await usages.KeepAsync(10, Cancellation));
         await Store.WriteAsync(b, transaction => InsertDeviceAsync(transaction, 1, "x"), Cancellation);
         await usages.KeepAsync(10, Cancellation);
         await usages.KeepAsync(11, Cancellation);
         var list = (await usages.ListAsync(null, Paging.Of(null, null), Cancellation)).Items;
         Assert.Equal([("a", 10L, 300L, 3L, 0L), ("b", 10L, 0L, 0L, 1L)], list.Select(usage => (usage.Name, usage.Day!.Value, usage.Bytes, usage.Objects, usage.Computers)));
-        Assert.Equal([10L], await Store.ReadAsync(a, transaction => transaction.QueryAsync<long>("SELECT day FROM account_usage WHERE account_id = @account"), Cancellation));
+        Assert.Equal([9L, 10L], await Store.ReadAsync(a, transaction => transaction.QueryAsync<long>("SELECT day FROM account_usage WHERE account_id = @account"), Cancellation));
 
         var samples = new Samples(DirectoryDatabase);
         for (var day = 0; day <= 1000; day++)
@@ -208,6 +211,65 @@ public abstract partial class DatabaseContract
         Assert.DoesNotContain(sizes[0].Size.Tables, table => table.Table is "operators" or "holdfast_schema");
         Assert.True(sizes[0].Size.Bytes > 0);
     }
+
+    [Fact]
+    public async Task Usage_is_derived_again_from_snapshots_records()
+    {
+        var random = new Random(8);
+        var (a, b) = (await AdmitAsync("a"), await AdmitAsync("b"));
+        var usages = new AccountUsages(Directory, Store, TimeProvider.System);
+        var number = 0;
+        const int FirstDay = 100, LastDay = 130;
+        for (var day = FirstDay; day <= LastDay; day++)
+        {
+            // It is counted at some time of the day, between what is uploaded and what is committed.
+            await usages.KeepAsync(day, Cancellation);
+            foreach (var place in new[] { a, b }.Where(_ => random.Next(3) > 0))
+            {
+                var (computer, at) = (random.Next(1, 4), (day * Day) + random.Next((int)Day));
+                await Store.WriteAsync(place, async transaction =>
+                {
+                    await transaction.ExecuteAsync(
+                        "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, version) VALUES (@account, @computer, 'x', @hash, 'Add', 0, @at, @version) ON CONFLICT (account_id, computer) DO UPDATE SET retired_at = coalesce(devices.retired_at, @at)",
+                        new { computer, hash = Guid.NewGuid().ToByteArray(), at });
+                    foreach (var length in Enumerable.Range(0, random.Next(4)).Select(_ => random.Next(1, 1_000_000)))
+                    {
+                        number++;
+                        await transaction.ExecuteAsync("INSERT INTO objects (account_id, number, session, computer, state, touched, type, length, receipt, version) VALUES (@account, @number, 1, @computer, @state, 1, 1, @length, @receipt, @version)",
+                            new { number, computer, length, receipt = new byte[1], state = random.Next(2) == 0 ? "granted" : "live" });
+                    }
+
+                    return 0;
+                }, Cancellation);
+                if (random.Next(3) > 0)
+                {
+                    await InsertSnapshotAsync(place, computer, ++number, at);
+                }
+            }
+
+            await usages.KeepAsync(day, Cancellation);
+        }
+
+        foreach (var place in new[] { a, b })
+        {
+            var days = await usages.DeriveAsync(place, FirstDay, LastDay, Cancellation);
+            Assert.True(days.Select(day => day.Derived.Bytes).Distinct().Count() > 5);
+            Assert.All(days, day => Assert.Equal(day.Derived, day.Kept! with { Day = day.Derived.Day }));
+            Assert.Null((await usages.DeriveAsync(place, FirstDay - 1, FirstDay - 1, Cancellation))[0].Kept);
+
+            // What is kept is only a copy: it may be lost.
+            await Store.WriteAsync(place, transaction => transaction.ExecuteAsync("DELETE FROM account_usage WHERE account_id = @account"), Cancellation);
+            var again = await usages.DeriveAsync(place, FirstDay, LastDay, Cancellation);
+            Assert.Equal(days.Select(day => day.Derived), again.Select(day => day.Derived));
+            Assert.All(again, day => Assert.Null(day.Kept));
+        }
+    }
+
+    private const long Day = 86_400;
+
+    private Task InsertSnapshotAsync(AccountPlace place, int computer, int number, long at) => Store.WriteAsync(place, transaction => transaction.ExecuteAsync(
+        "INSERT INTO snapshots (account_id, head_id, computer, sequence, number, state, head, received_at, on_pod, version) VALUES (@account, @head, @computer, @number, @number, 'live', @head, @at, 1, @version)",
+        new { head = Guid.NewGuid().ToByteArray(), computer, number, at }), Cancellation);
 
     private static Task InsertObjectsAsync(AccountStore store, AccountPlace place, int count) => store.WriteAsync(place, transaction => transaction.ExecuteEachAsync(
         "INSERT INTO objects (account_id, number, session, computer, state, touched, type, length, receipt, version) VALUES (@account, @number, 1, 1, 'live', 1, 1, 100, @receipt, @version)",

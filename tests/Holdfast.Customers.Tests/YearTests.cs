@@ -161,12 +161,13 @@ public sealed class YearTests : IAsyncLifetime
             if (isLess)
             {
                 await transaction.ExecuteAsync("UPDATE objects SET state = 'deleted', version = @version WHERE account_id = @account");
-                await transaction.ExecuteAsync("UPDATE devices SET retired_at = 1, version = @version WHERE account_id = @account");
+                await transaction.ExecuteAsync("UPDATE devices SET retired_at = created_at, version = @version WHERE account_id = @account");
                 return 0;
             }
 
             var number = await transaction.FindAsync<long>("UPDATE fence SET next_number = next_number + 1, next_computer = next_computer + 1 WHERE account_id = @account RETURNING next_number");
             await transaction.ExecuteAsync("INSERT INTO objects (account_id, number, session, computer, state, touched, type, length, receipt, version) VALUES (@account, @number, 1, 1, 'live', @version, 1, @bytes, @receipt, @version)", new { number, bytes, receipt = new byte[] { 1 } });
+            await transaction.ExecuteAsync("INSERT INTO snapshots (account_id, head_id, computer, sequence, number, state, head, received_at, on_pod, version) VALUES (@account, @hash, 1, @number, @number, 'live', @hash, 1, 1, @version)", new { number, hash = Guid.NewGuid().ToByteArray() });
             return computers == 0 ? 0 : await transaction.ExecuteAsync("INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, version) VALUES (@account, @number, 'x', @hash, 'Adding', 0, 1, @version)", new { number, hash = Guid.NewGuid().ToByteArray() });
         }, Cancellation);
         (account.Bytes, account.Computers) = isLess ? (0, 0) : (account.Bytes + bytes, account.Computers + computers);

@@ -60,6 +60,7 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Equal(0, (await AdminAsync("quota", "set", "one", "5G")).ExitCode);
         Assert.Equal(0, (await AdminAsync("quota", "set", "one", "1G", "--computer", "1")).ExitCode);
         Assert.Contains("% of 5 GB", (await AdminAsync("usage", "one")).Output, StringComparison.Ordinal);
+        Assert.Equal(31, Lines(await AdminAsync("usage", "one", "--derived", "--json")).Count);
 
         // The service.
         var verified = Lines(await AdminAsync("verify", "--account", "one", "--json")).Single();

@@ -26,7 +26,9 @@ public sealed class AdminTests : Scenario
         Assert.Contains(("verification", false), kinds);
         Assert.Contains(("growth", false), kinds);
 
-        // The day's sample was taken at the first start, before there was an account; asked for again it is taken again.
+        // The day's sample was taken at the first start, before there was an account; asked for again it is taken again, and what was there when the day began is in it.
+        Service.Sql("UPDATE devices SET created_at = created_at - 86400");
+        Service.Sql("UPDATE snapshots SET received_at = received_at - 86400");
         Assert.Equal(1, Service.DirectorySql("UPDATE jobs SET due_at = 0, lease_until = 0 WHERE kind = 'growth' AND state = 'waiting'"));
         using (var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100)))
         {
@@ -39,6 +41,7 @@ public sealed class AdminTests : Scenario
         var usage = Assert.Single(Lines(await AdminAsync("usage", "--json")));
         Assert.Equal(("client", 1, 1), (usage.GetProperty("name").GetString(), usage.GetProperty("snapshots").GetInt64(), usage.GetProperty("computers").GetInt64()));
         Assert.True(usage.GetProperty("bytes").GetInt64() > 100_000);
+        Assert.All(Lines(await AdminAsync("usage", "client", "--derived", "--json")).TakeLast(1), day => Assert.Equal((usage.GetProperty("bytes").GetInt64(), true), (day.GetProperty("bytes").GetInt64(), day.GetProperty("is_kept").GetBoolean())));
         var growth = Lines(await AdminAsync("growth", "--json")).ToDictionary(sample => $"{sample.GetProperty("metric")} {sample.GetProperty("subject")}", sample => sample.GetProperty("value").GetInt64());
         Assert.Equal((1, 1, 1, 0), (growth["accounts "], growth["computers "], growth["snapshots "], growth["computers_behind "]));
         Assert.Equal(growth["stored_bytes "], usage.GetProperty("bytes").GetInt64());

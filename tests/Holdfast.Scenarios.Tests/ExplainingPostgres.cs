@@ -14,6 +14,7 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
     private static readonly (string Statement, string Why)[] _whole =
     [
         ("SELECT account_id, count(*)", "the day's sample reads each table once"),
+        ("SELECT o.account_id, count(*)", "the day's sample reads each table once"),
         ("SELECT u.account_id, u.bytes", "the day's sample"),
         ("SELECT account_id FROM fence", "the day's sample"),
         ("SELECT count(*) FROM objects WHERE type = 1", "the day's sample"),

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -13,6 +14,9 @@ internal sealed class RestorerProcess(string data, string service, string tokenF
 
     /// <summary>Archives in its spool.</summary>
     public IReadOnlyList<string> Held => Directory.Exists(Path.Combine(data, "archives")) ? Directory.GetDirectories(Path.Combine(data, "archives")) : [];
+
+    /// <summary>The most memory that it had, in bytes.</summary>
+    public long PeakMemory => long.Parse(File.ReadLines($"/proc/{_process!.Id}/status").First(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
 
     /// <summary>Starts it at a port (0 for a free one) and waits until it serves.</summary>
     public async Task StartAsync(int port, CancellationToken cancellation)
@@ -38,7 +42,7 @@ internal sealed class RestorerProcess(string data, string service, string tokenF
     /// <summary>As SIGTERM does.</summary>
     public async Task<int> StopAsync(CancellationToken cancellation)
     {
-        using var kill = Process.Start("/bin/kill", [_process!.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        using var kill = Process.Start("/bin/kill", [_process!.Id.ToString(CultureInfo.InvariantCulture)]);
         await _process.WaitForExitAsync(cancellation);
         var code = _process.ExitCode;
         _process.Dispose();

@@ -79,7 +79,7 @@ internal sealed class BillingEndpoints(AccountDirectory directory, PlanTable pla
         api.Post("/invoices/{number}/payments", ApiAction.RecordPayment, "Says that something was paid by bank transfer; the oldest open invoice of that account is paid first.", async (HttpContext context, long number, RecordPayment asked, CancellationToken cancellation) =>
         {
             var by = CallerCheck.CallerOf(context).Name;
-            var day = asked.Day is null ? (long?)null : DateOnly.TryParseExact(asked.Day, "yyyy-MM-dd", out var date) ? Month.DayOf(date) : throw new HoldfastException(FailureTable.InvalidRequest, $"'{asked.Day}' is no day such as 2026-12-05.");
+            var day = asked.Day is null ? (long?)null : CalendarDay.Parse(asked.Day);
             var (account, document) = await invoices.FindAsync(null, number, cancellation);
             await audit.AppendAsync(by, $"record payment {Names.Checked(asked.Id)}", document.Number, cancellation);
             await payments.AddAsync(account, asked.Id, new Money(asked.Amount, CurrencyOf(asked.Currency)), day, Payments.Transfer, by, cancellation);

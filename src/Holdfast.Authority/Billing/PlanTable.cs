@@ -60,7 +60,7 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
     /// <summary>Gives an account a plan from a day on, today or later; what was to come from that day on is given up.</summary>
     public Task<AssignedPlanList> AssignAsync(AccountPlace place, AssignPlan asked, CancellationToken cancellation)
     {
-        var from = asked.From is null ? Today : DateOnly.TryParseExact(asked.From, "yyyy-MM-dd", out var date) ? Month.DayOf(date) : throw new HoldfastException(FailureTable.InvalidRequest, $"'{asked.From}' is no day such as 2026-12-01.");
+        var from = asked.From is null ? Today : CalendarDay.Parse(asked.From);
         if (from < Today)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "A plan counts from today on or from later: days that have passed are paid by the plan that the account had.");

@@ -10,18 +10,28 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Measuring;
 
-/// <summary>What accounts use, kept by day. An account that changed nothing gets no row.</summary>
+/// <summary>
+/// What accounts use, kept by day. An account that changed nothing gets no row. A day's usage is what had been committed when the day began (UTC): each computer's objects up to its last snapshot
+/// before. So it is the same whenever it is counted, and can be derived again from the snapshots' records.
+/// </summary>
 internal sealed class AccountUsages(AccountDirectory directory, AccountStore store, TimeProvider time)
 {
     private const int DaysShown = 400;
     private const int WritersMax = 4;
     private const string IsStored = "receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned')";
+    private const string Sums = "count(*), CAST(coalesce(sum(o.length), 0) AS BIGINT)";
 
-    /// <summary>Counts what every account uses and keeps what changed since the last row; totals of all.</summary>
+    // A computer's numbers rise, and its snapshot's is the last of what belongs to it. (CROSS JOIN keeps SQLite from reading an account's objects once for each of its computers.)
+    private const string Committed =
+        $"FROM objects o CROSS JOIN (SELECT account_id, computer, max(number) AS last FROM snapshots WHERE received_at < @began GROUP BY account_id, computer) s WHERE s.account_id = o.account_id AND s.computer = o.computer AND o.number <= s.last AND {IsStored}";
+    private const string Snapshots = "snapshots WHERE state = 'live' AND received_at < @began";
+    private const string Computers = "devices WHERE revoked = 0 AND deleted = 0 AND created_at < @began AND coalesce(retired_at, @began) >= @began";
+
+    /// <summary>Counts what every account used on a day and keeps what changed since the last row; totals of all.</summary>
     public async Task<Usage> KeepAsync(long day, CancellationToken cancellation)
     {
         var (total, changed) = (new Usage(0, 0, 0, 0), new List<(AccountId Account, Usage Now)>());
-        foreach (var accounts in await store.ReadAllAsync(CountAsync, cancellation))
+        foreach (var accounts in await store.ReadAllAsync(transaction => CountAsync(transaction, Began(day)), cancellation))
         {
             foreach (var (account, (now, kept)) in accounts)
             {
@@ -45,7 +55,32 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         return total;
     }
 
-    /// <summary>What one account uses now.</summary>
+    /// <summary>What an account used on each of some days, from its snapshots' records, and beside it what was kept for that day; null before anything was.</summary>
+    /// <param name="place">Where the account is.</param>
+    /// <param name="from">The first day, in days since 1970.</param>
+    /// <param name="to">The last day.</param>
+    /// <param name="cancellation">Stops reading.</param>
+    public async Task<IReadOnlyList<DerivedDay>> DeriveAsync(AccountPlace place, long from, long to, CancellationToken cancellation)
+    {
+        var days = new List<DerivedDay>();
+        for (var day = from; day <= to; day++)
+        {
+            days.Add(await store.ReadAsync(place, async transaction =>
+            {
+                var moment = new { day, began = Began(day) };
+                var (objects, bytes) = await transaction.FindAsync<(long, long)>($"SELECT {Sums} {Committed} AND o.account_id = @account", moment);
+                var snapshots = await transaction.FindAsync<long>($"SELECT count(*) FROM {Snapshots} AND account_id = @account", moment);
+                var computers = await transaction.FindAsync<long>($"SELECT count(*) FROM {Computers} AND account_id = @account", moment);
+                var kept = await transaction.FindAsync<Row>(
+                    "SELECT day, bytes, objects, snapshots, computers FROM account_usage WHERE account_id = @account AND deleted = 0 AND day <= @day ORDER BY day DESC LIMIT 1", moment);
+                return new DerivedDay(new DayUsage(day, bytes, objects, snapshots, computers), kept is null ? null : new DayUsage(kept.Day, kept.Bytes, kept.Objects, kept.Snapshots, kept.Computers));
+            }, cancellation));
+        }
+
+        return days;
+    }
+
+    /// <summary>What one account uses now, committed or not.</summary>
     public Task<Usage> CountAsync(AccountPlace place, CancellationToken cancellation) => store.ReadAsync(place, async transaction => new Usage(
         await transaction.FindAsync<long>($"SELECT CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE account_id = @account AND {IsStored}"),
         await transaction.FindAsync<long>($"SELECT count(*) FROM objects WHERE account_id = @account AND {IsStored}"),
@@ -138,15 +173,17 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         return new Page<AccountUsage>(usages, page.Next);
     }
 
+    private static long Began(long day) => day * Month.SecondsPerDay;
+
     /// <summary>Reads each table once, whatever the number of accounts.</summary>
-    private static async Task<Dictionary<AccountId, (Usage Now, Usage? Kept)>> CountAsync(DatabaseTransaction transaction)
+    private static async Task<Dictionary<AccountId, (Usage Now, Usage? Kept)>> CountAsync(DatabaseTransaction transaction, long began)
     {
         transaction.IsPatient = true;
         var objects = (await transaction.QueryAsync<(byte[] Id, long Count, long Bytes)>(
-            "SELECT account_id, count(*), CAST(coalesce(sum(length), 0) AS BIGINT) FROM objects WHERE " + IsStored + " GROUP BY account_id"))
+            $"SELECT o.account_id, {Sums} {Committed} GROUP BY o.account_id", new { began }))
             .ToDictionary(row => new AccountId(row.Id), row => (row.Count, row.Bytes));
-        var snapshots = await CountsAsync(transaction, "snapshots WHERE state = 'live'");
-        var computers = await CountsAsync(transaction, "devices WHERE revoked = 0 AND deleted = 0 AND retired_at IS NULL");
+        var snapshots = await CountsAsync(transaction, Snapshots, began);
+        var computers = await CountsAsync(transaction, Computers, began);
         var kept = await LastAsync(transaction);
         return (await transaction.QueryAsync<byte[]>("SELECT account_id FROM fence WHERE state = 'open'")).Select(id => new AccountId(id)).ToDictionary(account => account, account =>
         {
@@ -176,8 +213,8 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
         return all;
     }
 
-    private static async Task<Dictionary<AccountId, long>> CountsAsync(DatabaseTransaction transaction, string from) =>
-        (await transaction.QueryAsync<(byte[] Id, long Count)>($"SELECT account_id, count(*) FROM {from} GROUP BY account_id")).ToDictionary(row => new AccountId(row.Id), row => row.Count);
+    private static async Task<Dictionary<AccountId, long>> CountsAsync(DatabaseTransaction transaction, string from, long began) =>
+        (await transaction.QueryAsync<(byte[] Id, long Count)>($"SELECT account_id, count(*) FROM {from} GROUP BY account_id", new { began })).ToDictionary(row => new AccountId(row.Id), row => row.Count);
 
     /// <summary>What is stored, and of how many computers.</summary>
     internal sealed record Usage(long Bytes, long Objects, long Snapshots, long Computers);

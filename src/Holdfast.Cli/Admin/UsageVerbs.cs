@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Holdfast.Client.Connecting;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Cli.Admin;
@@ -13,8 +14,24 @@ internal static class UsageVerbs
         var account = new Argument<string>("ACCOUNT") { Description = "The account's name." };
         var size = new Argument<string>("SIZE") { Description = "Such as 500G; `plan` for what its plan says (for a computer: no quota of its own), `none` for as much as there is room, whatever the plan says." };
         var computer = new Option<uint?>("--computer") { Description = "Of the account only this computer, by its number." };
-        admin.Subcommands.Add(AdminCall.Ask("usage", "What each account uses, as it was counted last (once a day); or one account: now, by computer, its quota, its growth, and when the quota will be used up.", [one], (parsed, service, cancellation) =>
-            parsed.GetValue(one) is { } name ? ShowAsync(output, service, name, cancellation) : ListAsync(output, service, cancellation)));
+        var derived = new Option<bool>("--derived") { Description = "Of one account: derive each day's usage again from the records of its snapshots, and show where what was kept, and is billed, differs." };
+        var from = new Option<string?>("--from") { Description = "With --derived: the first day (2026-12-05); 30 days before the last unless given.", HelpName = "DAY" };
+        var to = new Option<string?>("--to") { Description = "With --derived: the last day; today unless given.", HelpName = "DAY" };
+        admin.Subcommands.Add(AdminCall.Ask("usage", """
+            What each account uses, as it was counted last: what had been backed up when the day began (UTC). Or one account: now, by computer, its quota, its growth, and when the quota will be used up.
+
+            Example:
+              holdfast admin usage
+              holdfast admin usage smith
+              holdfast admin usage smith --derived --from 2026-11-01 --to 2026-11-30
+            """, [one, derived, from, to], (parsed, service, cancellation) =>
+            (parsed.GetValue(one), parsed.GetValue(derived)) switch
+            {
+                ({ } name, true) => DeriveAsync(output, service, name, parsed.GetValue(from), parsed.GetValue(to), cancellation),
+                (null, true) => throw new HoldfastException(FailureTable.InvalidRequest, "`--derived` is of one account; name it."),
+                ({ } name, false) => ShowAsync(output, service, name, cancellation),
+                _ => ListAsync(output, service, cancellation),
+            }));
         admin.Subcommands.Add(new Command("quota", """
             How much accounts may store. From 80 % on their owners are warned; when it is used up nothing more is backed up, and all that is backed up stays and can be restored.
 
@@ -31,6 +48,18 @@ internal static class UsageVerbs
                 return service.SendOnceAsync(HttpMethod.Put, path, asked, MessageJson.Default.ChangeQuota, MessageJson.Default.Done, cancellation);
             }, "It counts from now on."),
         });
+    }
+
+    private static async Task DeriveAsync(Output output, ServiceClient service, string name, string? from, string? to, CancellationToken cancellation)
+    {
+        var query = string.Join('&', new[] { ("from", from), ("to", to) }.Where(part => part.Item2 is not null).Select(part => $"{part.Item1}={Uri.EscapeDataString(part.Item2!)}"));
+        var usage = await service.GetAtAsync($"/v1/accounts/{Uri.EscapeDataString(name)}/usage/derived?{query}", MessageJson.Default.DerivedUsage, cancellation);
+        foreach (var (day, kept) in usage.Days.Select(day => (day.Derived, day.Kept ?? new DayUsage(day.Derived.Day, 0, 0, 0, 0))))
+        {
+            var isKept = (day.Bytes, day.Objects, day.Snapshots, day.Computers) == (kept.Bytes, kept.Objects, kept.Snapshots, kept.Computers);
+            output.Print($"  {AdminVerb.Day(day.Day)}  {Units.Bytes(day.Bytes),10}  {Units.Count(day.Snapshots),8} snapshots  {Units.Count(day.Computers),4} computers{(isKept ? "" : $"  kept: {Units.Bytes(kept.Bytes)}, {Units.Count(kept.Snapshots)} snapshots, {Units.Count(kept.Computers)} computers")}");
+            output.Message("derived_usage", ("day", AdminVerb.Day(day.Day)), ("bytes", day.Bytes), ("objects", day.Objects), ("snapshots", day.Snapshots), ("computers", day.Computers), ("kept_bytes", kept.Bytes), ("is_kept", isKept));
+        }
     }
 
     private static async Task ListAsync(Output output, ServiceClient service, CancellationToken cancellation)

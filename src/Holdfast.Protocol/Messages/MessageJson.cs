@@ -102,6 +102,7 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(PodPressure))]
 [JsonSerializable(typeof(AccountUsageList))]
 [JsonSerializable(typeof(AccountUsageHistory))]
+[JsonSerializable(typeof(DerivedUsage))]
 [JsonSerializable(typeof(ChangeQuota))]
 [JsonSerializable(typeof(BeginShare))]
 [JsonSerializable(typeof(ShareBegun))]

@@ -42,3 +42,13 @@ public sealed record DayUsage(long Day, long Bytes, long Objects, long Snapshots
 /// <param name="Computers">What each computer stored.</param>
 /// <param name="Days">What was counted on which day, the latest first, up to 400.</param>
 public sealed record AccountUsageHistory(string Name, long Bytes, long? Quota, double? BytesPerDay, long? FullDay, IReadOnlyList<ComputerUsage> Computers, IReadOnlyList<DayUsage> Days);
+
+/// <summary>What an account used, derived again from its snapshots' records.</summary>
+/// <param name="Name">The account's name.</param>
+/// <param name="Days">A day each, the first first.</param>
+public sealed record DerivedUsage(string Name, IReadOnlyList<DerivedDay> Days);
+
+/// <summary>One day of it.</summary>
+/// <param name="Derived">What the records say.</param>
+/// <param name="Kept">What was kept for that day: the last count that changed anything, of that day or before; null before the first.</param>
+public sealed record DerivedDay(DayUsage Derived, DayUsage? Kept);
