@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Admitting;
@@ -27,6 +28,9 @@ using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Throttling;
 using Holdfast.Authority.Trees;
 using Holdfast.Authority.Verifying;
+using Holdfast.Authority.Windows;
+using Holdfast.Authority.Windows.Steps;
+using Holdfast.Format.Objects;
 using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -51,6 +55,8 @@ public sealed class Authority : IAsyncDisposable
     private readonly RestoreEndpoints _restores;
     private readonly QuotaEndpoints _quotas;
     private readonly NotifyingEndpoints _notifying;
+    private readonly MaintenanceWindows _windows;
+    private readonly WindowEndpoints _windowEndpoints;
     private readonly AccountMetrics _accountMetrics;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
@@ -121,8 +127,18 @@ public sealed class Authority : IAsyncDisposable
         ], time, logging.CreateLogger<AlertWatch>());
         var drills = new Drills(directoryDatabase, directory, store, proofs, audit, time, logging.CreateLogger<Drills>());
         var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time, logging.CreateLogger<Digest>());
+        var (windowTable, windowNotices) = (new WindowTable(directoryDatabase, time), new WindowNotices(directoryDatabase, outbox, webhooks, time));
+        var windowSteps = new WindowSteps(
+        [
+            new AnnounceStep(windowNotices), new GateStep(_admissions, time), new MigrateStep(_moves), new PermissionsStep(permissions), new RunStep(settings.Commands ?? new Dictionary<string, IReadOnlyList<string>>(), time),
+            new VerifyStep(verifications), new BringUpStep(_admissions), new CloseStep(windowNotices),
+        ]);
+        var windowEstimates = new WindowEstimates(directoryDatabase, windowSteps);
+        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, windowNotices, time);
+        _windowEndpoints = new WindowEndpoints(_windows);
+        var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, new WindowProbe(directoryDatabase, directory, store, pod, () => RandomNumberGenerator.GetBytes(AccountId.Length), time), actuals, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, windowJob, verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -216,6 +232,7 @@ public sealed class Authority : IAsyncDisposable
         _restores.Map(api);
         _quotas.Map(api);
         _notifying.Map(api);
+        _windowEndpoints.Map(api);
     }
 
     /// <summary>Writes what accounts use, as text for Prometheus.</summary>
@@ -266,6 +283,7 @@ public sealed class Authority : IAsyncDisposable
         await _closures.ContinueAsync(cancellation);
         await _moves.ContinueAsync(cancellation);
         await _directoryMoves.ContinueAsync(cancellation);
+        await _windows.ContinueAsync(cancellation);
         if (await _directory.CountReconcilingAsync(cancellation) > 0)
         {
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);

@@ -14,5 +14,6 @@ namespace Holdfast.Authority;
 /// <param name="AlertMail">Who gets mail of alerts; all operators and admins if null.</param>
 /// <param name="ServiceUrl">Where people reach the service.</param>
 /// <param name="CertificateExpires">When the certificate of this node runs out; null if it has none.</param>
+/// <param name="Commands">Commands that windows may run on this node, by name: a program and its arguments.</param>
 public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace, BillingSettings? Billing = null,
-    IReadOnlyList<string>? AlertMail = null, Func<string>? ServiceUrl = null, Func<DateTimeOffset?>? CertificateExpires = null);
+    IReadOnlyList<string>? AlertMail = null, Func<string>? ServiceUrl = null, Func<DateTimeOffset?>? CertificateExpires = null, IReadOnlyDictionary<string, IReadOnlyList<string>>? Commands = null);

@@ -76,6 +76,9 @@ internal static class ConfigCommand
           // Trees of files on this machine, by name, whose growth is kept (once a day), and whose permissions admins may change.
           "trees": { "exports": "/srv/exports" },
 
+          // Commands on this machine, by name, that a maintenance window's plan may run: a program and its arguments.
+          "commands": { "vacuum": ["/usr/bin/vacuumdb", "--all"] },
+
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
           // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
           "identity_providers": [

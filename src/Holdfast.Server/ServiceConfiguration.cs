@@ -62,6 +62,9 @@ internal sealed record ServiceConfiguration
     /// <summary>Trees of files on this node, by name: how many files each has is counted once a day, and admins may have their permissions changed.</summary>
     public IReadOnlyDictionary<string, string>? Trees { get; init; }
 
+    /// <summary>Commands that maintenance windows may run on this node, by name: a program and its arguments.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>>? Commands { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -96,7 +99,7 @@ internal sealed record ServiceConfiguration
     /// <summary>What the operator decides about the service.</summary>
     public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
         MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version),
-        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root), AlertMail);
+        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root), AlertMail, Commands: Commands);
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
@@ -127,6 +130,7 @@ internal sealed record ServiceConfiguration
         _ when (Proxies ?? []).FirstOrDefault(proxy => !System.Net.IPAddress.TryParse(proxy, out _)) is { } odd => $"'{odd}' is no address of a proxy.",
         _ when Traces is { IsAbsoluteUri: false } => "traces is no address such as http://127.0.0.1:4318/v1/traces.",
         _ when (Trees ?? new Dictionary<string, string>()).Keys.FirstOrDefault(name => !IsTreeName(name)) is { } odd => $"'{odd}' is no name of a tree: up to 64 letters, digits, dots, dashes and underscores.",
+        _ when (Commands ?? new Dictionary<string, IReadOnlyList<string>>()).FirstOrDefault(command => !IsTreeName(command.Key) || command.Value is not [{ Length: > 0 }, ..] || !Path.IsPathRooted(command.Value[0])) is { Key: { } odd } => $"'{odd}' in commands is no command: a name of up to 64 letters, digits, dots, dashes and underscores, and a list with the whole path of a program and its arguments.",
         _ when (AlertMail ?? []).FirstOrDefault(address => !address.Contains('@', StringComparison.Ordinal) || address.Any(letter => char.IsControl(letter) || char.IsWhiteSpace(letter))) is { } odd => $"'{odd}' in alert_mail is no address.",
         _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
         _ when SelfBackupEveryHours is < 1 or > 8760 => "self_backup_every_hours is 1 to 8760.",

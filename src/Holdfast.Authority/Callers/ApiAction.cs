@@ -33,6 +33,7 @@ internal enum ApiAction
     ChangeGate,
     ChangeTrees,
     MoveAccounts,
+    ChangeWindows,
     RotateGrantKey,
     ReadAudit,
     BackUpService,

@@ -70,6 +70,7 @@ internal static class Permissions
         [ApiAction.ChangeGate] = new(Operators),
         [ApiAction.ChangeTrees] = new(Admin),
         [ApiAction.MoveAccounts] = new(Admin),
+        [ApiAction.ChangeWindows] = new(Admin),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
         [ApiAction.BackUpService] = new(Operators),

@@ -54,6 +54,9 @@ internal static class DirectoryTables
         ["mail_choices"] = ["person_id", "topic"],
         ["drills"] = ["account_id"],
         ["quotas"] = ["account_id", "computer"],
+        ["windows"] = ["window_id"],
+        ["window_steps"] = ["window_id", "position"],
+        ["window_events"] = ["window_id", "number"],
     };
 
     public static IReadOnlyList<string> Names { get; } = [.. _keys.Keys];

@@ -18,17 +18,7 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
     /// <summary>Starts a change, unless one of the tree is under way.</summary>
     public async Task<PermissionChangeStatus> StartAsync(StartPermissionChange asked, CancellationToken cancellation)
     {
-        await CheckTreeAsync(asked.Tree, cancellation);
-        var threads = LimitOf(asked.Threads ?? ThreadLimit.Most);
-        var settings = new PermissionSettings
-        {
-            Tree = "/", Mode = asked.Mode, Owner = asked.Owner, Group = asked.Group, AccessList = asked.AccessList, Rules = asked.Rules, OwnerMap = asked.OwnerMap, Mask = Posix.ProcessMask.Read(),
-        };
-        Translated(() =>
-        {
-            settings.Check();
-            return 0;
-        });
+        var (settings, threads) = await CheckAsync(asked, cancellation);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         await directory.WriteAsync(async transaction =>
         {
@@ -46,6 +36,21 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
             return 0;
         }, cancellation);
         return await StatusAsync((await FindAsync(asked.Tree, cancellation))!, cancellation);
+    }
+
+    /// <summary>Says what is wrong with a change before it is begun.</summary>
+    public async Task<(PermissionSettings Settings, int Threads)> CheckAsync(StartPermissionChange asked, CancellationToken cancellation)
+    {
+        await CheckTreeAsync(asked.Tree, cancellation);
+        var settings = new PermissionSettings
+        {
+            Tree = "/", Mode = asked.Mode, Owner = asked.Owner, Group = asked.Group, AccessList = asked.AccessList, Rules = asked.Rules, OwnerMap = asked.OwnerMap, Mask = Posix.ProcessMask.Read(),
+        };
+        return Translated(() =>
+        {
+            settings.Check();
+            return (settings, LimitOf(asked.Threads ?? ThreadLimit.Most));
+        });
     }
 
     /// <summary>Says how many threads a change may have from now on; the node notices within a second.</summary>

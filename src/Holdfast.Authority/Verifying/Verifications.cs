@@ -22,11 +22,7 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
     /// <summary>Starts a verification, unless one runs.</summary>
     public async Task<VerificationStatus> StartAsync(string? account, CancellationToken cancellation)
     {
-        if (account is not null && await directory.FindByNameAsync(account, cancellation) is null)
-        {
-            throw new HoldfastException(FailureTable.NotFound, $"There is no account '{account}'.");
-        }
-
+        await CheckAsync(account, cancellation);
         var subject = account ?? "";
         if (await jobs.FindLatestAsync(Name, cancellation) is { EndedAt: null } running && running.Subject != subject)
         {
@@ -34,6 +30,15 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
         }
 
         return StatusOf(await jobs.EnqueueAsync(Name, subject, cancellation));
+    }
+
+    /// <summary>Says what is wrong with one before it is begun.</summary>
+    public async Task CheckAsync(string? account, CancellationToken cancellation)
+    {
+        if (account is not null && await directory.FindByNameAsync(account, cancellation) is null)
+        {
+            throw new HoldfastException(FailureTable.NotFound, $"There is no account '{account}'.");
+        }
     }
 
     /// <summary>How far the latest is.</summary>

@@ -29,6 +29,7 @@ internal static class AdminVerb
         ClosingVerbs.AddTo(command, output);
         OrganisationVerbs.AddTo(command, output);
         GateVerbs.AddTo(command, output);
+        MaintenanceVerbs.AddTo(command, output);
         ThrottleVerbs.AddTo(command, output);
         BillingVerbs.AddTo(command, output);
         InvoiceVerbs.AddTo(command, output);

@@ -67,22 +67,23 @@ public sealed class WindowForecast
 
     /// <summary>How long the window will have taken, now that some of it has happened.</summary>
     /// <param name="progress">What became of each step, in their order; those that are not named have not begun.</param>
-    public Interval Live(IReadOnlyList<StepProgress> progress)
+    /// <param name="steps">The first steps, so many of them; all unless told.</param>
+    public Interval Live(IReadOnlyList<StepProgress> progress, int steps = int.MaxValue)
     {
-        var sure = progress.Sum(step => step.Elapsed.TotalSeconds);
+        var sure = progress.Take(steps).Sum(step => step.Elapsed.TotalSeconds);
         var (logWeights, left) = (new double[DrawsMade], new double[DrawsMade]);
         for (var index = 0; index < _draws.Count; index++)
         {
             if (index >= progress.Count)
             {
-                Add(left, _draws[index].Seconds);
+                Add(left, index < steps ? _draws[index].Seconds : new double[DrawsMade]);
                 continue;
             }
 
             // What a step did says how this run is: each draw counts as far as it agrees with it.
             var step = new LiveStep(_draws[index], _run, progress[index]);
             Add(logWeights, step.LogLikelihoods());
-            if (!progress[index].IsOver)
+            if (!progress[index].IsOver && index < steps)
             {
                 Add(left, step.Left());
             }

@@ -41,6 +41,12 @@ public static class FailureTable
 
     public static FailureKind NotManaged { get; } = new("not_managed", 409, Failed, Retry.Never, "Only its owner's computers open this account: browse it there (`holdfast ls`), and make the archive there (`holdfast restore --archive zip`).");
 
+    public static FailureKind InvalidPlan { get; } = new("invalid_plan", 400, Failed, Retry.Never, "Correct the plan where the message says, and send it again; `holdfast admin maintenance plan --help` shows one.");
+
+    public static FailureKind WindowRefused { get; } = new("window_refused", 409, Failed, Retry.Never, "See how the window is with `holdfast admin maintenance show`, and do what the message says.");
+
+    public static FailureKind WindowTooShort { get; } = new("window_too_short", 409, Failed, Retry.Never, "See why with `holdfast admin maintenance estimate`; more threads, fewer files or another day may shorten it.");
+
     public static FailureKind MoveRefused { get; } = new("move_refused", 409, Failed, Retry.Never, "Nothing was moved: mend what the message names, then plan the move again (`holdfast admin move plan`).");
 
     public static FailureKind PreconditionFailed { get; } = new("precondition_failed", 412, Busy, Retry.Later, "It changed meanwhile: read it again, then repeat the change.");

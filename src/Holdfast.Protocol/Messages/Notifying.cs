@@ -43,8 +43,9 @@ public static class WebhookTopics
     public const string RestoreEnded = "restore.ended";
     public const string InvoiceIssued = "invoice.issued";
     public const string AccountClosing = "account.closing";
+    public const string WindowChanged = "window.changed";
 
-    public static IReadOnlyList<string> All { get; } = [AlertRaised, AlertResolved, ComputersNeedAttention, RestoreEnded, InvoiceIssued, AccountClosing];
+    public static IReadOnlyList<string> All { get; } = [AlertRaised, AlertResolved, ComputersNeedAttention, RestoreEnded, InvoiceIssued, AccountClosing, WindowChanged];
 }
 
 /// <summary>What a webhook is told.</summary>

@@ -1,0 +1,171 @@
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Windows.Steps;
+using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Windows;
+
+/// <summary>Maintenance windows that operators plan, estimate, announce and run.</summary>
+internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, TimeProvider time)
+{
+    private const long PromiseUnit = 15 * 60;
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>Looks whether a plan can be carried out, estimates it, and writes it down unless that is all that was asked.</summary>
+    public async Task<EstimatedWindow> PlanAsync(PlanWindow asked, string by, CancellationToken cancellation)
+    {
+        var plan = kinds.Parse(asked.Plan);
+        var start = plan.Start.ToUnixTimeSeconds();
+        if (start < Now)
+        {
+            throw new HoldfastException(FailureTable.InvalidPlan, $"The window would begin at {plan.Start:yyyy-MM-dd HH:mm zzz}, which is over.");
+        }
+
+        await kinds.CheckAsync(plan, cancellation);
+        var estimate = estimates.Of(plan, start, await estimates.ReadAsync(cancellation));
+        var now = time.GetUtcNow();
+        var window = new Window { Id = asked.IsDry ? "" : Guid.CreateVersion7(now).ToString(), Name = plan.Name, Plan = asked.Plan, State = WindowStates.Planned, StartsAt = start, PlannedAt = now.ToUnixTimeSeconds(), PlannedBy = by };
+        if (!asked.IsDry)
+        {
+            await table.AddAsync(window, plan.Steps, cancellation);
+        }
+
+        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate);
+    }
+
+    /// <summary>How long a window takes that is planned, by what is known now.</summary>
+    public async Task<EstimatedWindow> EstimateAsync(string id, CancellationToken cancellation)
+    {
+        var (window, steps) = await FindAsync(id, cancellation);
+        return new EstimatedWindow(window.StatusOf(steps), estimates.Of(kinds.Parse(window.Plan), window.StartsAt, await estimates.ReadAsync(cancellation)));
+    }
+
+    /// <summary>Promises when services are back and everyone is caught up, and tells those who are affected. Less than the estimate's P90 is promised only by force, and that is recorded.</summary>
+    public async Task<WindowStatus> AnnounceAsync(string id, AnnounceWindow asked, string by, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        if (window.State != WindowStates.Planned)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: only one that is planned is announced.");
+        }
+
+        if (window.StartsAt < Now)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, "The window would have begun by now: plan another.");
+        }
+
+        var plan = kinds.Parse(window.Plan);
+        await kinds.CheckAsync(plan, cancellation);
+        var estimate = estimates.Of(plan, window.StartsAt, await estimates.ReadAsync(cancellation));
+        var (backLeast, caughtUpLeast) = (window.StartsAt + (long)Math.Ceiling(estimate.Back.Most), window.StartsAt + (long)Math.Ceiling(estimate.CaughtUp.Most));
+        var (backBy, caughtUpBy) = (asked.BackBy ?? RoundUp(backLeast), asked.CaughtUpBy ?? Math.Max(asked.BackBy ?? 0, RoundUp(caughtUpLeast)));
+        if (backBy <= window.StartsAt || caughtUpBy < backBy)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "Services are back after the window begins, and everyone is caught up after that.");
+        }
+
+        var isShort = backBy < backLeast || caughtUpBy < caughtUpLeast || estimate.Unknown.Count > 0;
+        if (isShort && !asked.Force)
+        {
+            throw new HoldfastException(FailureTable.WindowTooShort, estimate.Unknown.Count > 0
+                ? $"How long these steps take is not known: {string.Join(", ", estimate.Unknown)}. Run them on a part first (`holdfast admin maintenance estimate` says what is missing), or announce it with `--force`; that is recorded."
+                : $"Once in ten times services are back only at {At(backLeast)}, and everyone is caught up at {At(caughtUpLeast)}: {At(backBy)} and {At(caughtUpBy)} would be promised too often in vain. Promise less, shorten the window, or announce it with `--force`; that is recorded.");
+        }
+
+        if ((await table.OpenAsync(cancellation)).FirstOrDefault(other => other.StartsAt < caughtUpBy && window.StartsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
+        }
+
+        await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
+        if (!await table.ChangeAsync(window.Id, [WindowStates.Planned],
+            $"state = '{WindowStates.Announced}', announced_at = @now, announced_by = @by, back_by = @backBy, caught_up_by = @caughtUpBy, live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, is_forced = @isForced, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost",
+            $"Announced by {by}: back by {At(backBy)}, everyone caught up by {At(caughtUpBy)}.{(isShort ? $" That is less than the estimate ({At(backLeast)}, {At(caughtUpLeast)}{(estimate.Unknown.Count > 0 ? $", not counting {string.Join(", ", estimate.Unknown)}" : "")}), and was forced." : "")}",
+            new
+            {
+                now = Now, by, backBy, caughtUpBy, backLeast, caughtUpLeast, isForced = isShort ? 1L : 0L, backHalf = (long)estimate.Back.Half, backMost = (long)estimate.Back.Most, caughtUpHalf = (long)estimate.CaughtUp.Half, caughtUpMost = (long)estimate.CaughtUp.Most,
+            }, cancellation))
+        {
+            throw Changed();
+        }
+
+        (window, var rows) = await FindAsync(window.Id, cancellation);
+        await notices.TellAsync(window, WindowNotices.Announced, plan.Message, cancellation);
+        return window.StatusOf(rows);
+    }
+
+    /// <summary>Begins a window now that is announced.</summary>
+    public Task<WindowStatus> StartAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", $"Begun by {by}.", "is not announced, or another one is in progress", cancellation, alone: true);
+
+    /// <summary>Begins no other step, and looks no further after this one; what it began goes on by itself.</summary>
+    public Task<WindowStatus> PauseAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", $"Paused by {by}.", "is not in progress", cancellation);
+
+    /// <summary>Goes on; with the step that failed, or without it.</summary>
+    public async Task<WindowStatus> ResumeAsync(string id, bool skips, string by, CancellationToken cancellation)
+    {
+        var (window, steps) = await FindAsync(id, cancellation);
+        if (window.State == WindowStates.Paused && steps.FirstOrDefault(step => step.State == StepStates.Running) is { } running && (skips || window.Failure is not null))
+        {
+            var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            await table.StepAsync(window.Id, skips ? running with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? running.Detail}" } : running with { Reference = running.Kind == "migrate" ? running.Reference : null, StartedAt = now },
+                skips ? $"The step {running.Name} was skipped by {by}." : $"The step {running.Name} is tried again.", cancellation);
+        }
+        else if (skips)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, "Only a step that runs in a window that is paused can be skipped.");
+        }
+
+        return await ChangeAsync(window.Id, [WindowStates.Paused], $"state = '{WindowStates.InProgress}', failure = NULL", $"Resumed by {by}.", "is not paused", cancellation);
+    }
+
+    /// <summary>Gives a window up: steps take back what they did where they can, the last first, and computers come back by turns.</summary>
+    public async Task<WindowStatus> AbortAsync(string id, string by, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        return window.State switch
+        {
+            WindowStates.Planned => await ChangeAsync(window.Id, [WindowStates.Planned], $"state = '{WindowStates.Cancelled}', ended_at = @now", $"Cancelled by {by}.", "has begun just now: give it up again", cancellation),
+            _ => await ChangeAsync(window.Id, [WindowStates.Announced, WindowStates.InProgress, WindowStates.Paused], $"state = '{WindowStates.Aborting}', failure = NULL", $"Given up by {by}.", "cannot be given up any more", cancellation),
+        };
+    }
+
+    public async Task<WindowStatus> StatusAsync(string id, CancellationToken cancellation)
+    {
+        var (window, steps) = await FindAsync(id, cancellation);
+        return window.StatusOf(steps);
+    }
+
+    public async Task<WindowList> ListAsync(Paging paging, CancellationToken cancellation)
+    {
+        var page = await table.ListAsync(paging, cancellation);
+        return new WindowList([.. page.Items.Select(one => one.Window.StatusOf(one.Steps))], page.Next);
+    }
+
+    /// <summary>What became of it.</summary>
+    public async Task<WindowReport> ReportAsync(string id, CancellationToken cancellation)
+    {
+        var (window, steps) = await FindAsync(id, cancellation);
+        var (status, events) = (window.StatusOf(steps), await table.EventsAsync(window.Id, cancellation));
+        return new WindowReport(status, events, ReportText.Of(status, events, kinds.Parse(window.Plan).Message, (window.BackHalf, window.BackMost, window.CaughtUpHalf, window.CaughtUpMost), time.GetUtcNow()));
+    }
+
+    /// <summary>Has all windows looked at that have not ended.</summary>
+    public Task ContinueAsync(CancellationToken cancellation) => table.ContinueAsync(cancellation);
+
+    private async Task<WindowStatus> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, string otherwise, CancellationToken cancellation, bool alone = false)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        return await table.ChangeAsync(window.Id, from, set, what, new { now = Now }, cancellation, alone) ? await StatusAsync(window.Id, cancellation) : throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: it {otherwise}.");
+    }
+
+    private async Task<(Window Window, IReadOnlyList<WindowStep> Steps)> FindAsync(string id, CancellationToken cancellation) =>
+        await table.FindAsync(id == "latest" || Guid.TryParse(id, out _) ? id : "", cancellation) ?? throw new HoldfastException(FailureTable.NotFound, id == "latest" ? "No window was planned yet." : $"There is no window {id}.");
+
+    private static long RoundUp(long seconds) => (seconds + PromiseUnit - 1) / PromiseUnit * PromiseUnit;
+
+    private static string At(long seconds) => $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-dd HH:mm} UTC";
+
+    private static HoldfastException Changed() => new(FailureTable.WindowRefused, "The window was changed by somebody else just now: look again.");
+}

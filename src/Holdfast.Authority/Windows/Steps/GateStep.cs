@@ -1,0 +1,50 @@
+using Holdfast.Authority.Admitting;
+using Holdfast.Maintenance.Estimating;
+using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Windows.Steps;
+
+/// <summary><c>gate</c>: no backup begins any more; those under way may end within <c>wait</c>. Restores and people never pass the gate.</summary>
+internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWindowStep
+{
+    private const int ReasonMax = 200;
+    private static readonly TimeSpan _waitDefault = TimeSpan.FromMinutes(10);
+
+    public string Kind => "gate";
+
+    public IReadOnlyCollection<string> Settings => ["wait", "reason"];
+
+    public Task CheckAsync(PlanStep step, CancellationToken cancellation)
+    {
+        step.FindTime("wait");
+        return step.Find("reason") is { Length: > ReasonMax } ? throw new WindowPlanException($"`reason` of the step `{step.Name}` has at most {ReasonMax} characters.") : Task.CompletedTask;
+    }
+
+    public StepHistory HistoryOf(PlanStep step, KnownWork known) => new(step.Name, [], [], []) { Fixed = step.FindTime("wait") ?? _waitDefault };
+
+    public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
+    {
+        var gate = await admissions.StatusAsync(cancellation);
+        if (gate.Mode != "closed")
+        {
+            gate = await admissions.ChangeAsync(new ChangeGate("closed", null, run.Window.BackBy, run.Step.Find("reason") ?? run.Window.Name), cancellation);
+        }
+
+        var waited = time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(run.Row.StartedAt!.Value);
+        return gate.UnderWay == 0 ? StepOutlook.Over("no backup is under way")
+            : waited >= (run.Step.FindTime("wait") ?? _waitDefault) || waited < TimeSpan.Zero ? StepOutlook.Over($"{gate.UnderWay} backups are still under way, and go on")
+            : new StepOutlook(false, null, $"{gate.UnderWay} backups under way");
+    }
+
+    public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
+    {
+        var gate = await admissions.StatusAsync(cancellation);
+        if (gate.Mode == "closed")
+        {
+            await admissions.ChangeAsync(new ChangeGate("ramp", null, null, $"{run.Window.Name}: given up"), cancellation);
+        }
+
+        return StepOutlook.Over("computers come back by turns");
+    }
+}

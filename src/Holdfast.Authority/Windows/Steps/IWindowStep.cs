@@ -1,0 +1,58 @@
+using Holdfast.Maintenance.Estimating;
+using Holdfast.Maintenance.Planning;
+
+namespace Holdfast.Authority.Windows.Steps;
+
+/// <summary>A kind of step of a window. Another kind is another class, named in <see cref="WindowSteps"/>.</summary>
+internal interface IWindowStep
+{
+    /// <summary>What a plan calls it.</summary>
+    string Kind { get; }
+
+    /// <summary>Settings that it may have in a plan.</summary>
+    IReadOnlyCollection<string> Settings { get; }
+
+    /// <summary>What its volume counts; null if it has none.</summary>
+    string? Unit => null;
+
+    /// <summary>Services are away, in part, while it runs.</summary>
+    bool IsBefore => true;
+
+    /// <summary>Says what is wrong with it before anything is done.</summary>
+    /// <exception cref="WindowPlanException">A setting is wrong.</exception>
+    /// <exception cref="Protocol.Failures.HoldfastException">The service cannot do it.</exception>
+    Task CheckAsync(PlanStep step, CancellationToken cancellation);
+
+    /// <summary>What is known of how long it takes.</summary>
+    StepHistory HistoryOf(PlanStep step, KnownWork known);
+
+    /// <summary>Does what is to be done next, and says how it stands. Whoever does this may be killed anywhere: it is called again, perhaps on another node, until it says that it is over.</summary>
+    Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation);
+
+    /// <summary>Takes back what it did, or stops; called until it says that it is over. Null: what it did stays.</summary>
+    Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation) => Task.FromResult<StepOutlook?>(null);
+}
+
+/// <summary>A step that has begun.</summary>
+/// <param name="Step">As it was planned.</param>
+/// <param name="Row">As it stands.</param>
+/// <param name="Window">The window that it is of.</param>
+/// <param name="Message">What the plan says to those who are affected.</param>
+internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, string? Message)
+{
+    /// <summary>Seconds since 1970: what was begun since may be this step's doing.</summary>
+    public long StartedAt => Row.StartedAt!.Value / 1000;
+}
+
+/// <summary>How a step stands.</summary>
+/// <param name="IsOver">It is done.</param>
+/// <param name="Share">How much of it is done; null if it cannot say.</param>
+/// <param name="Detail">What it is at, or came to.</param>
+/// <param name="Reference">What it works with, to be found again by whoever goes on.</param>
+/// <param name="Failure">Why it does not go on until somebody does something about it; null if it does.</param>
+internal sealed record StepOutlook(bool IsOver, double? Share = null, string? Detail = null, string? Reference = null, string? Failure = null)
+{
+    public static StepOutlook Over(string? detail = null) => new(true, 1, detail);
+
+    public static StepOutlook Failed(string failure, string? reference = null) => new(false, null, null, reference, failure);
+}

@@ -1,0 +1,84 @@
+using Holdfast.Authority.Moving;
+using Holdfast.Maintenance.Estimating;
+using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Windows.Steps;
+
+/// <summary><c>migrate</c>: accounts move to another store, while customers work; without <c>source</c> all that are not there yet.</summary>
+internal sealed class MigrateStep(Moves moves) : IWindowStep
+{
+    private const int AtOnceMax = 16;
+    private const int KeepHoursMax = 24 * 365;
+    private const int AtOnceDefault = 4;
+
+    public string Kind => "migrate";
+
+    public IReadOnlyCollection<string> Settings => ["target", "source", "accounts", "at_once", "rate", "keep_hours"];
+
+    public string Unit => "rows";
+
+    public async Task CheckAsync(PlanStep step, CancellationToken cancellation) => await moves.PlanAsync(AskedOf(step) with { IsDry = true }, cancellation);
+
+    public StepHistory HistoryOf(PlanStep step, KnownWork known)
+    {
+        var (source, target, tables) = (step.Find("source"), step.Require("target"), MoveTables());
+        bool IsSource(string home) => home != "directory" && home != target && (source is null || home == source);
+        return new StepHistory(step.Name, known.Samples("rows", subject => subject.Split('/') is [var home, var table] && IsSource(home) && tables.Contains(table)), known.Runs("move", subject => !subject.EndsWith(" and back", StringComparison.Ordinal)), [])
+        {
+            Threads = step.FindNumber("at_once", 1, AtOnceMax) ?? AtOnceDefault,
+        };
+    }
+
+    public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
+    {
+        if (run.Row.Reference is not { } id)
+        {
+            // Killed behind this, another plan is made; one that was never started moves nothing.
+            return new StepOutlook(false, 0, "planned", (await moves.PlanAsync(AskedOf(run.Step), cancellation)).Id);
+        }
+
+        var move = await moves.StatusAsync(id, cancellation);
+        if (move.State == MoveStates.Planned)
+        {
+            move = await moves.StartAsync(id, cancellation);
+        }
+
+        var done = move.Moved + move.Retired + move.Returned + move.LeftOut;
+        var detail = $"{done} of {move.Accounts} accounts, {move.Rows} rows{(move.FreezeMaxMs is { } freeze ? $"; writes waited {freeze:F0} ms at most" : "")}";
+        return move.State switch
+        {
+            MoveStates.Reversible or MoveStates.Ended when move.Troubles.Count > 0 && move.LeftOut > 0 => StepOutlook.Failed($"{move.LeftOut} accounts were left out: {move.Troubles[0].Failure}", id),
+            MoveStates.Reversible or MoveStates.Ended => new StepOutlook(true, 1, detail, id),
+            MoveStates.Paused => StepOutlook.Failed($"The move {id} is paused: `holdfast admin move resume {id}`.", id),
+            _ => new StepOutlook(false, move.Accounts == 0 ? null : (double)done / move.Accounts, detail, id, move.Failure),
+        };
+    }
+
+    public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
+    {
+        if (run.Row.Reference is not { } id)
+        {
+            return StepOutlook.Over("nothing was moved");
+        }
+
+        var move = await moves.StatusAsync(id, cancellation);
+        if (move.State is MoveStates.Planned)
+        {
+            await moves.AbortAsync(id, cancellation);
+            return StepOutlook.Over("nothing was moved");
+        }
+
+        if (!move.IsBack && move.State is MoveStates.Running or MoveStates.Paused or MoveStates.Reversible)
+        {
+            move = await moves.ReverseAsync(id, cancellation);
+        }
+
+        return move.State == MoveStates.Ended ? (move.IsBack ? StepOutlook.Over($"{move.Returned} accounts went back") : null) : new StepOutlook(false, null, $"{move.Returned} of {move.Accounts} accounts went back", id);
+    }
+
+    private static HashSet<string> MoveTables() => [.. Accounts.AccountTables.Names];
+
+    private static PlanMove AskedOf(PlanStep step) => new(
+        step.Require("target"), step.Find("source"), step.Find("accounts")?.Split('\n'), step.FindNumber("rate", 1, int.MaxValue), step.FindNumber("at_once", 1, AtOnceMax), step.FindNumber("keep_hours", 0, KeepHoursMax));
+}

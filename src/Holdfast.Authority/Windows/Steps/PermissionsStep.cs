@@ -1,0 +1,55 @@
+using Holdfast.Authority.Trees;
+using Holdfast.Maintenance.Estimating;
+using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Windows.Steps;
+
+/// <summary><c>permissions</c>: a tree's permissions are changed, on the node that has it.</summary>
+internal sealed class PermissionsStep(PermissionChanges changes) : IWindowStep
+{
+    private const int ThreadsMax = 20;
+
+    public string Kind => "permissions";
+
+    public IReadOnlyCollection<string> Settings => ["tree", "mode", "owner", "group", "access_list", "rules", "owner_map", "threads"];
+
+    public string Unit => "files";
+
+    public Task CheckAsync(PlanStep step, CancellationToken cancellation) => changes.CheckAsync(AskedOf(step), cancellation);
+
+    public StepHistory HistoryOf(PlanStep step, KnownWork known)
+    {
+        var tree = step.Require("tree");
+        return new StepHistory(step.Name, known.Samples("tree_files", subject => subject == tree), known.Runs("permissions", subject => subject == tree), []) { Threads = step.FindNumber("threads", 1, ThreadsMax) ?? ThreadsMax };
+    }
+
+    public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
+    {
+        // What was begun since this step began is its own: it may have been killed before it wrote that down.
+        var change = await FindAsync(run, cancellation) ?? await changes.StartAsync(AskedOf(run.Step), cancellation);
+        return change.State switch
+        {
+            "ended" when change.Failed > 0 => StepOutlook.Failed($"{change.Failed} entries of {change.Tree} could not be changed{(change.Failures.Count > 0 ? $", such as {change.Failures[0].Path}: {change.Failures[0].Message}" : "")}. `holdfast admin permissions` shows them; then abort, or have the step done with `resume --skip`."),
+            "ended" => new StepOutlook(true, 1, $"{change.Entries} entries, {change.Changed} changed{(change.IsVerified ? ", and none left that is wrong" : "")}"),
+            "failed" => StepOutlook.Failed(change.Failure ?? "The change of permissions failed."),
+            _ => new StepOutlook(false, change.Share, $"{change.Entries} entries, {change.Changed} changed, {change.Threads} threads"),
+        };
+    }
+
+    public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
+    {
+        if (await FindAsync(run, cancellation) is { State: not "ended" })
+        {
+            await changes.StopAsync(run.Step.Require("tree"), cancellation);
+        }
+
+        return null;
+    }
+
+    private async Task<PermissionChangeStatus?> FindAsync(StepRun run, CancellationToken cancellation) =>
+        (await changes.ListAsync(cancellation)).Changes.FirstOrDefault(change => change.Tree == run.Step.Require("tree") && !change.IsDry && change.AskedAt >= run.StartedAt);
+
+    private static StartPermissionChange AskedOf(PlanStep step) => new(
+        step.Require("tree"), step.Find("mode"), step.Find("owner"), step.Find("group"), step.Find("access_list"), step.Find("rules"), step.Find("owner_map"), step.FindNumber("threads", 1, ThreadsMax));
+}

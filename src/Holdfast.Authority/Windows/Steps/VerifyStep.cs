@@ -1,0 +1,38 @@
+using Holdfast.Authority.Verifying;
+using Holdfast.Maintenance.Estimating;
+using Holdfast.Maintenance.Planning;
+
+namespace Holdfast.Authority.Windows.Steps;
+
+/// <summary><c>verify</c>: the pod reads everything that snapshots need, and compares it with what computers signed.</summary>
+internal sealed class VerifyStep(Verifications verifications) : IWindowStep
+{
+    /// <summary>What actuals call it.</summary>
+    public const string Work = "verify";
+
+    public string Kind => "verify";
+
+    public IReadOnlyCollection<string> Settings => ["account"];
+
+    public string Unit => "bytes";
+
+    public Task CheckAsync(PlanStep step, CancellationToken cancellation) => verifications.CheckAsync(step.Find("account"), cancellation);
+
+    public StepHistory HistoryOf(PlanStep step, KnownWork known) => new(step.Name, known.Samples("stored_bytes", _ => true), known.Runs(Work, _ => true), []);
+
+    public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
+    {
+        var status = await verifications.StatusAsync(cancellation);
+        if (status.State == "none" || status.StartedAt < run.StartedAt)
+        {
+            status = await verifications.StartAsync(run.Step.Find("account"), cancellation);
+        }
+
+        return (status.EndedAt, status.DamageCount) switch
+        {
+            (not null, 0) => new StepOutlook(true, 1, $"{status.Snapshots} snapshots of {status.Accounts} accounts, {status.Bytes} bytes: every frame is what its computer signed"),
+            (not null, var damages) => StepOutlook.Failed($"{damages} damages were found: see `holdfast admin verification`. Backed-up data is at risk; then abort, or go on with `resume --skip`."),
+            _ => new StepOutlook(false, status.BytesTotal > 0 ? (double)status.Bytes / status.BytesTotal : null, $"{status.Bytes} of {status.BytesTotal} bytes", null, status.Failure),
+        };
+    }
+}

@@ -1,0 +1,28 @@
+using Holdfast.Authority.Callers;
+using Holdfast.Protocol.Messages;
+using Microsoft.AspNetCore.Http;
+
+namespace Holdfast.Authority.Windows;
+
+/// <summary>The API of maintenance windows.</summary>
+internal sealed class WindowEndpoints(MaintenanceWindows windows)
+{
+    public void Map(ApiRoutes api)
+    {
+        api.Get("/windows", ApiAction.ReadService, "Maintenance windows, the latest first.", (string? cursor, int? limit, CancellationToken cancellation) => windows.ListAsync(Paging.Of(cursor, limit), cancellation));
+        api.Post("/windows", ApiAction.ChangeWindows, "Plans a maintenance window, after looking whether all of it can be done; or only looks, and estimates it.",
+            (HttpContext context, PlanWindow asked, CancellationToken cancellation) => windows.PlanAsync(asked, By(context), cancellation));
+        api.Get("/windows/{window}", ApiAction.ReadService, "How far a window is; `latest` is the latest.", (string window, CancellationToken cancellation) => windows.StatusAsync(window, cancellation));
+        api.Get("/windows/{window}/estimate", ApiAction.ReadService, "How long a window takes by what is known now, and why.", (string window, CancellationToken cancellation) => windows.EstimateAsync(window, cancellation));
+        api.Get("/windows/{window}/report", ApiAction.ReadService, "What was promised, what happened, and when.", (string window, CancellationToken cancellation) => windows.ReportAsync(window, cancellation));
+        api.Post("/windows/{window}/announce", ApiAction.ChangeWindows, "Promises when services are back and everyone is caught up, and tells those who are affected; less than the estimate's P90 only by force.",
+            (HttpContext context, string window, AnnounceWindow asked, CancellationToken cancellation) => windows.AnnounceAsync(window, asked, By(context), cancellation));
+        api.Post("/windows/{window}/start", ApiAction.ChangeWindows, "Begins a window now that is announced.", (HttpContext context, string window, CancellationToken cancellation) => windows.StartAsync(window, By(context), cancellation));
+        api.Post("/windows/{window}/pause", ApiAction.ChangeWindows, "Begins no other step.", (HttpContext context, string window, CancellationToken cancellation) => windows.PauseAsync(window, By(context), cancellation));
+        api.Post("/windows/{window}/resume", ApiAction.ChangeWindows, "Goes on with a window that is paused: with the step at which it is, or without it (`skip`).",
+            (HttpContext context, string window, bool? skip, CancellationToken cancellation) => windows.ResumeAsync(window, skip == true, By(context), cancellation));
+        api.Post("/windows/{window}/abort", ApiAction.ChangeWindows, "Gives a window up: what can be taken back is, and computers come back by turns.", (HttpContext context, string window, CancellationToken cancellation) => windows.AbortAsync(window, By(context), cancellation));
+    }
+
+    private static string By(HttpContext context) => CallerCheck.CallerOf(context).Name;
+}

@@ -1,0 +1,126 @@
+using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Jobs;
+using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Windows;
+
+/// <summary>Windows, their steps, and what happened: all that a node has to know that goes on with one.</summary>
+internal sealed class WindowTable(IDatabase directory, TimeProvider time)
+{
+    private const string IsOpen = $"state NOT IN ('{WindowStates.Completed}', '{WindowStates.Cancelled}')";
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>Writes a plan down.</summary>
+    public Task AddAsync(Window window, IReadOnlyList<PlanStep> steps, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await transaction.ExecuteAsync("INSERT INTO windows (window_id, name, plan, state, starts_at, planned_at, planned_by) VALUES (@id, @name, @plan, @state, @startsAt, @plannedAt, @plannedBy)",
+            new { window.Id, window.Name, window.Plan, window.State, window.StartsAt, window.PlannedAt, window.PlannedBy });
+        await transaction.ExecuteEachAsync($"INSERT INTO window_steps (window_id, position, kind, name, state) VALUES (@id, @position, @kind, @name, '{StepStates.Waiting}')",
+            [.. steps.Select((step, position) => (object)new { window.Id, position, step.Kind, step.Name })]);
+        return await AddEventAsync(transaction, window.Id, $"Planned by {window.PlannedBy}.");
+    }, cancellation);
+
+    public Task<(Window Window, IReadOnlyList<WindowStep> Steps)?> FindAsync(string id, CancellationToken cancellation) => directory.ReadAsync<(Window, IReadOnlyList<WindowStep>)?>(async transaction =>
+    {
+        var window = id == "latest"
+            ? await transaction.FindAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE window_id < '~' ORDER BY window_id DESC LIMIT 1")
+            : await transaction.FindAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE window_id = @id", new { id });
+        return window is null ? null : (window, await StepsAsync(transaction, window.Id));
+    }, cancellation);
+
+    /// <summary>The latest first.</summary>
+    public Task<Page<(Window Window, IReadOnlyList<WindowStep> Steps)>> ListAsync(Paging paging, CancellationToken cancellation) => directory.ReadAsync(async transaction =>
+    {
+        var page = paging.Cut(await transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE window_id < @before ORDER BY window_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }), window => window.Id);
+        var windows = new List<(Window, IReadOnlyList<WindowStep>)>();
+        foreach (var window in page.Items)
+        {
+            windows.Add((window, await StepsAsync(transaction, window.Id)));
+        }
+
+        return new Page<(Window, IReadOnlyList<WindowStep>)>(windows, page.Next);
+    }, cancellation);
+
+    /// <summary>What happened, in order.</summary>
+    public Task<IReadOnlyList<WindowEvent>> EventsAsync(string id, CancellationToken cancellation) => directory.AskAsync<IReadOnlyList<WindowEvent>>(async transaction =>
+        [.. (await transaction.QueryAsync<(long At, string Event)>("SELECT at, event FROM window_events WHERE window_id = @id ORDER BY number", new { id })).Select(row => new WindowEvent(row.At, row.Event))], cancellation);
+
+    /// <summary>Windows that have not ended, and were promised or began: none of them may be while another is.</summary>
+    public Task<IReadOnlyList<Window>> OpenAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE {IsOpen} AND state <> '{WindowStates.Planned}' ORDER BY starts_at"), cancellation);
+
+    /// <summary>Changes a window that is still in one of these states, says so, and has its job look at it.</summary>
+    /// <param name="id">The window.</param>
+    /// <param name="from">Its states.</param>
+    /// <param name="set">What is set, as SQL.</param>
+    /// <param name="what">What happened.</param>
+    /// <param name="values">The values of it.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    /// <param name="alone">It may not be while another window is open.</param>
+    /// <returns>False if it is in another state, or another is open.</returns>
+    public Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, object values, CancellationToken cancellation, bool alone = false) => directory.WriteAsync(async transaction =>
+    {
+        if (alone && await transaction.FindAsync<long>($"SELECT count(*) FROM windows WHERE {IsOpen} AND state IN ('{WindowStates.InProgress}', '{WindowStates.Paused}', '{WindowStates.Aborting}') AND window_id <> @id", new { id }) > 0)
+        {
+            return false;
+        }
+
+        var states = string.Join(", ", from.Select(state => $"'{state}'"));
+        if (await transaction.ExecuteAsync($"UPDATE windows SET {set} WHERE window_id = '{Guid.Parse(id)}' AND state IN ({states})", values) == 0)
+        {
+            return false;
+        }
+
+        await AddEventAsync(transaction, id, what);
+        await JobTable.EnqueueAsync(transaction, WindowJob.JobName, id, time);
+        await transaction.ExecuteAsync($"UPDATE jobs SET due_at = @now WHERE kind = '{WindowJob.JobName}' AND subject = @id AND state = 'waiting'", new { id, Now });
+        return true;
+    }, cancellation);
+
+    /// <summary>Keeps the estimate that a window is announced with.</summary>
+    public Task EstimateAsync(string id, IReadOnlyList<EstimatedSeconds?> steps, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteEachAsync(
+        "UPDATE window_steps SET half = @half, most = @most WHERE window_id = @id AND position = @position",
+        [.. steps.Select((step, position) => (object)new { id, position, half = (long?)(step?.Half * 1000), most = (long?)(step?.Most * 1000) })]), cancellation);
+
+    /// <summary>Keeps how a step stands, and what happened.</summary>
+    public Task StepAsync(string id, WindowStep step, string? what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await transaction.ExecuteAsync(
+            "UPDATE window_steps SET state = @state, reference = @reference, detail = @detail, share = @share, started_at = @startedAt, ended_at = @endedAt WHERE window_id = @id AND position = @position",
+            new { id, step.Position, step.State, step.Reference, step.Detail, step.Share, step.StartedAt, step.EndedAt });
+        return what is null ? 0 : await AddEventAsync(transaction, id, what);
+    }, cancellation);
+
+    /// <summary>Keeps what is expected now, why it does not go on, and how the probes went.</summary>
+    public Task LiveAsync(string id, long? backBy, long? caughtUpBy, string? failure, ProbeResult? probe, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        var now = Now;
+        return await transaction.ExecuteAsync(
+            """
+            UPDATE windows SET live_back_by = @backBy, live_caught_up_by = @caughtUpBy, failure = @failure, probes = probes + @tried, probes_failed = probes_failed + @failed,
+                probe_worst = CASE WHEN probe_worst < @worst THEN @worst ELSE probe_worst END, probed_at = CASE WHEN @tried > 0 THEN @now ELSE probed_at END WHERE window_id = @id
+            """, new { id, backBy, caughtUpBy, failure, tried = (long)(probe?.Tried ?? 0), failed = (long)(probe?.Failures.Count ?? 0), worst = probe?.WorstMilliseconds ?? 0, now })
+            + (probe is { Failures.Count: > 0 } ? await AddEventAsync(transaction, id, string.Join("; ", probe.Failures)) : 0);
+    }, cancellation);
+
+    /// <summary>Has all windows looked at that have not ended.</summary>
+    public async Task ContinueAsync(CancellationToken cancellation)
+    {
+        foreach (var window in await OpenAsync(cancellation))
+        {
+            await directory.WriteAsync(async transaction =>
+            {
+                await JobTable.EnqueueAsync(transaction, WindowJob.JobName, window.Id, time);
+                return 0;
+            }, cancellation);
+        }
+    }
+
+    private async Task<int> AddEventAsync(DatabaseTransaction transaction, string id, string what) => await transaction.ExecuteAsync(
+        "INSERT INTO window_events (window_id, number, at, event) SELECT @id, coalesce(max(number), 0) + 1, @now, @what FROM window_events WHERE window_id = @id", new { id, Now, what });
+
+    private static Task<IReadOnlyList<WindowStep>> StepsAsync(DatabaseTransaction transaction, string id) =>
+        transaction.QueryAsync<WindowStep>($"SELECT {WindowStep.Columns} FROM window_steps WHERE window_id = @id ORDER BY position", new { id });
+}

@@ -1,0 +1,99 @@
+namespace Holdfast.Protocol.Messages;
+
+/// <summary>Plans a maintenance window.</summary>
+/// <param name="Plan">The plan, in YAML.</param>
+/// <param name="IsDry">Only looks whether it can be done, and estimates it.</param>
+public sealed record PlanWindow(string Plan, bool IsDry = false);
+
+/// <summary>Announces a window: what is promised. Times are seconds since 1970.</summary>
+/// <param name="BackBy">When services are back; as estimated (P90), rounded up to a quarter of an hour, unless given.</param>
+/// <param name="CaughtUpBy">When everyone is caught up; likewise.</param>
+/// <param name="Force">Promises less than the estimate, or what cannot be estimated; that is recorded.</param>
+public sealed record AnnounceWindow(long? BackBy = null, long? CaughtUpBy = null, bool Force = false);
+
+/// <summary>How long something takes.</summary>
+/// <param name="Half">Seconds that are as likely exceeded as not (P50).</param>
+/// <param name="Most">Seconds that are exceeded once in ten times (P90).</param>
+public sealed record EstimatedSeconds(double Half, double Most);
+
+/// <summary>How long a step takes, and why.</summary>
+/// <param name="Name">The step.</param>
+/// <param name="Kind">What it does.</param>
+/// <param name="Unit">What its volume counts; null if it has none.</param>
+/// <param name="VolumeNow">How much there is, as counted last.</param>
+/// <param name="VolumeThen">How much there will be when the window begins.</param>
+/// <param name="GrowthPerMonth">0.03 is 3 % a month.</param>
+/// <param name="PerSecond">How much is done in a second.</param>
+/// <param name="Runs">Earlier runs that say so.</param>
+/// <param name="Seconds">How long it takes; null if that is not known.</param>
+/// <param name="Unknown">What is not known, and how to find out; null if nothing is.</param>
+/// <param name="ByThreads">How long it would take with other numbers of threads, if it has threads.</param>
+public sealed record StepEstimate(
+    string Name, string Kind, string? Unit, double? VolumeNow, double? VolumeThen, double? GrowthPerMonth, double? PerSecond, int Runs, EstimatedSeconds? Seconds, string? Unknown, IReadOnlyDictionary<int, EstimatedSeconds> ByThreads);
+
+/// <summary>How long a window takes.</summary>
+/// <param name="Back">Until services are back.</param>
+/// <param name="CaughtUp">Until everyone is caught up.</param>
+/// <param name="Steps">By step. Their P90s do not add up to the window's: they are not all exceeded at once.</param>
+/// <param name="Unknown">Steps of which it is not known how long they take: they count as nothing.</param>
+public sealed record WindowEstimate(EstimatedSeconds Back, EstimatedSeconds CaughtUp, IReadOnlyList<StepEstimate> Steps, IReadOnlyList<string> Unknown);
+
+/// <summary>A step of a window. Times are milliseconds since 1970.</summary>
+/// <param name="Name">What it is called.</param>
+/// <param name="Kind">What it does.</param>
+/// <param name="State"><c>waiting</c>, <c>running</c>, <c>done</c>, <c>undone</c> (taken back) or <c>left</c> (what it did stays).</param>
+/// <param name="Share">How much of it is done, 0 to 1; null if it cannot say.</param>
+/// <param name="Detail">What it is at, or came to.</param>
+/// <param name="Estimated">What it was announced with.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="EndedAt">When it ended.</param>
+public sealed record WindowStepStatus(string Name, string Kind, string State, double? Share, string? Detail, EstimatedSeconds? Estimated, long? StartedAt, long? EndedAt);
+
+/// <summary>Something that happened.</summary>
+/// <param name="At">Seconds since 1970.</param>
+/// <param name="Event">What.</param>
+public sealed record WindowEvent(long At, string Event);
+
+/// <summary>Restores and sign-ins that were tried while a window ran.</summary>
+/// <param name="Tried">How many.</param>
+/// <param name="Failed">How many were refused, or failed.</param>
+/// <param name="WorstMilliseconds">The slowest.</param>
+public sealed record WindowProbes(long Tried, long Failed, long WorstMilliseconds);
+
+/// <summary>A maintenance window. Times are seconds since 1970.</summary>
+/// <param name="Id">Its id; empty if it was only looked at.</param>
+/// <param name="Name">What it is about.</param>
+/// <param name="State"><c>planned</c>, <c>announced</c>, <c>in_progress</c>, <c>paused</c>, <c>aborting</c>, <c>completed</c> or <c>cancelled</c>.</param>
+/// <param name="StartsAt">When it begins, by its plan.</param>
+/// <param name="PlannedBy">Who planned it.</param>
+/// <param name="AnnouncedAt">When it was announced; null if it was not.</param>
+/// <param name="BackBy">Promised: services are back.</param>
+/// <param name="CaughtUpBy">Promised: everyone is caught up.</param>
+/// <param name="IsForced">Less was promised than estimated.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="BackAt">When services were back.</param>
+/// <param name="EndedAt">When it ended.</param>
+/// <param name="LiveBackBy">By what is known now, once in ten times later: services are back.</param>
+/// <param name="LiveCaughtUpBy">The same: everyone is caught up.</param>
+/// <param name="Probes">How restores and sign-ins were meanwhile.</param>
+/// <param name="Steps">Its steps.</param>
+/// <param name="Failure">Why it does not go on; null if it does.</param>
+public sealed record WindowStatus(
+    string Id, string Name, string State, long StartsAt, string PlannedBy, long? AnnouncedAt, long? BackBy, long? CaughtUpBy, bool IsForced, long? StartedAt, long? BackAt, long? EndedAt, long? LiveBackBy, long? LiveCaughtUpBy, WindowProbes Probes,
+    IReadOnlyList<WindowStepStatus> Steps, string? Failure);
+
+/// <summary>A window that was looked at, and how long it takes.</summary>
+/// <param name="Window">The window.</param>
+/// <param name="Estimate">How long it takes.</param>
+public sealed record EstimatedWindow(WindowStatus Window, WindowEstimate Estimate);
+
+/// <summary>Windows, the latest first.</summary>
+/// <param name="Windows">A page.</param>
+/// <param name="Next">The cursor of the page behind it, or null.</param>
+public sealed record WindowList(IReadOnlyList<WindowStatus> Windows, string? Next);
+
+/// <summary>What a window came to.</summary>
+/// <param name="Window">The window.</param>
+/// <param name="Events">What happened, in order.</param>
+/// <param name="Markdown">The report, to be sent to whoever was affected.</param>
+public sealed record WindowReport(WindowStatus Window, IReadOnlyList<WindowEvent> Events, string Markdown);
