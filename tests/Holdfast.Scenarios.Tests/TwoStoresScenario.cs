@@ -30,8 +30,8 @@ public abstract class TwoStoresScenario : Scenario
     }
 
     /// <summary>Writes the configuration, for the next start.</summary>
-    protected Task ConfigureAsync(string home = "near", string? directory = null, string? nextDirectory = null) => File.WriteAllTextAsync(Path.Combine(Data, "holdfastd.json"), JsonSerializer.Serialize(new
+    protected Task ConfigureAsync(string home = "near", string? directory = null, string? nextDirectory = null, IReadOnlyDictionary<string, string>? trees = null, IReadOnlyDictionary<string, string[]>? commands = null) => File.WriteAllTextAsync(Path.Combine(Data, "holdfastd.json"), JsonSerializer.Serialize(new
     {
-        directory = directory ?? $"sqlite:{Data}/directory.db", next_directory = nextDirectory, stores = new { near = $"sqlite:{Data}/accounts.db", far = Accounts }, new_accounts = home,
+        directory = directory ?? $"sqlite:{Data}/directory.db", next_directory = nextDirectory, stores = new { near = $"sqlite:{Data}/accounts.db", far = Accounts }, new_accounts = home, trees, commands,
     }), Cancellation);
 }

@@ -177,7 +177,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         }
 
         var history = kinds[step].HistoryOf(step, await estimates.ReadAsync(cancellation));
-        var volume = history.Volume ?? (history.Samples.Count > 0 ? history.Samples.MaxBy(sample => sample.Day).Value : 0);
+        var volume = history.Volume ?? history.Samples.Where(sample => sample.Value >= 1).OrderBy(sample => sample.Day).LastOrDefault().Value;
         var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp((started / 1000.0 - began) / turnover.TotalSeconds, 0, 1) : 1;
         if (volume * shared >= 1)
         {

@@ -49,18 +49,18 @@ internal sealed class WindowNotices(IDatabase directory, Outbox outbox, Webhooks
                 return false;
             }
 
-            var people = outbox.IsConfigured ? await transaction.QueryAsync<string>(
+            var people = outbox.IsConfigured ? await transaction.QueryAsync<(string Key, string Email)>(
                 $"""
-                SELECT p.email FROM people p WHERE p.email > @after AND p.suspended_at IS NULL
-                  AND EXISTS (SELECT 1 FROM members m JOIN accounts a ON a.organisation_id = m.organisation_id WHERE m.person_id = p.person_id AND m.role = 'owner') ORDER BY p.email LIMIT {PeopleAtOnce}
+                SELECT p.email_key, p.email FROM people p WHERE p.email_key > @after AND p.suspended_at IS NULL
+                  AND EXISTS (SELECT 1 FROM members m JOIN accounts a ON a.organisation_id = m.organisation_id WHERE m.person_id = p.person_id AND m.role = 'owner') ORDER BY p.email_key LIMIT {PeopleAtOnce}
                 """, new { after }) : [];
-            foreach (var email in people)
+            foreach (var (_, email) in people)
             {
                 await outbox.AddAsync(transaction, email, letter, isBulk: true);
             }
 
             var isEnd = people.Count < PeopleAtOnce;
-            await transaction.ExecuteAsync("UPDATE directory_marks SET value = @value WHERE name = @mark", new { mark, value = isEnd ? End : people[^1] });
+            await transaction.ExecuteAsync("UPDATE directory_marks SET value = @value WHERE name = @mark", new { mark, value = isEnd ? End : people[^1].Key });
             return !isEnd;
         }, cancellation))
         {

@@ -41,7 +41,7 @@ internal sealed class WindowProbe(IDatabase directory, AccountDirectory accounts
         }
 
         await TryOneAsync("restores", RestoreAsync);
-        await TryOneAsync("sign-ins", token => directory.AskAsync(transaction => transaction.FindAsync<string>("SELECT person_id FROM people WHERE normalized_email = @email", new { email = "NOBODY@INVALID" }), token));
+        await TryOneAsync("sign-ins", token => directory.AskAsync(transaction => transaction.FindAsync<string>("SELECT person_id FROM people WHERE email_key = @email", new { email = "NOBODY@INVALID" }), token));
         return new ProbeResult(tried, worst, failures);
     }
 

@@ -28,7 +28,8 @@ internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWind
         var gate = await admissions.StatusAsync(cancellation);
         if (gate.Mode != "closed")
         {
-            gate = await admissions.ChangeAsync(new ChangeGate("closed", null, run.Window.BackBy, run.Step.Find("reason") ?? run.Window.Name), cancellation);
+            // Those who ask are told to come when services are as likely back as not: by what is promised they would come too late nine times in ten.
+            gate = await admissions.ChangeAsync(new ChangeGate("closed", null, run.Window.StartedAt + run.Window.BackHalf, run.Step.Find("reason") ?? run.Window.Name), cancellation);
         }
 
         var waited = time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(run.Row.StartedAt!.Value);
