@@ -1,5 +1,6 @@
 using System.Globalization;
 using Holdfast.Bench.Fleet;
+using Holdfast.Maintenance.Rehearsing;
 
 // SEEDS CLIENTS [ROW]: worlds of one kind, and computers in each. Prints the rows of a table, then a line that sums up; or only the row whose name has the text.
 var only = args.ElementAtOrDefault(2);

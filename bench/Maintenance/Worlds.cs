@@ -5,10 +5,9 @@ internal static class Worlds
 {
     public static World Normal { get; } = new("normal");
 
-    public static World Harsh { get; } = new("harsh") { Regime = 0.8, Jump = 0.5, Cliff = 0.6, Noise = (0.052, 0.26), Bad = 0.12 };
-
     public static IReadOnlyList<World> Unseen { get; } =
     [
+        new("harsh") { Regime = 0.8, Jump = 0.5, Cliff = 0.6, Noise = (0.052, 0.26), Bad = 0.12 },
         new("linear growth") { Form = GrowthForm.Linear },
         new("seasons") { Form = GrowthForm.Seasonal },
         new("large customers") { Form = GrowthForm.Stairs, Regime = 0 },

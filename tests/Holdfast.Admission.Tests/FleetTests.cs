@@ -1,4 +1,5 @@
 using Holdfast.Bench.Fleet;
+using Holdfast.Maintenance.Rehearsing;
 
 namespace Holdfast.Admission.Tests;
 

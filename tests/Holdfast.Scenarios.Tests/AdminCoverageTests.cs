@@ -131,6 +131,29 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("3 accounts", (await AdminAsync("usage")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("growth", "--metric", "accounts")).ExitCode);
 
+        // Windows run elsewhere (MaintenanceTests): each verb says what there is.
+        var plan = Path.Combine(Root, "plan.yaml");
+        await File.WriteAllTextAsync(plan, $"name: A look\nstart: {TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(1):yyyy-MM-ddTHH:mmZ}\nsteps: [announce, close]\n", Cancellation);
+        Assert.Contains("Services are back after 1 s", (await AdminAsync("maintenance", "estimate", plan)).Output, StringComparison.Ordinal);
+        Assert.Contains("everyone", (await AdminAsync("maintenance", "rehearse", plan, "--capacity", "100M", "--computers", "200", "--per-day", "50M")).Output, StringComparison.Ordinal);
+        Assert.Contains("[invalid_request]", (await AdminAsync("maintenance", "rehearse", plan, "--capacity", "100M")).Error, StringComparison.Ordinal);
+        Assert.Contains("Planned as", (await AdminAsync("maintenance", "plan", plan)).Output, StringComparison.Ordinal);
+        Assert.Contains("announce", (await AdminAsync("maintenance", "estimate")).Output, StringComparison.Ordinal);
+        Assert.Contains("A look", (await AdminAsync("maintenance", "list")).Output, StringComparison.Ordinal);
+        foreach (var verb in (string[])["start", "pause", "resume"])
+        {
+            Assert.Contains("[window_refused]", (await AdminAsync("maintenance", verb)).Error, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("Promised", (await AdminAsync("maintenance", "announce")).Output, StringComparison.Ordinal);
+        Assert.Contains("announced", (await AdminAsync("maintenance", "show")).Output, StringComparison.Ordinal);
+        Assert.Contains("It has not begun", (await AdminAsync("maintenance", "report")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("maintenance", "abort")).ExitCode);
+        await File.WriteAllTextAsync(plan, """{"start":400,"steps":[{"known":{"name":"copy","samples":[{"day":395,"value":1000000}],"runs":[{"day":300,"volume":1000000,"seconds":100}],"probes":[]},"seconds":110}]}""", Cancellation);
+        Assert.Contains("P90 held for 100 %", (await AdminAsync("maintenance", "backtest", plan)).Output, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(plan, "{}", Cancellation);
+        Assert.Contains("Line 1 is no window", (await AdminAsync("maintenance", "backtest", plan)).Error, StringComparison.Ordinal);
+
         // Somebody with two factors, and everything of their own.
         var key = await JoinAsync("me@example.org", "admin");
         var used = 0;

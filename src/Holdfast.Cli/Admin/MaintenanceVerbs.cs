@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Holdfast.Client.Connecting;
+using Holdfast.Maintenance.Estimating;
+using Holdfast.Maintenance.Rehearsing;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
@@ -52,10 +54,7 @@ internal static class MaintenanceVerbs
             }),
             AdminCall.Ask("estimate", "How long a window takes, until services are back and until everyone is caught up, and why. Nothing is written down.", [planOrWindow], async (parsed, service, cancellation) =>
             {
-                var which = parsed.GetRequiredValue(planOrWindow);
-                var estimated = which == "latest" || Guid.TryParse(which, out _)
-                    ? await service.GetAtAsync($"/v1/windows/{Uri.EscapeDataString(which)}/estimate", MessageJson.Default.EstimatedWindow, cancellation)
-                    : await PlanAsync(service, which, isDry: true, cancellation);
+                var estimated = await EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation);
                 Show(output, estimated.Estimate, estimated.Window.StartsAt);
             }),
             AdminCall.List("list", "Windows, the latest first.", "/v1/windows", MessageJson.Default.WindowList, page => (page.Windows, page.Next), one =>
@@ -71,6 +70,8 @@ internal static class MaintenanceVerbs
             Act(output, "pause", "Begins no other step; what runs goes on by itself.", window, [], _ => ""),
             Act(output, "resume", "Goes on with a window that is paused, or that needed somebody.", window, [skip], parsed => parsed.GetValue(skip) ? "?skip=true" : ""),
             Act(output, "abort", "Gives a window up: accounts that moved go back, computers come back by turns; what cannot be taken back is said.", window, [], _ => ""),
+            RehearseVerb(output, planOrWindow),
+            BackTestVerb(output),
             AdminCall.Ask("report", "What was promised, what happened and when, in Markdown, to be sent to those who were affected.", [window], async (parsed, service, cancellation) =>
             {
                 var report = await service.GetAtAsync($"/v1/windows/{AdminCall.Part(parsed, window)}/report", MessageJson.Default.WindowReport, cancellation);
@@ -80,23 +81,118 @@ internal static class MaintenanceVerbs
         });
     }
 
+    private static Command RehearseVerb(Output output, Argument<string> planOrWindow)
+    {
+        var capacity = new Option<string>("--capacity") { Description = "What the service takes in a second, such as 400M: what it did on its busiest days, or what a load test showed.", Required = true, HelpName = "SIZE" };
+        var computers = new Option<int?>("--computers") { Description = "How many computers back up; as counted last unless given.", HelpName = "N" };
+        var perDay = new Option<string?>("--per-day") { Description = "What a computer sends a day, such as 300M; by the growth of the last month unless given.", HelpName = "SIZE" };
+        var seed = new Option<int>("--seed") { Description = "The same seed gives the same.", DefaultValueFactory = _ => 1, HelpName = "N" };
+        return AdminCall.Ask("rehearse", """
+            Plays a window through, and everybody's return behind it, under a clock of its own, with the gate and the turns that the service uses: when everyone would be caught up, and what would go wrong. Nothing is begun, and nobody is told.
+
+            Example:
+              holdfast admin maintenance rehearse plan.yaml --capacity 400M
+            """, [planOrWindow, capacity, computers, perDay, seed], async (parsed, service, cancellation) =>
+        {
+            var (window, estimate) = await EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation);
+            Show(output, estimate, window.StartsAt);
+            var counted = await GrowthAsync(service, "computers", cancellation);
+            var stored = await GrowthAsync(service, "stored_bytes", cancellation);
+            var count = parsed.GetValue(computers) ?? (int)(counted.Count == 0 ? 0 : counted[^1].Value);
+            var daily = parsed.GetValue(perDay) is { } size ? BackupVerb.ParseSize(size) : PerDay(stored) / Math.Max(1, count);
+            if (count < 1 || !(daily > 0))
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, "How many computers there are, and how much they send, was not counted for long enough yet: say so with --computers and --per-day.");
+            }
+
+            var capacityBytes = BackupVerb.ParseSize(parsed.GetRequiredValue(capacity));
+            output.Print($"{Units.Count(count)} computers come back, each with {Units.Bytes((long)daily)} a day, to a service that takes in {Units.Bytes(capacityBytes)} a second. Services are back, after a window that takes");
+            foreach (var one in ReturnRehearsal.Of(new ServiceNumbers(count, daily, capacityBytes), TimeSpan.FromSeconds(estimate.Back.Half), TimeSpan.FromSeconds(estimate.Back.Most), parsed.GetValue(seed)))
+            {
+                var back = window.StartsAt + (long)one.Away.TotalSeconds;
+                output.Print($"  {one.Assumption}: {AdminVerb.At(back)}. Half of all are caught up {After(one.After.Half)} later, 90 % {After(one.After.NineTenths)}, 99 % {After(one.After.NinetyNine)}, everyone {After(one.After.All)}. Restores take {one.Restore.ToString("0.00", CultureInfo.InvariantCulture)} times as long as on an idle service.");
+                if (one.HasCollapsed)
+                {
+                    output.Print("    For half an hour and more less than half is done of what could be: the service does not bear that.");
+                }
+
+                if (window.CaughtUpBy is { } promised && back + one.After.All > promised)
+                {
+                    output.Print($"    That is later than promised ({AdminVerb.At(promised)}).");
+                }
+
+                output.Message("rehearsed_return", ("assumption", one.Assumption), ("back_at", back), ("half_seconds", one.After.Half), ("nine_tenths_seconds", one.After.NineTenths), ("ninety_nine_seconds", one.After.NinetyNine), ("all_seconds", double.IsFinite(one.After.All) ? one.After.All : null),
+                    ("restore", one.Restore), ("has_collapsed", one.HasCollapsed));
+            }
+        });
+    }
+
+    private static string After(double seconds) => double.IsFinite(seconds) ? Span(seconds) : "never";
+
+    private static Task<IReadOnlyList<GrowthSample>> GrowthAsync(ServiceClient service, string metric, CancellationToken cancellation) => service.ListAsync($"/v1/growth?metric={metric}", MessageJson.Default.GrowthHistory, page => (page.Samples, page.Next), cancellation);
+
+    /// <summary>By how much a metric grew a day in the last month; nothing if it was not counted for so long as two days.</summary>
+    private static double PerDay(IReadOnlyList<GrowthSample> samples)
+    {
+        const int Days = 30;
+        return samples.Count > 1 && samples.FirstOrDefault(sample => sample.Day >= samples[^1].Day - Days) is { } first && first.Day < samples[^1].Day ? (double)(samples[^1].Value - first.Value) / (samples[^1].Day - first.Day) : 0;
+    }
+
+    private static async Task<EstimatedWindow> EstimateAsync(ServiceClient service, string which, CancellationToken cancellation) => which == "latest" || Guid.TryParse(which, out _)
+        ? await service.GetAtAsync($"/v1/windows/{Uri.EscapeDataString(which)}/estimate", MessageJson.Default.EstimatedWindow, cancellation)
+        : await PlanAsync(service, which, isDry: true, cancellation);
+
+    private static Command BackTestVerb(Output output)
+    {
+        var file = new Argument<string>("FILE") { Description = "Windows that are over, a line of JSON each, with what was known when they were planned; - for standard input." };
+        var command = new Command("backtest", "How good estimates would have been: each window of a file is estimated by what was known then, and compared with what it took. Nothing is asked of the service.") { file };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var lines = (await ReadAsync(parsed.GetRequiredValue(file), cancellation)).Split('\n');
+            BackTest test;
+            try
+            {
+                test = BackTest.Of(HistoryFile.Read(lines));
+            }
+            catch (FormatException exception)
+            {
+                throw new HoldfastException(FailureTable.InvalidRequest, exception.Message, exception);
+            }
+
+            output.Print(string.Create(CultureInfo.InvariantCulture, $"{test.Windows} windows{(test.Skipped > 0 ? $", and {test.Skipped} of which too little was known" : "")}."));
+            if (test.Windows > 0)
+            {
+                output.Print(string.Create(CultureInfo.InvariantCulture, $"P90 held for {test.Coverage:0.#} % of them, P50 for {test.HalfCoverage:0.#} %; P90 is {test.Spread:0.00} times P50."));
+                output.Print(string.Create(CultureInfo.InvariantCulture, $"P50 was off by {test.MedianError:0.#} % (the median), and by {test.LiveError:0.#} % a quarter into the run, where P90 held for {test.LiveCoverage:0.#} %."));
+            }
+
+            output.Message("backtest", ("windows", test.Windows), ("skipped", test.Skipped), ("p90_coverage", test.Windows > 0 ? test.Coverage : null), ("p50_coverage", test.Windows > 0 ? test.HalfCoverage : null), ("p90_over_p50", test.Windows > 0 ? test.Spread : null),
+                ("median_error", test.Windows > 0 ? test.MedianError : null), ("live_error", test.Windows > 0 ? test.LiveError : null), ("live_coverage", test.Windows > 0 ? test.LiveCoverage : null));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
     private static Command Act(Output output, string verb, string description, Argument<string> window, IReadOnlyList<Symbol> takes, Func<ParseResult, string> query) =>
         AdminCall.Ask(verb, description, [window, .. takes], async (parsed, service, cancellation) =>
             Show(output, await AdminCall.SendAsync(service, HttpMethod.Post, $"/v1/windows/{AdminCall.Part(parsed, window)}/{verb}{query(parsed)}", MessageJson.Default.WindowStatus, cancellation)));
 
     private static async Task<EstimatedWindow> PlanAsync(ServiceClient service, string file, bool isDry, CancellationToken cancellation)
     {
-        string text;
+        var text = await ReadAsync(file, cancellation);
+        return await service.SendOnceAsync(HttpMethod.Post, "/v1/windows", new PlanWindow(text, isDry), MessageJson.Default.PlanWindow, MessageJson.Default.EstimatedWindow, cancellation);
+    }
+
+    private static async Task<string> ReadAsync(string file, CancellationToken cancellation)
+    {
         try
         {
-            text = file == "-" ? await Console.In.ReadToEndAsync(cancellation) : await File.ReadAllTextAsync(file, cancellation);
+            return file == "-" ? await Console.In.ReadToEndAsync(cancellation) : await File.ReadAllTextAsync(file, cancellation);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"{file} cannot be read: {exception.Message}", exception);
         }
-
-        return await service.SendOnceAsync(HttpMethod.Post, "/v1/windows", new PlanWindow(text, isDry), MessageJson.Default.PlanWindow, MessageJson.Default.EstimatedWindow, cancellation);
     }
 
     private static void Show(Output output, WindowEstimate estimate, long start)

@@ -40,6 +40,11 @@ internal static class PlanReader
         {
             throw new WindowPlanException($"Line {exception.Start.Line}: {exception.InnerException?.Message ?? exception.Message}", exception);
         }
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException)
+        {
+            // What the library meets unprepared (found by fuzzing): it is no YAML all the same.
+            throw new WindowPlanException("Line 1: The file is not YAML.", exception);
+        }
     }
 
     /// <summary><c>- gate</c>, or <c>- migrate: { target: second }</c>.</summary>

@@ -1,4 +1,4 @@
-namespace Holdfast.Bench.Fleet;
+namespace Holdfast.Maintenance.Rehearsing;
 
 /// <summary>What came of one world.</summary>
 /// <param name="CaughtUp">When the last had caught up, against the least time in which anybody could have.</param>
@@ -8,7 +8,8 @@ namespace Holdfast.Bench.Fleet;
 /// <param name="Greedy">The mean time of those who do as they are told, against those who poll.</param>
 /// <param name="Echo">The fullest hour of the third to sixth day after, against the mean.</param>
 /// <param name="Daily">Autocorrelation of those hours after 24.</param>
-internal sealed record Outcome(double CaughtUp, double Restore, bool HasCollapsed, double Jain, double Greedy, double Echo, double Daily)
+/// <param name="Times">When how many had caught up.</param>
+internal sealed record Outcome(double CaughtUp, double Restore, bool HasCollapsed, double Jain, double Greedy, double Echo, double Daily, CaughtUpAfter Times)
 {
     private const int EchoFrom = 3;
 
@@ -24,7 +25,8 @@ internal sealed record Outcome(double CaughtUp, double Restore, bool HasCollapse
             JainIndex(present.GroupBy(client => GroupOf(shape, population, client)).Select(group => group.Average(client => caughtUp[client]))),
             Mean(population, present, caughtUp, greedy: false) / Mean(population, present, caughtUp, greedy: true),
             hours.Length == 0 ? double.NaN : hours.Max() / hours.Average(),
-            hours.Length == 0 ? double.NaN : Correlation(hours[..^24], hours[24..]));
+            hours.Length == 0 ? double.NaN : Correlation(hours[..^24], hours[24..]),
+            CaughtUpAfter.Of([.. present.Select(client => caughtUp[client])]));
     }
 
     private static int GroupOf(FleetShape shape, Population population, int client) =>
@@ -76,5 +78,16 @@ internal sealed record Outcome(double CaughtUp, double Restore, bool HasCollapse
         }
 
         return one * other > 0 ? both / Math.Sqrt(one * other) : 0;
+    }
+}
+
+/// <summary>When how many had caught up, in seconds since the service was back; infinity for never.</summary>
+public sealed record CaughtUpAfter(double Half, double NineTenths, double NinetyNine, double All)
+{
+    internal static CaughtUpAfter Of(double[] seconds)
+    {
+        Array.Sort(seconds);
+        double At(double share) => seconds.Length == 0 ? 0 : seconds[(int)Math.Ceiling(share * (seconds.Length - 1))];
+        return new CaughtUpAfter(At(0.5), At(0.9), At(0.99), At(1));
     }
 }

@@ -1,4 +1,4 @@
-namespace Holdfast.Bench.Fleet;
+namespace Holdfast.Maintenance.Rehearsing;
 
 /// <summary>A clock that goes when it is told to.</summary>
 internal sealed class SimulatedTime(DateTimeOffset start) : TimeProvider

@@ -1,4 +1,4 @@
-namespace Holdfast.Bench.Fleet;
+namespace Holdfast.Maintenance.Rehearsing;
 
 /// <summary>What a simulated world is like. Sizes are in MB, rates in MB a second, times in seconds.</summary>
 internal sealed record FleetShape

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Holdfast.Admission;
 
-namespace Holdfast.Bench.Fleet;
+namespace Holdfast.Maintenance.Rehearsing;
 
 /// <summary>One world, from the moment the service is back.</summary>
 internal sealed class Simulation

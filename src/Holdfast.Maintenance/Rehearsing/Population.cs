@@ -1,6 +1,6 @@
 using Holdfast.Admission;
 
-namespace Holdfast.Bench.Fleet;
+namespace Holdfast.Maintenance.Rehearsing;
 
 /// <summary>Everybody who comes back, drawn from a seed.</summary>
 internal sealed class Population

@@ -1,4 +1,4 @@
-namespace Holdfast.Bench.Fleet;
+namespace Holdfast.Maintenance.Rehearsing;
 
 /// <summary>A service whose work flows, second by second: what it takes in falls when too much is in flight, and pieces that wait longer than a minute are sent in vain.</summary>
 /// <remarks>Backups of the same line and weight advance together, so a second costs nothing for each of them: a backup ends when what one of its kind has sent since the beginning reaches where it began and its backlog.</remarks>
