@@ -134,7 +134,7 @@ public sealed class Authority : IAsyncDisposable
             new VerifyStep(verifications), new BringUpStep(_admissions), new CloseStep(windowNotices),
         ]);
         var windowEstimates = new WindowEstimates(directoryDatabase, windowSteps);
-        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, windowNotices, time);
+        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, time);
         _windowEndpoints = new WindowEndpoints(_windows);
         var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, new WindowProbe(directoryDatabase, directory, store, pod, () => RandomNumberGenerator.GetBytes(AccountId.Length), time), actuals, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));

@@ -51,6 +51,8 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("SELECT ($1 - last_backup_at) / ", "a bring-up begins: once after an outage"),
         ("SELECT kind, count(*), max(failure) FROM jobs", "an index of only the jobs that are stuck"),
         ("SELECT recipient, max(failure) FROM outbox b", "an index of only the mail that came back"),
+        ("SELECT window_id AS Id, name, plan, state, starts_at AS StartsAt, planned_at AS PlannedAt, planned_by AS PlannedBy, announced_at AS AnnouncedAt", "an index of only the windows that have not ended"),
+        ("SELECT count(*) FROM windows WHERE state NOT IN", "the same"),
         ("SELECT kind, count(*) FROM proofs p WHERE damages", "an index of only what was damaged"),
         ("DELETE FROM webhooks", "a hundred rows at most"),
         ("DELETE FROM prepared_restores WHERE created_at", "the day's tidying"),

@@ -53,6 +53,13 @@ internal sealed partial class Admissions
         return await StatusAsync(cancellation);
     }
 
+    /// <summary>What the gate does by what all nodes wrote until now, not a second ago.</summary>
+    public async Task<GateStatus> LookNowAsync(CancellationToken cancellation)
+    {
+        await LookAsync(cancellation);
+        return await StatusAsync(cancellation);
+    }
+
     public Task<GateStatus> StatusAsync(CancellationToken cancellation)
     {
         lock (_lock)

@@ -59,6 +59,8 @@ internal sealed class RestoredMoves(IDatabase directory, IReadOnlyDictionary<str
             }
         }
 
+        // Nobody knows what was done of a window since the copy: somebody has to look before it goes on.
+        await directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE windows SET state = 'paused', failure = 'The databases were restored from a copy: look what is done, then resume or abort.' WHERE state IN ('in_progress', 'aborting')"), cancellation);
         await directory.WriteAsync(transaction => transaction.ExecuteAsync($"UPDATE moves SET state = '{MoveStates.Ended}' WHERE state <> '{MoveStates.Ended}'"), cancellation);
     }
 }

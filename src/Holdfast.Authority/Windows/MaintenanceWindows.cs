@@ -7,9 +7,15 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>Maintenance windows that operators plan, estimate, announce and run.</summary>
-internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, TimeProvider time)
+internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, TimeProvider time)
 {
+    /// <summary>How the event of a pause begins.</summary>
+    public const string PausedBy = "Paused by";
+
     private const long PromiseUnit = 15 * 60;
+
+    private static readonly TimeSpan _aheadMax = TimeSpan.FromDays(3 * 365);
+    private static readonly TimeSpan _lengthMax = TimeSpan.FromDays(365);
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -18,6 +24,11 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     {
         var plan = kinds.Parse(asked.Plan);
         var start = plan.Start.ToUnixTimeSeconds();
+        if (start > Now + (long)_aheadMax.TotalSeconds)
+        {
+            throw new HoldfastException(FailureTable.InvalidPlan, $"The window would begin at {plan.Start:yyyy-MM-dd}: nobody plans further ahead than {_aheadMax.TotalDays / 365:0} years.");
+        }
+
         if (start < Now)
         {
             throw new HoldfastException(FailureTable.InvalidPlan, $"The window would begin at {plan.Start:yyyy-MM-dd HH:mm zzz}, which is over.");
@@ -61,6 +72,11 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         var estimate = estimates.Of(plan, window.StartsAt, await estimates.ReadAsync(cancellation));
         var (backLeast, caughtUpLeast) = (window.StartsAt + (long)Math.Ceiling(estimate.Back.Most), window.StartsAt + (long)Math.Ceiling(estimate.CaughtUp.Most));
         var (backBy, caughtUpBy) = (asked.BackBy ?? RoundUp(backLeast), asked.CaughtUpBy ?? Math.Max(asked.BackBy ?? 0, RoundUp(caughtUpLeast)));
+        if (caughtUpBy > window.StartsAt + (long)_lengthMax.TotalSeconds)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"No window takes longer than {_lengthMax.TotalDays:0} days: {(asked.CaughtUpBy is null ? "shorten it" : "promise another time")}.");
+        }
+
         if (backBy <= window.StartsAt || caughtUpBy < backBy)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, "Services are back after the window begins, and everyone is caught up after that.");
@@ -74,11 +90,6 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
                 : $"Once in ten times services are back only at {At(backLeast)}, and everyone is caught up at {At(caughtUpLeast)}: {At(backBy)} and {At(caughtUpBy)} would be promised too often in vain. Promise less, shorten the window, or announce it with `--force`; that is recorded.");
         }
 
-        if ((await table.OpenAsync(cancellation)).FirstOrDefault(other => other.StartsAt < caughtUpBy && window.StartsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
-        {
-            throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
-        }
-
         await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
         if (!await table.ChangeAsync(window.Id, [WindowStates.Planned],
             $"state = '{WindowStates.Announced}', announced_at = @now, announced_by = @by, back_by = @backBy, caught_up_by = @caughtUpBy, live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, is_forced = @isForced, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost",
@@ -86,31 +97,39 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
             new
             {
                 now = Now, by, backBy, caughtUpBy, backLeast, caughtUpLeast, isForced = isShort ? 1L : 0L, backHalf = (long)estimate.Back.Half, backMost = (long)estimate.Back.Most, caughtUpHalf = (long)estimate.CaughtUp.Half, caughtUpMost = (long)estimate.CaughtUp.Most,
-            }, cancellation))
+            }, cancellation, checkAsync: async transaction =>
+            {
+                if ((await WindowTable.OpenAsync(transaction)).FirstOrDefault(other => other.StartsAt < caughtUpBy && window.StartsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
+                {
+                    throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
+                }
+            }))
         {
             throw Changed();
         }
 
-        (window, var rows) = await FindAsync(window.Id, cancellation);
-        await notices.TellAsync(window, WindowNotices.Announced, plan.Message, cancellation);
-        return window.StatusOf(rows);
+        return await StatusAsync(window.Id, cancellation);
     }
 
     /// <summary>Begins a window now that is announced.</summary>
     public Task<WindowStatus> StartAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", $"Begun by {by}.", "is not announced, or another one is in progress", cancellation, alone: true);
 
     /// <summary>Begins no other step, and looks no further after this one; what it began goes on by itself.</summary>
-    public Task<WindowStatus> PauseAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", $"Paused by {by}.", "is not in progress", cancellation);
+    public Task<WindowStatus> PauseAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", $"{PausedBy} {by}.", "is not in progress", cancellation);
 
     /// <summary>Goes on; with the step that failed, or without it.</summary>
     public async Task<WindowStatus> ResumeAsync(string id, bool skips, string by, CancellationToken cancellation)
     {
         var (window, steps) = await FindAsync(id, cancellation);
-        if (window.State == WindowStates.Paused && steps.FirstOrDefault(step => step.State == StepStates.Running) is { } running && (skips || window.Failure is not null))
+        var at = window.State == WindowStates.Paused ? steps.FirstOrDefault(step => step.State is StepStates.Running or StepStates.Failed) : null;
+        if (at is not null && (skips || at.State == StepStates.Failed))
         {
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-            await table.StepAsync(window.Id, skips ? running with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? running.Detail}" } : running with { Reference = running.Kind == "migrate" ? running.Reference : null, StartedAt = now },
-                skips ? $"The step {running.Name} was skipped by {by}." : $"The step {running.Name} is tried again.", cancellation);
+            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = null, StartedAt = now },
+                skips ? $"The step {at.Name} was skipped by {by}." : $"The step {at.Name} is tried again.", cancellation))
+            {
+                throw Changed();
+            }
         }
         else if (skips)
         {
@@ -127,7 +146,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         return window.State switch
         {
             WindowStates.Planned => await ChangeAsync(window.Id, [WindowStates.Planned], $"state = '{WindowStates.Cancelled}', ended_at = @now", $"Cancelled by {by}.", "has begun just now: give it up again", cancellation),
-            _ => await ChangeAsync(window.Id, [WindowStates.Announced, WindowStates.InProgress, WindowStates.Paused], $"state = '{WindowStates.Aborting}', failure = NULL", $"Given up by {by}.", "cannot be given up any more", cancellation),
+            _ => await ChangeAsync(window.Id, [WindowStates.Announced, WindowStates.InProgress, WindowStates.Paused, WindowStates.Aborting], $"state = '{WindowStates.Aborting}', failure = NULL", $"Given up by {by}.", "cannot be given up any more", cancellation),
         };
     }
 

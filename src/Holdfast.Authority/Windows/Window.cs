@@ -21,6 +21,9 @@ internal static class StepStates
     public const string Running = "running";
     public const string Done = "done";
 
+    /// <summary>It needs somebody.</summary>
+    public const string Failed = "failed";
+
     /// <summary>The window was given up, and what the step did was taken back, or cannot be.</summary>
     public const string Undone = "undone";
     public const string Left = "left";

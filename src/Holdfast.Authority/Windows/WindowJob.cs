@@ -20,9 +20,14 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     private static readonly TimeSpan _probesEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _pausedLooksEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _triesAgain = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _sleepMax = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _looksAhead = TimeSpan.FromSeconds(10);
+
+    /// <summary>What is later begins only if somebody says so.</summary>
+    private static readonly TimeSpan _lateMost = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan _forecastKept = TimeSpan.FromMinutes(10);
 
+    /// <summary>By this node; a step that takes long looks under one look of the job.</summary>
+    private long _probedAt;
     private (string Window, DateTimeOffset At, WindowForecast Forecast)? _forecast;
 
     public string Name => JobName;
@@ -34,122 +39,152 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return null;
         }
 
-        var now = time.GetUtcNow();
+        var plan = kinds.Parse(window.Plan);
         switch (window.State)
         {
-            case WindowStates.Announced when now.ToUnixTimeSeconds() < window.StartsAt:
-                var left = DateTimeOffset.FromUnixTimeSeconds(window.StartsAt) - now;
-                return now + (left < _sleepMax ? left : _sleepMax);
             case WindowStates.Announced:
-                return await table.ChangeAsync(window.Id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", "Begun, as planned.", new { now = now.ToUnixTimeSeconds() }, cancellation, alone: true) ? now
-                    : throw new HoldfastException(FailureTable.WindowRefused, "Another window is in progress.");
+                return await WaitAsync(lease, window, plan, cancellation);
             case WindowStates.Paused:
-                await LookAsync(window, steps, kinds.Parse(window.Plan), window.Failure, cancellation);
-                return now + _pausedLooksEvery;
+                await LookAsync(lease, window, steps, plan, window.Failure, cancellation);
+                return time.GetUtcNow() + _pausedLooksEvery;
             case WindowStates.InProgress:
-                return await AdvanceAsync(window, steps, cancellation);
+                return await AdvanceAsync(lease, window, steps, plan, cancellation);
             case WindowStates.Aborting:
-                return await UndoAsync(window, steps, cancellation);
+                return await UndoAsync(lease, window, steps, plan, cancellation);
             default:
                 return null;
         }
     }
 
-    private async Task<DateTimeOffset?> AdvanceAsync(Window window, IReadOnlyList<WindowStep> steps, CancellationToken cancellation)
+    /// <summary>Tells those who are affected, once, and begins when the time has come.</summary>
+    private async Task<DateTimeOffset?> WaitAsync(JobLease lease, Window window, WindowPlan plan, CancellationToken cancellation)
     {
-        var (plan, now) = (kinds.Parse(window.Plan), time.GetUtcNow());
-        if (steps.FirstOrDefault(step => step.State is StepStates.Waiting or StepStates.Running) is not { } row)
+        await notices.TellAsync(window, WindowNotices.Announced, plan.Message, cancellation);
+        var now = time.GetUtcNow();
+        var late = now.ToUnixTimeSeconds() - window.StartsAt;
+        if (late < 0)
         {
-            await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Completed}', back_at = coalesce(back_at, @now), ended_at = @now", "Completed.", new { now = now.ToUnixTimeSeconds() }, cancellation);
-            return null;
+            // Whoever starts it, or gives it up, while this looks, is seen at the next look.
+            return now + (late > -_looksAhead.TotalSeconds ? TimeSpan.FromSeconds(-late) : _looksAhead);
+        }
+
+        var why = late > _lateMost.TotalSeconds ? "It should have begun long ago, when no node was there or the clock was wrong: `holdfast admin maintenance start` begins it, `abort` gives it up." : "Another window is in progress.";
+        if (late <= _lateMost.TotalSeconds && await table.ChangeAsync(window.Id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", "Begun, as planned.", new { now = now.ToUnixTimeSeconds() }, cancellation, alone: true))
+        {
+            return now;
+        }
+
+        await table.LiveAsync(lease, window.Id, window.LiveBackBy, window.LiveCaughtUpBy, why, null, cancellation);
+        return now + _triesAgain;
+    }
+
+    private async Task<DateTimeOffset?> AdvanceAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        if (steps.FirstOrDefault(step => step.State is StepStates.Waiting or StepStates.Running or StepStates.Failed) is not { } row)
+        {
+            return await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Completed}', back_at = coalesce(back_at, @now), ended_at = @now", "Completed.", new { now = now.ToUnixTimeSeconds() }, cancellation) ? null : now;
         }
 
         var step = plan.Steps[(int)row.Position];
         var kind = kinds[step];
         if (row.State == StepStates.Waiting)
         {
+            var waiting = row;
             row = row with { State = StepStates.Running, StartedAt = now.ToUnixTimeMilliseconds() };
-            await table.StepAsync(window.Id, row, $"The step {row.Name} begins.", cancellation);
-            if (!kind.IsBefore && window.BackAt is null)
-            {
-                await table.ChangeAsync(window.Id, [WindowStates.InProgress], "back_at = @now", "Services are back.", new { now = now.ToUnixTimeSeconds() }, cancellation);
-                window = window with { BackAt = now.ToUnixTimeSeconds() };
-            }
+            await table.StepAsync(lease, window.Id, waiting, row, $"The step {row.Name} begins.", cancellation);
         }
 
+        if (!kind.IsBefore && window.BackAt is null)
+        {
+            await table.ChangeAsync(window.Id, [WindowStates.InProgress], "back_at = @now", "Services are back.", new { now = now.ToUnixTimeSeconds() }, cancellation);
+            window = window with { BackAt = now.ToUnixTimeSeconds() };
+        }
+
+        var run = new Steps.StepRun(step, row, window, plan.Message, (reference, token) => table.StepAsync(lease, window.Id, row, row = row with { Reference = reference }, null, token), async token =>
+        {
+            await LookAsync(lease, window, steps, plan, null, token);
+            return (await table.FindAsync(window.Id, token))?.Window.State ?? "";
+        });
         StepOutlook outlook;
-        string? failure = null;
         try
         {
-            outlook = await kind.AdvanceAsync(new Steps.StepRun(step, row, window, plan.Message), cancellation);
+            outlook = await kind.AdvanceAsync(run, cancellation);
         }
         catch (HoldfastException exception)
         {
             // Such as a store that is away: it is tried again, and those who look see why it takes so long.
-            (outlook, failure) = (new StepOutlook(false, null, row.Detail, row.Reference), exception.Message);
+            outlook = new StepOutlook(false, null, row.Detail, row.Reference, Trouble: exception.Message);
         }
 
         var next = row with { Detail = outlook.Detail ?? row.Detail, Reference = outlook.Reference ?? row.Reference, Share = WindowStep.ShareOf(outlook.Share) ?? row.Share };
         if (outlook.IsOver)
         {
             next = next with { State = StepStates.Done, EndedAt = time.GetUtcNow().ToUnixTimeMilliseconds(), Share = WindowStep.ShareOf(1) };
-            await KeepAsync(window, step, next, cancellation);
+            await KeepAsync(window, step, next, outlook.Volume, cancellation);
         }
-
-        await table.StepAsync(window.Id, next, outlook.IsOver ? $"The step {next.Name} is done{(next.Detail is { Length: > 0 } detail ? $": {detail}" : "")}." : null, cancellation);
-        if (outlook.Failure is { } reason)
+        else if (outlook.Failure is { } reason)
         {
-            failure = reason;
+            next = next with { State = StepStates.Failed };
             await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", $"The step {next.Name} needs somebody: {reason}", new { now = now.ToUnixTimeSeconds() }, cancellation);
         }
 
-        await LookAsync(window, [.. steps.Select(one => one.Position == next.Position ? next : one)], plan, failure, cancellation);
-        return time.GetUtcNow() + (outlook.IsOver ? TimeSpan.Zero : failure is not null ? _triesAgain : _looksEvery);
+        await table.StepAsync(lease, window.Id, row, next, outlook.IsOver ? $"The step {next.Name} is done{(next.Detail is { Length: > 0 } detail ? $": {detail}" : "")}." : null, cancellation);
+        await LookAsync(lease, window, [.. steps.Select(one => one.Position == next.Position ? next : one)], plan, outlook.Failure ?? outlook.Trouble, cancellation);
+        return time.GetUtcNow() + (outlook.IsOver ? TimeSpan.Zero : outlook.Trouble is not null ? _triesAgain : _looksEvery);
     }
 
-    private async Task<DateTimeOffset?> UndoAsync(Window window, IReadOnlyList<WindowStep> steps, CancellationToken cancellation)
+    private async Task<DateTimeOffset?> UndoAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
     {
-        var (plan, now) = (kinds.Parse(window.Plan), time.GetUtcNow());
-        if (steps.LastOrDefault(step => step.State is StepStates.Running or StepStates.Done) is not { } row)
+        var now = time.GetUtcNow();
+        if (steps.LastOrDefault(step => step.State is StepStates.Running or StepStates.Done or StepStates.Failed) is not { } row)
         {
-            await table.ChangeAsync(window.Id, [WindowStates.Aborting], $"state = '{WindowStates.Cancelled}', ended_at = @now", "Given up; what could be taken back was.", new { now = now.ToUnixTimeSeconds() }, cancellation);
             if (window.AnnouncedAt is not null)
             {
                 await notices.TellAsync(window, WindowNotices.GivenUp, plan.Message, cancellation);
             }
 
-            return null;
+            return await table.ChangeAsync(window.Id, [WindowStates.Aborting], $"state = '{WindowStates.Cancelled}', ended_at = @now", "Given up; what could be taken back was.", new { now = now.ToUnixTimeSeconds() }, cancellation) ? null : now;
         }
 
-        string? failure = null;
+        string? trouble;
         try
         {
             var step = plan.Steps[(int)row.Position];
-            var outlook = await kinds[step].UndoAsync(new Steps.StepRun(step, row, window, plan.Message), cancellation);
+            var run = new Steps.StepRun(step, row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(WindowStates.Aborting));
+            var outlook = await kinds[step].UndoAsync(run, cancellation);
             if (outlook is not { IsOver: false })
             {
                 var state = outlook is null ? StepStates.Left : StepStates.Undone;
-                await table.StepAsync(window.Id, row with { State = state, EndedAt = now.ToUnixTimeMilliseconds(), Detail = outlook?.Detail ?? row.Detail }, outlook is null ? $"What the step {row.Name} did stays." : $"The step {row.Name} was taken back: {outlook.Detail}.", cancellation);
+                await table.StepAsync(lease, window.Id, row, row with { State = state, EndedAt = row.EndedAt ?? now.ToUnixTimeMilliseconds(), Detail = outlook?.Detail ?? row.Detail },
+                    outlook is null ? $"What the step {row.Name} did stays." : $"The step {row.Name} was taken back: {outlook.Detail}.", cancellation);
                 return now;
             }
 
-            await table.StepAsync(window.Id, row with { Detail = outlook.Detail }, null, cancellation);
+            await table.StepAsync(lease, window.Id, row, row with { Detail = outlook.Detail }, null, cancellation);
+            trouble = outlook.Trouble;
         }
         catch (HoldfastException exception)
         {
-            failure = exception.Message;
+            trouble = exception.Message;
         }
 
-        await LookAsync(window, steps, plan, failure, cancellation);
-        return now + (failure is null ? _looksEvery : _triesAgain);
+        await LookAsync(lease, window, steps, plan, trouble, cancellation);
+        return now + (trouble is null ? _looksEvery : _triesAgain);
     }
 
     /// <summary>What is expected now, and whether restores and sign-ins work.</summary>
-    private async Task LookAsync(Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, string? failure, CancellationToken cancellation)
+    private async Task LookAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, string? failure, CancellationToken cancellation)
     {
         var now = time.GetUtcNow();
-        var since = now - DateTimeOffset.FromUnixTimeSeconds(window.ProbedAt);
-        var result = since >= _probesEvery || since < TimeSpan.Zero ? await probe.TryAsync(cancellation) : null;
+        var since = now - DateTimeOffset.FromUnixTimeSeconds(Math.Max(window.ProbedAt, _probedAt));
+        var result = (ProbeResult?)null;
+        if (since >= _probesEvery || since < TimeSpan.Zero)
+        {
+            _probedAt = now.ToUnixTimeSeconds();
+            result = await probe.TryAsync(cancellation);
+        }
+
         var (backBy, caughtUpBy) = (window.BackAt, (long?)null);
         if (window is { StartedAt: { } started, State: not WindowStates.Aborting })
         {
@@ -165,19 +200,25 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             (backBy, caughtUpBy) = (backBy ?? By(estimates.StepsBefore(plan)), By(int.MaxValue));
         }
 
-        await table.LiveAsync(window.Id, backBy, caughtUpBy, failure, result, cancellation);
+        await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, result, cancellation);
     }
 
     /// <summary>What it took, for the next estimate; engines that keep their own do that themselves.</summary>
-    private async Task KeepAsync(Window window, PlanStep step, WindowStep row, CancellationToken cancellation)
+    private async Task KeepAsync(Window window, PlanStep step, WindowStep row, double? worked, CancellationToken cancellation)
     {
         if (row is not { StartedAt: { } started, EndedAt: { } ended } || ended <= started || step.Kind is not (VerifyStep.Work or RunStep.Work or BringUpStep.Work))
         {
             return;
         }
 
+        // What stood still meanwhile says nothing of how long it takes.
+        if ((await table.EventsAsync(window.Id, cancellation)).Any(one => one.At >= started / 1000 && one.Event.StartsWith(MaintenanceWindows.PausedBy, StringComparison.Ordinal)))
+        {
+            return;
+        }
+
         var history = kinds[step].HistoryOf(step, await estimates.ReadAsync(cancellation));
-        var volume = history.Volume ?? history.Samples.Where(sample => sample.Value >= 1).OrderBy(sample => sample.Day).LastOrDefault().Value;
+        var volume = worked ?? history.Volume ?? history.Samples.Where(sample => sample.Value >= 1).OrderBy(sample => sample.Day).LastOrDefault().Value;
         var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp((started / 1000.0 - began) / turnover.TotalSeconds, 0, 1) : 1;
         if (volume * shared >= 1)
         {

@@ -11,6 +11,9 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
 {
     private const string IsOpen = $"state NOT IN ('{WindowStates.Completed}', '{WindowStates.Cancelled}')";
 
+    /// <summary>Who promises or begins a window looks at the others under this lock.</summary>
+    private const string OneAtATime = "windows";
+
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Writes a plan down.</summary>
@@ -49,7 +52,10 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         [.. (await transaction.QueryAsync<(long At, string Event)>("SELECT at, event FROM window_events WHERE window_id = @id ORDER BY number", new { id })).Select(row => new WindowEvent(row.At, row.Event))], cancellation);
 
     /// <summary>Windows that have not ended, and were promised or began: none of them may be while another is.</summary>
-    public Task<IReadOnlyList<Window>> OpenAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE {IsOpen} AND state <> '{WindowStates.Planned}' ORDER BY starts_at"), cancellation);
+    public Task<IReadOnlyList<Window>> OpenAsync(CancellationToken cancellation) => directory.AskAsync(OpenAsync, cancellation);
+
+    /// <summary>The same, within a transaction.</summary>
+    public static Task<IReadOnlyList<Window>> OpenAsync(DatabaseTransaction transaction) => transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE {IsOpen} AND state <> '{WindowStates.Planned}' ORDER BY starts_at");
 
     /// <summary>Changes a window that is still in one of these states, says so, and has its job look at it.</summary>
     /// <param name="id">The window.</param>
@@ -58,13 +64,25 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
     /// <param name="what">What happened.</param>
     /// <param name="values">The values of it.</param>
     /// <param name="cancellation">Ends waiting.</param>
-    /// <param name="alone">It may not be while another window is open.</param>
-    /// <returns>False if it is in another state, or another is open.</returns>
-    public Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, object values, CancellationToken cancellation, bool alone = false) => directory.WriteAsync(async transaction =>
+    /// <param name="alone">It may not be while another window is in progress.</param>
+    /// <param name="checkAsync">Looks, in the same transaction, and throws if it may not be; nobody else does so meanwhile.</param>
+    /// <returns>False if it is in another state, or another is in progress.</returns>
+    public Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, object values, CancellationToken cancellation, bool alone = false, Func<DatabaseTransaction, Task>? checkAsync = null) => directory.WriteAsync(async transaction =>
     {
+        if (alone)
+        {
+            await transaction.LockAsync(OneAtATime);
+        }
+
         if (alone && await transaction.FindAsync<long>($"SELECT count(*) FROM windows WHERE {IsOpen} AND state IN ('{WindowStates.InProgress}', '{WindowStates.Paused}', '{WindowStates.Aborting}') AND window_id <> @id", new { id }) > 0)
         {
             return false;
+        }
+
+        if (checkAsync is not null)
+        {
+            await transaction.LockAsync(OneAtATime);
+            await checkAsync(transaction);
         }
 
         var states = string.Join(", ", from.Select(state => $"'{state}'"));
@@ -84,18 +102,45 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         "UPDATE window_steps SET half = @half, most = @most WHERE window_id = @id AND position = @position",
         [.. steps.Select((step, position) => (object)new { id, position, half = (long?)(step?.Half * 1000), most = (long?)(step?.Most * 1000) })]), cancellation);
 
-    /// <summary>Keeps how a step stands, and what happened.</summary>
-    public Task StepAsync(string id, WindowStep step, string? what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>Keeps how a step stands, and what happened, under a lease of the window's job: who lost it changes nothing, and a step that somebody else changed meanwhile stays as they left it.</summary>
+    public Task StepAsync(JobLease lease, string id, WindowStep was, WindowStep step, string? what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
-        await transaction.ExecuteAsync(
-            "UPDATE window_steps SET state = @state, reference = @reference, detail = @detail, share = @share, started_at = @startedAt, ended_at = @endedAt WHERE window_id = @id AND position = @position",
-            new { id, step.Position, step.State, step.Reference, step.Detail, step.Share, step.StartedAt, step.EndedAt });
-        return what is null ? 0 : await AddEventAsync(transaction, id, what);
+        await HoldAsync(transaction, lease);
+        return await ChangeStepAsync(transaction, id, was, step) && what is not null ? await AddEventAsync(transaction, id, what) : 0;
     }, cancellation);
 
-    /// <summary>Keeps what is expected now, why it does not go on, and how the probes went.</summary>
-    public Task LiveAsync(string id, long? backBy, long? caughtUpBy, string? failure, ProbeResult? probe, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>Changes the step at which a window that is paused is, and has it go on.</summary>
+    public Task<bool> ResumeAsync(string id, WindowStep was, WindowStep step, string what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
+        if (await transaction.ExecuteAsync($"UPDATE windows SET failure = NULL WHERE window_id = @id AND state = '{WindowStates.Paused}'", new { id }) == 0 || !await ChangeStepAsync(transaction, id, was, step))
+        {
+            return false;
+        }
+
+        await AddEventAsync(transaction, id, what);
+        return true;
+    }, cancellation);
+
+    private static async Task<bool> ChangeStepAsync(DatabaseTransaction transaction, string id, WindowStep was, WindowStep step) => await transaction.ExecuteAsync(
+        "UPDATE window_steps SET state = @state, reference = @reference, detail = @detail, share = @share, started_at = @startedAt, ended_at = @endedAt WHERE window_id = @id AND position = @position AND state = @before",
+        new { id, step.Position, step.State, step.Reference, step.Detail, step.Share, step.StartedAt, step.EndedAt, before = was.State }) == 1;
+
+    /// <summary>Locks the job's row, so that nobody takes it over before this is written; and the window's, so that what happened is numbered one after the other.</summary>
+    private static async Task HoldAsync(DatabaseTransaction transaction, JobLease lease)
+    {
+        var (id, token, window) = (lease.Job.Id, lease.Job.Token, lease.Job.Subject);
+        if (await transaction.ExecuteAsync("UPDATE jobs SET token = token WHERE job_id = @id AND token = @token AND state = 'running'", new { id, token }) == 0)
+        {
+            throw new LeaseLostException(lease.Job);
+        }
+
+        await transaction.ExecuteAsync("UPDATE windows SET state = state WHERE window_id = @window", new { window });
+    }
+
+    /// <summary>Keeps what is expected now, why it does not go on, and how the probes went.</summary>
+    public Task LiveAsync(JobLease lease, string id, long? backBy, long? caughtUpBy, string? failure, ProbeResult? probe, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await HoldAsync(transaction, lease);
         var now = Now;
         return await transaction.ExecuteAsync(
             """

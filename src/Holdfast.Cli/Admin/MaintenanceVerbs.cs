@@ -268,7 +268,7 @@ internal static class MaintenanceVerbs
 
     private static void Tell(Output output, WindowStatus window) => output.Message("window", ("window", window.Id), ("name", window.Name), ("state", window.State), ("starts_at", window.StartsAt), ("back_by", window.BackBy), ("caught_up_by", window.CaughtUpBy), ("is_forced", window.IsForced),
         ("started_at", window.StartedAt), ("back_at", window.BackAt), ("ended_at", window.EndedAt), ("live_back_by", window.LiveBackBy), ("live_caught_up_by", window.LiveCaughtUpBy), ("probes", window.Probes.Tried), ("probes_failed", window.Probes.Failed),
-        ("step", window.Steps.FirstOrDefault(step => step.State == "running")?.Name), ("failure", window.Failure));
+        ("step", window.Steps.FirstOrDefault(step => step.State is "running" or "failed")?.Name), ("failure", window.Failure));
 
     private static string Span(double seconds) => seconds switch
     {

@@ -75,7 +75,7 @@ internal static class PlanReader
                 var lines = Lines(parser, key);
                 if (key == "name")
                 {
-                    name = lines[0];
+                    name = lines is [var one] ? one : throw Wrong(parser, "A step has one name");
                 }
                 else if (key == "after")
                 {

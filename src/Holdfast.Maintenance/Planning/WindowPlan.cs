@@ -81,6 +81,11 @@ public sealed partial record WindowPlan(string Name, DateTimeOffset Start, strin
             throw new WindowPlanException($"A step's name is up to 40 letters, digits, `-` and `_`, not `{step.Name}`.");
         }
 
+        if (step.Settings.FirstOrDefault(setting => setting.Value.Any(letter => char.IsControl(letter) && letter is not ('\n' or '\t'))) is { Key: { } odd })
+        {
+            throw new WindowPlanException($"`{odd}` of the step `{step.Name}` has a control character.");
+        }
+
         if (step.Settings.Keys.FirstOrDefault(key => !settings.Contains(key)) is { } unknown)
         {
             throw new WindowPlanException($"The step `{step.Name}` has `{unknown}`, which {step.Kind} knows nothing of: it knows {(settings.Count == 0 ? "no settings" : string.Join(", ", settings.Order(StringComparer.Ordinal)))}, besides `name` and `after`.");

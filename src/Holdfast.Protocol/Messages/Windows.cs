@@ -41,7 +41,7 @@ public sealed record WindowEstimate(EstimatedSeconds Back, EstimatedSeconds Caug
 /// <summary>A step of a window. Times are milliseconds since 1970.</summary>
 /// <param name="Name">What it is called.</param>
 /// <param name="Kind">What it does.</param>
-/// <param name="State"><c>waiting</c>, <c>running</c>, <c>done</c>, <c>undone</c> (taken back) or <c>left</c> (what it did stays).</param>
+/// <param name="State"><c>waiting</c>, <c>running</c>, <c>failed</c>, <c>done</c>, <c>undone</c> (taken back) or <c>left</c> (what it did stays).</param>
 /// <param name="Share">How much of it is done, 0 to 1; null if it cannot say.</param>
 /// <param name="Detail">What it is at, or came to.</param>
 /// <param name="Estimated">What it was announced with.</param>

@@ -32,7 +32,7 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {
-        var gate = await admissions.StatusAsync(cancellation);
+        var gate = await admissions.LookNowAsync(cancellation);
         if (run.Row.Reference is null && gate.Mode is "closed" or "held")
         {
             gate = await admissions.ChangeAsync(new ChangeGate("ramp", run.Step.FindNumber("at_most", 1, AtMostMax), null, run.Window.Name), cancellation);
@@ -43,7 +43,7 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
         {
             "open" => new StepOutlook(true, 1, detail, "begun"),
             "ramp" => new StepOutlook(false, gate.Computers == 0 ? null : (double)gate.Admitted / gate.Computers, detail, "begun"),
-            var mode => new StepOutlook(false, null, $"{detail}; the gate is {mode}", "begun", $"The gate is {mode}: `holdfast admin gate ramp` goes on."),
+            var mode => new StepOutlook(false, null, $"{detail}; the gate is {mode}", "begun", Trouble: $"The gate is {mode}: `holdfast admin gate ramp` goes on."),
         };
     }
 }

@@ -9,6 +9,9 @@ namespace Holdfast.Authority.Windows.Steps;
 internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWindowStep
 {
     private const int ReasonMax = 200;
+    private const string Closed = "closed";
+    private const string WasClosed = "was closed before";
+    private static readonly TimeSpan _heard = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _waitDefault = TimeSpan.FromMinutes(10);
 
     public string Kind => "gate";
@@ -25,22 +28,32 @@ internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWind
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {
-        var gate = await admissions.StatusAsync(cancellation);
+        var gate = await admissions.LookNowAsync(cancellation);
+        var reference = run.Row.Reference ?? (gate.Mode == "closed" ? WasClosed : null);
         if (gate.Mode != "closed")
         {
+            reference = Closed;
+            await run.KeepReferenceAsync(reference, cancellation);
+
             // Those who ask are told to come when services are as likely back as not: by what is promised they would come too late nine times in ten.
             gate = await admissions.ChangeAsync(new ChangeGate("closed", null, run.Window.StartedAt + run.Window.BackHalf, run.Step.Find("reason") ?? run.Window.Name), cancellation);
         }
 
+        // Other nodes hear of it within a second, and say then whom they let in before.
         var waited = time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(run.Row.StartedAt!.Value);
-        return gate.UnderWay == 0 ? StepOutlook.Over("no backup is under way")
-            : waited >= (run.Step.FindTime("wait") ?? _waitDefault) || waited < TimeSpan.Zero ? StepOutlook.Over($"{gate.UnderWay} backups are still under way, and go on")
-            : new StepOutlook(false, null, $"{gate.UnderWay} backups under way");
+        return gate.UnderWay == 0 && waited >= _heard ? new StepOutlook(true, 1, "no backup is under way", reference)
+            : waited >= (run.Step.FindTime("wait") ?? _waitDefault) || waited < TimeSpan.Zero ? new StepOutlook(true, 1, $"{gate.UnderWay} backups are still under way, and go on", reference)
+            : new StepOutlook(false, null, $"{gate.UnderWay} backups under way", reference);
     }
 
     public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
     {
-        var gate = await admissions.StatusAsync(cancellation);
+        var gate = await admissions.LookNowAsync(cancellation);
+        if (run.Row.Reference == WasClosed)
+        {
+            return StepOutlook.Over("the gate was closed before, and stays closed");
+        }
+
         if (gate.Mode == "closed")
         {
             await admissions.ChangeAsync(new ChangeGate("ramp", null, null, $"{run.Window.Name}: given up"), cancellation);

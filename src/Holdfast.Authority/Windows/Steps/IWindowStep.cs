@@ -38,7 +38,9 @@ internal interface IWindowStep
 /// <param name="Row">As it stands.</param>
 /// <param name="Window">The window that it is of.</param>
 /// <param name="Message">What the plan says to those who are affected.</param>
-internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, string? Message)
+/// <param name="KeepReferenceAsync">Writes down what it works with, before it does.</param>
+/// <param name="LookAsync">For who works for long: does what each look does besides, and says the window's state.</param>
+internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, string? Message, Func<string, CancellationToken, Task> KeepReferenceAsync, Func<CancellationToken, Task<string>> LookAsync)
 {
     /// <summary>Seconds since 1970: what was begun since may be this step's doing.</summary>
     public long StartedAt => Row.StartedAt!.Value / 1000;
@@ -49,8 +51,10 @@ internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, str
 /// <param name="Share">How much of it is done; null if it cannot say.</param>
 /// <param name="Detail">What it is at, or came to.</param>
 /// <param name="Reference">What it works with, to be found again by whoever goes on.</param>
-/// <param name="Failure">Why it does not go on until somebody does something about it; null if it does.</param>
-internal sealed record StepOutlook(bool IsOver, double? Share = null, string? Detail = null, string? Reference = null, string? Failure = null)
+/// <param name="Failure">Why it does not go on until somebody does something about it: the window is paused; null if it does.</param>
+/// <param name="Trouble">Why it does not get on now; it is tried again by itself.</param>
+/// <param name="Volume">How much it worked on, if it knows better than what was counted.</param>
+internal sealed record StepOutlook(bool IsOver, double? Share = null, string? Detail = null, string? Reference = null, string? Failure = null, string? Trouble = null, double? Volume = null)
 {
     public static StepOutlook Over(string? detail = null) => new(true, 1, detail);
 

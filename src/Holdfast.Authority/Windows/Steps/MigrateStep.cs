@@ -1,6 +1,7 @@
 using Holdfast.Authority.Moving;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Windows.Steps;
@@ -41,7 +42,16 @@ internal sealed class MigrateStep(Moves moves) : IWindowStep
         var move = await moves.StatusAsync(id, cancellation);
         if (move.State == MoveStates.Planned)
         {
-            move = await moves.StartAsync(id, cancellation);
+            try
+            {
+                move = await moves.StartAsync(id, cancellation);
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.MoveRefused)
+            {
+                // Such as accounts that were closed since: the plan is stale, and another is made if it is tried again.
+                await moves.AbortAsync(id, cancellation);
+                return StepOutlook.Failed(exception.Message);
+            }
         }
 
         var done = move.Moved + move.Retired + move.Returned + move.LeftOut;
@@ -50,8 +60,8 @@ internal sealed class MigrateStep(Moves moves) : IWindowStep
         {
             MoveStates.Reversible or MoveStates.Ended when move.Troubles.Count > 0 && move.LeftOut > 0 => StepOutlook.Failed($"{move.LeftOut} accounts were left out: {move.Troubles[0].Failure}", id),
             MoveStates.Reversible or MoveStates.Ended => new StepOutlook(true, 1, detail, id),
-            MoveStates.Paused => StepOutlook.Failed($"The move {id} is paused: `holdfast admin move resume {id}`.", id),
-            _ => new StepOutlook(false, move.Accounts == 0 ? null : (double)done / move.Accounts, detail, id, move.Failure),
+            MoveStates.Paused => new StepOutlook(false, null, detail, id, Trouble: $"The move {id} is paused: `holdfast admin move resume {id}`."),
+            _ => new StepOutlook(false, move.Accounts == 0 ? null : (double)done / move.Accounts, detail, id, Trouble: move.Failure),
         };
     }
 
@@ -74,7 +84,8 @@ internal sealed class MigrateStep(Moves moves) : IWindowStep
             move = await moves.ReverseAsync(id, cancellation);
         }
 
-        return move.State == MoveStates.Ended ? (move.IsBack ? StepOutlook.Over($"{move.Returned} accounts went back") : null) : new StepOutlook(false, null, $"{move.Returned} of {move.Accounts} accounts went back", id);
+        return move.State == MoveStates.Ended ? (move.IsBack ? StepOutlook.Over($"{move.Returned} accounts went back") : null)
+            : new StepOutlook(false, null, $"{move.Returned} of {move.Accounts} accounts went back", id, Trouble: move.State == MoveStates.Paused ? $"The move {id} is paused: `holdfast admin move resume {id}`." : move.Failure);
     }
 
     private static HashSet<string> MoveTables() => [.. Accounts.AccountTables.Names];

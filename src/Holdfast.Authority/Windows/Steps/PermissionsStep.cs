@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Authority.Trees;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -33,7 +34,7 @@ internal sealed class PermissionsStep(PermissionChanges changes) : IWindowStep
             "ended" when change.Failed > 0 => StepOutlook.Failed($"{change.Failed} entries of {change.Tree} could not be changed{(change.Failures.Count > 0 ? $", such as {change.Failures[0].Path}: {change.Failures[0].Message}" : "")}. `holdfast admin permissions` shows them; then abort, or have the step done with `resume --skip`."),
             "ended" => new StepOutlook(true, 1, $"{change.Entries} entries, {change.Changed} changed{(change.IsVerified ? ", and none left that is wrong" : "")}"),
             "failed" => StepOutlook.Failed(change.Failure ?? "The change of permissions failed."),
-            _ => new StepOutlook(false, change.Share, $"{change.Entries} entries, {change.Changed} changed, {change.Threads} threads"),
+            _ => new StepOutlook(false, change.Share, $"{change.Entries} entries, {change.Changed} changed, {change.Threads} threads", change.AskedAt.ToString(CultureInfo.InvariantCulture)),
         };
     }
 
@@ -48,7 +49,7 @@ internal sealed class PermissionsStep(PermissionChanges changes) : IWindowStep
     }
 
     private async Task<PermissionChangeStatus?> FindAsync(StepRun run, CancellationToken cancellation) =>
-        (await changes.ListAsync(cancellation)).Changes.FirstOrDefault(change => change.Tree == run.Step.Require("tree") && !change.IsDry && change.AskedAt >= run.StartedAt);
+        (await changes.ListAsync(cancellation)).Changes.FirstOrDefault(change => change.Tree == run.Step.Require("tree") && !change.IsDry && (run.Row.Reference is not null || change.AskedAt >= run.StartedAt));
 
     private static StartPermissionChange AskedOf(PlanStep step) => new(
         step.Require("tree"), step.Find("mode"), step.Find("owner"), step.Find("group"), step.Find("access_list"), step.Find("rules"), step.Find("owner_map"), step.FindNumber("threads", 1, ThreadsMax));

@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
+using Holdfast.Documents.Letters;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
 
@@ -7,7 +7,8 @@ namespace Holdfast.Authority.Windows.Steps;
 
 /// <summary>
 /// <c>run</c>: a command of the operator's, by the name that this node's configuration gives it: a plan comes over the network, and must not be able to say what is executed. A command that ends by something else than zero, or
-/// does not end within <c>timeout</c>, holds the window up. After a kill of the node it is run again once what is left of it has ended.
+/// does not end within <c>timeout</c>, holds the window up; one that its node was killed at is run again, so that it must be of a kind that may be. It is waited for under the job's lease, and ended if that is lost; it begins only once it is written down where it runs, so that a node that was killed leaves
+/// none behind that nobody knows of.
 /// </summary>
 internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>> commands, TimeProvider time) : IWindowStep
 {
@@ -15,9 +16,13 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     public const string Work = "run";
 
     private const int OutputMax = 2000;
-    private static readonly TimeSpan _timeoutDefault = TimeSpan.FromHours(1);
 
-    private readonly ConcurrentDictionary<string, (Process Process, Task<string> Output, long Began)> _running = new();
+    /// <summary>Begins by a line on its input; if there is none, whoever started it was killed, and nothing is done.</summary>
+    private static readonly string[] _waiting = ["-c", "read -r go && [ \"$go\" = go ] && exec \"$@\" </dev/null", "sh"];
+
+    private static readonly TimeSpan _timeoutDefault = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _outputWait = TimeSpan.FromSeconds(2);
 
     public string Kind => "run";
 
@@ -41,72 +46,92 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {
-        var key = $"{run.Window.Id} {run.Row.Position}";
-        if (!_running.TryGetValue(key, out var running))
+        var (name, timeout) = (run.Step.Require("command"), run.Step.FindTime("timeout") ?? _timeoutDefault);
+        if (run.Row.Reference is { } mark)
         {
-            if (run.Row.Reference is { } left && ProcessMark.IsAlive(left))
+            if (!ProcessMark.IsHere(mark))
             {
-                return new StepOutlook(false, null, "what this node began before it was killed has not ended", left);
+                return StepOutlook.Failed($"Where {name} ran ({mark}) the node was stopped, and nobody knows whether it still runs: look there, then `resume` to run it here, or `resume --skip`.");
             }
 
-            if (!commands.TryGetValue(run.Step.Require("command"), out var command))
-            {
-                return new StepOutlook(false, null, $"waits for a node that has the command {run.Step.Require("command")}");
-            }
+            // How it ended nobody will know: it is run again, but never beside itself.
+            await WaitForLeftAsync(run, timeout, mark, cancellation);
+        }
 
-            var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-            Process process;
-            try
-            {
-                process = Process.Start(start)!;
-            }
-            catch (System.ComponentModel.Win32Exception exception)
-            {
-                return StepOutlook.Failed($"{command[0]} cannot be run: {exception.Message}");
-            }
+        if (!commands.TryGetValue(name, out var command))
+        {
+            return new StepOutlook(false, null, $"waits for a node that has the command {name}");
+        }
 
+        using var process = new Process { StartInfo = new ProcessStartInfo("/bin/sh", [.. _waiting, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true } };
+        process.Start();
+        try
+        {
+            var output = ReadAsync(process);
+            await run.KeepReferenceAsync(ProcessMark.Of(process), cancellation);
+            await process.StandardInput.WriteLineAsync("go".AsMemory(), cancellation);
             process.StandardInput.Close();
-            _running[key] = running = (process, ReadAsync(process), time.GetTimestamp());
-            return new StepOutlook(false, null, "runs", ProcessMark.Of(process));
-        }
-
-        if (!running.Process.HasExited)
-        {
-            var timeout = run.Step.FindTime("timeout") ?? _timeoutDefault;
-            if (time.GetElapsedTime(running.Began) < timeout)
+            if (!await EndsAsync(process, run, timeout, cancellation))
             {
-                return new StepOutlook(false, null, "runs", run.Row.Reference);
+                return StepOutlook.Failed($"{name} did not end within {timeout}, or the window was given up: it was killed.");
             }
 
-            running.Process.Kill(entireProcessTree: true);
-            Forget(key, running.Process);
-            return StepOutlook.Failed($"{run.Step.Require("command")} did not end within {timeout}, and was killed.");
+            // What it left behind may hold its output open for ever.
+            await Task.WhenAny(output, Task.Delay(_outputWait, time, cancellation));
+            var said = output.IsCompletedSuccessfully ? await output : "";
+            return process.ExitCode == 0 ? StepOutlook.Over(said) : StepOutlook.Failed($"{name} ended with {process.ExitCode}: {said}");
         }
-
-        // What it left behind may hold its output open for ever.
-        await Task.WhenAny(running.Output, Task.Delay(TimeSpan.FromSeconds(2), time, cancellation));
-        var (code, output) = (running.Process.ExitCode, running.Output.IsCompletedSuccessfully ? await running.Output : "");
-        Forget(key, running.Process);
-        return code == 0 ? StepOutlook.Over(output) : StepOutlook.Failed($"{run.Step.Require("command")} ended with {code}: {output}");
-    }
-
-    public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
-    {
-        var key = $"{run.Window.Id} {run.Row.Position}";
-        if (_running.TryGetValue(key, out var running) && !running.Process.HasExited)
+        finally
         {
-            running.Process.Kill(entireProcessTree: true);
-            await running.Process.WaitForExitAsync(cancellation);
-            Forget(key, running.Process);
+            // Somebody else has the window, or the node stops: whoever goes on must not meet it.
+            if (!process.HasExited)
+            {
+                process.Kill(entireProcessTree: true);
+            }
         }
-
-        return null;
     }
 
-    private void Forget(string key, Process process)
+    public Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
     {
-        _running.TryRemove(key, out _);
-        process.Dispose();
+        if (run.Row is { State: StepStates.Running, Reference: { } mark } && ProcessMark.IsAlive(mark))
+        {
+            ProcessMark.Kill(mark);
+        }
+
+        return Task.FromResult<StepOutlook?>(null);
+    }
+
+    /// <summary>Waits until it ends; false if it had to be killed.</summary>
+    private async Task<bool> EndsAsync(Process process, StepRun run, TimeSpan timeout, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        while (!process.HasExited)
+        {
+            await Task.WhenAny(process.WaitForExitAsync(cancellation), Task.Delay(_looksEvery, time, cancellation));
+            cancellation.ThrowIfCancellationRequested();
+            if (!process.HasExited && (time.GetElapsedTime(began) >= timeout || await run.LookAsync(cancellation) == WindowStates.Aborting))
+            {
+                process.Kill(entireProcessTree: true);
+                await process.WaitForExitAsync(cancellation);
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Waits for what this machine's node began before it was killed, for as long as that may take.</summary>
+    private async Task WaitForLeftAsync(StepRun run, TimeSpan timeout, string mark, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        while (ProcessMark.IsAlive(mark))
+        {
+            await Task.Delay(_looksEvery, time, cancellation);
+            if (time.GetElapsedTime(began) >= timeout || await run.LookAsync(cancellation) == WindowStates.Aborting)
+            {
+                ProcessMark.Kill(mark);
+            }
+        }
     }
 
     /// <summary>The end of what it says; the rest is read, so that it does not wait, and thrown away.</summary>
@@ -125,6 +150,6 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
         }
 
         var both = await Task.WhenAll(EndOfAsync(process.StandardOutput), EndOfAsync(process.StandardError));
-        return Holdfast.Documents.Letters.Letter.OnOneLine(string.Join(' ', both.Where(text => text.Length > 0)).Trim());
+        return Letter.OnOneLine(string.Join(' ', both.Where(text => text.Length > 0)).Trim());
     }
 }

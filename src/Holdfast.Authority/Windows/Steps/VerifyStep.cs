@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Authority.Verifying;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -22,17 +23,20 @@ internal sealed class VerifyStep(Verifications verifications) : IWindowStep
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {
+        // What was begun since this step began is its own, if it was killed before it wrote that down.
         var status = await verifications.StatusAsync(cancellation);
-        if (status.State == "none" || status.StartedAt < run.StartedAt)
+        if (run.Row.Reference is null && (status.State == "none" || status.StartedAt < run.StartedAt))
         {
             status = await verifications.StartAsync(run.Step.Find("account"), cancellation);
         }
 
-        return (status.EndedAt, status.DamageCount) switch
+        var reference = status.StartedAt.ToString(CultureInfo.InvariantCulture);
+        return (status.EndedAt, status.Failure, status.DamageCount) switch
         {
-            (not null, 0) => new StepOutlook(true, 1, $"{status.Snapshots} snapshots of {status.Accounts} accounts, {status.Bytes} bytes: every frame is what its computer signed"),
-            (not null, var damages) => StepOutlook.Failed($"{damages} damages were found: see `holdfast admin verification`. Backed-up data is at risk; then abort, or go on with `resume --skip`."),
-            _ => new StepOutlook(false, status.BytesTotal > 0 ? (double)status.Bytes / status.BytesTotal : null, $"{status.Bytes} of {status.BytesTotal} bytes", null, status.Failure),
+            (not null, { } failure, _) => StepOutlook.Failed($"The verification ended before it had read everything: {failure}"),
+            (not null, null, 0) => new StepOutlook(true, 1, $"{status.Snapshots} snapshots of {status.Accounts} accounts, {status.Bytes} bytes: every frame is what its computer signed", reference, Volume: run.Step.Find("account") is null ? status.Bytes : 0),
+            (not null, null, var damages) => StepOutlook.Failed($"{damages} damages were found: see `holdfast admin verification`. Backed-up data is at risk; then abort, or go on with `resume --skip`."),
+            _ => new StepOutlook(false, status.BytesTotal > 0 ? (double)status.Bytes / status.BytesTotal : null, $"{status.Bytes} of {status.BytesTotal} bytes", reference, Trouble: status.Failure),
         };
     }
 }

@@ -1,0 +1,78 @@
+using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Mailing;
+using Holdfast.Authority.Notifying;
+using Holdfast.Authority.Windows;
+using Holdfast.Maintenance.Planning;
+
+namespace Holdfast.Contracts.Tests;
+
+/// <content>Maintenance windows: whose writes count, and who is told.</content>
+public abstract partial class DatabaseContract
+{
+    [Fact]
+    public async Task A_window_is_written_only_under_its_jobs_lease_and_by_what_was_read()
+    {
+        var (time, table) = (new ManualTime(), new WindowTable(DirectoryDatabase, new ManualTime()));
+        var jobs = new JobTable(DirectoryDatabase, "node", time);
+        var (window, _) = await AddWindowAsync(table);
+        Assert.True(await table.ChangeAsync(window.Id, [WindowStates.Planned], $"state = '{WindowStates.InProgress}', started_at = 1", "Begun.", new { }, Cancellation, alone: true));
+        Assert.False(await table.ChangeAsync(window.Id, [WindowStates.Planned], $"state = '{WindowStates.Aborting}'", "Given up.", new { }, Cancellation));
+        var step = (await table.FindAsync(window.Id, Cancellation))!.Value.Steps[0];
+        var lease = (await jobs.ClaimAsync([WindowJob.JobName], Cancellation))!;
+        var running = step with { State = StepStates.Running, StartedAt = 5 };
+        await table.StepAsync(lease, window.Id, step, running, "The step begins.", Cancellation);
+
+        // Read before, and written after somebody else did: nothing changes, and nothing is said to have happened.
+        await table.StepAsync(lease, window.Id, step, step with { State = StepStates.Done }, "Done.", Cancellation);
+        Assert.Equal(StepStates.Running, (await table.FindAsync(window.Id, Cancellation))!.Value.Steps[0].State);
+
+        // The lease ran out, and another node has it.
+        time.Advance(JobTable.LeaseLength * 2);
+        var other = (await new JobTable(DirectoryDatabase, "other", time).ClaimAsync([WindowJob.JobName], Cancellation))!;
+        await Assert.ThrowsAsync<LeaseLostException>(() => table.StepAsync(lease, window.Id, running, running with { State = StepStates.Done }, "Done.", Cancellation));
+        await Assert.ThrowsAsync<LeaseLostException>(() => table.LiveAsync(lease, window.Id, 1, 2, "late", null, Cancellation));
+        await table.LiveAsync(other, window.Id, 1, 2, null, new ProbeResult(2, 30, ["A probe failed"]), Cancellation);
+        await table.LiveAsync(other, window.Id, 1, 2, null, new ProbeResult(2, 20, []), Cancellation);
+        var (now, steps) = (await table.FindAsync("latest", Cancellation))!.Value;
+        Assert.Equal((4, 1, 30, StepStates.Running), (now.Probes, now.ProbesFailed, now.ProbeWorst, steps[0].State));
+
+        // Only a window that is paused is resumed, and one alone is in progress.
+        Assert.False(await table.ResumeAsync(window.Id, running, running with { State = StepStates.Done }, "Skipped.", Cancellation));
+        var (second, _) = await AddWindowAsync(table);
+        Assert.False(await table.ChangeAsync(second.Id, [WindowStates.Planned], $"state = '{WindowStates.InProgress}'", "Begun.", new { }, Cancellation, alone: true));
+        Assert.True(await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", "Paused.", new { }, Cancellation));
+        Assert.True(await table.ResumeAsync(window.Id, running, running with { State = StepStates.Done }, "Skipped.", Cancellation));
+        Assert.Equal(["Planned by somebody.", "Begun.", "The step begins.", "A probe failed", "Paused.", "Skipped."], (await table.EventsAsync(window.Id, Cancellation)).Select(one => one.Event));
+    }
+
+    [Fact]
+    public async Task Owners_are_told_of_a_window_once_each_whoever_is_interrupted()
+    {
+        var time = new ManualTime();
+        await AdmitAsync("a");
+        await OwnAsync("a", [.. Enumerable.Range(0, 450).Select(person => ($"p{person:000}", person % 50 == 7 ? "member" : "owner"))]);
+        var notices = new WindowNotices(DirectoryDatabase, new Outbox(DirectoryDatabase, _mail, time), new Webhooks(DirectoryDatabase, Directory, time), time);
+        var window = (await AddWindowAsync(new WindowTable(DirectoryDatabase, time))).Window with { BackBy = 1_800_000_000, CaughtUpBy = 1_800_090_000 };
+
+        // Begun by two at once, and one of them stopped somewhere.
+        using var stop = new CancellationTokenSource();
+        var telling = Task.Run(() => notices.TellAsync(window, WindowNotices.Announced, "Restores work.\nYou need not do anything.", stop.Token), Cancellation);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => telling);
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => notices.TellAsync(window, WindowNotices.Announced, "Restores work.\nYou need not do anything.", Cancellation), Cancellation)));
+        await notices.TellAsync(window, WindowNotices.Announced, null, Cancellation);
+        var mail = await DirectoryDatabase.ReadAsync(transaction => transaction.QueryAsync<(string Recipient, string Body)>("SELECT recipient, body FROM outbox"), Cancellation);
+        Assert.Equal((441, 441), (mail.Count, mail.Select(one => one.Recipient).Distinct().Count()));
+        Assert.All(mail, one => Assert.Contains("Restores work.\n\nYou need not do anything.\n\nBackups pause until 2027-01-15 08:00 UTC", one.Body, StringComparison.Ordinal));
+        await notices.TellAsync(window, WindowNotices.Over, null, Cancellation);
+        Assert.Equal(882, await CountAsync("outbox"));
+    }
+
+    private async Task<(Window Window, PlanStep Step)> AddWindowAsync(WindowTable table)
+    {
+        var step = new PlanStep("gate", "gate", new Dictionary<string, string>(), []);
+        var window = new Window { Id = Guid.CreateVersion7().ToString(), Name = "New disks", Plan = "", State = WindowStates.Planned, StartsAt = 1_799_990_000, PlannedBy = "somebody" };
+        await table.AddAsync(window, [step], Cancellation);
+        return (window, step);
+    }
+}
