@@ -41,7 +41,7 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
         var detail = $"{gate.Admitted} of {gate.Computers} computers had their turn";
         return gate.Mode switch
         {
-            "open" => new StepOutlook(true, 1, detail, "begun"),
+            "open" => new StepOutlook(true, 1, "everyone who was behind had a turn", "begun"),
             "ramp" => new StepOutlook(false, gate.Computers == 0 ? null : (double)gate.Admitted / gate.Computers, detail, "begun"),
             var mode => new StepOutlook(false, null, $"{detail}; the gate is {mode}", "begun", Trouble: $"The gate is {mode}: `holdfast admin gate ramp` goes on."),
         };
