@@ -25,7 +25,7 @@ internal sealed class AccountUsages(AccountDirectory directory, AccountStore sto
     private const string Committed =
         $"FROM objects o CROSS JOIN (SELECT account_id, computer, max(number) AS last FROM snapshots WHERE received_at < @began GROUP BY account_id, computer) s WHERE s.account_id = o.account_id AND s.computer = o.computer AND o.number <= s.last AND {IsStored}";
     private const string Snapshots = "snapshots WHERE state = 'live' AND received_at < @began";
-    private const string Computers = "devices WHERE revoked = 0 AND deleted = 0 AND created_at < @began AND coalesce(retired_at, @began) >= @began";
+    private const string Computers = "devices WHERE revoked = 0 AND deleted = 0 AND rights <> 'Waiting' AND created_at < @began AND coalesce(retired_at, @began) >= @began";
 
     /// <summary>Counts what every account used on a day and keeps what changed since the last row; totals of all.</summary>
     public async Task<Usage> KeepAsync(long day, CancellationToken cancellation)

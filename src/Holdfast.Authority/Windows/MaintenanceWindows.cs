@@ -125,7 +125,8 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         if (at is not null && (skips || at.State == StepStates.Failed))
         {
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = null, StartedAt = now },
+            var kind = kinds[kinds.Parse(window.Plan).Steps[(int)at.Position]];
+            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = kind.TriedAgain(at.Reference), StartedAt = now },
                 skips ? $"The step {at.Name} was skipped by {by}." : $"The step {at.Name} is tried again.", cancellation))
             {
                 throw Changed();

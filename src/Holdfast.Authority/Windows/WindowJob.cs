@@ -86,6 +86,13 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Completed}', back_at = coalesce(back_at, @now), ended_at = @now", "Completed.", new { now = now.ToUnixTimeSeconds() }, cancellation) ? null : now;
         }
 
+        if (row.State == StepStates.Failed)
+        {
+            // Killed between the step's row and the window's.
+            await PauseAsync(window, cancellation);
+            return now;
+        }
+
         var step = plan.Steps[(int)row.Position];
         var kind = kinds[step];
         if (row.State == StepStates.Waiting)
@@ -104,7 +111,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         var run = new Steps.StepRun(step, row, window, plan.Message, (reference, token) => table.StepAsync(lease, window.Id, row, row = row with { Reference = reference }, null, token), async token =>
         {
             await LookAsync(lease, window, steps, plan, null, token);
-            return (await table.FindAsync(window.Id, token))?.Window.State ?? "";
+            return await table.FindAsync(window.Id, token) is var (now, rows) && now.State != WindowStates.Aborting && rows[(int)row.Position].State == StepStates.Running;
         });
         StepOutlook outlook;
         try
@@ -123,16 +130,27 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             next = next with { State = StepStates.Done, EndedAt = time.GetUtcNow().ToUnixTimeMilliseconds(), Share = WindowStep.ShareOf(1) };
             await KeepAsync(window, step, next, outlook.Volume, cancellation);
         }
-        else if (outlook.Failure is { } reason)
+        else if (outlook.Failure is not null)
         {
             next = next with { State = StepStates.Failed };
-            await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", $"The step {next.Name} needs somebody: {reason}", new { now = now.ToUnixTimeSeconds() }, cancellation);
         }
 
-        await table.StepAsync(lease, window.Id, row, next, outlook.IsOver ? $"The step {next.Name} is done{(next.Detail is { Length: > 0 } detail ? $": {detail}" : "")}." : null, cancellation);
+        if (!await table.StepAsync(lease, window.Id, row, next, outlook.IsOver ? $"The step {next.Name} is done{(next.Detail is { Length: > 0 } detail ? $": {detail}" : "")}." : outlook.Failure is { } why ? $"The step {next.Name} needs somebody: {why}" : null, cancellation))
+        {
+            // Somebody skipped it meanwhile.
+            return time.GetUtcNow();
+        }
+
+        if (outlook.Failure is not null)
+        {
+            await PauseAsync(window, cancellation);
+        }
+
         await LookAsync(lease, window, [.. steps.Select(one => one.Position == next.Position ? next : one)], plan, outlook.Failure ?? outlook.Trouble, cancellation);
         return time.GetUtcNow() + (outlook.IsOver ? TimeSpan.Zero : outlook.Trouble is not null ? _triesAgain : _looksEvery);
     }
+
+    private Task PauseAsync(Window window, CancellationToken cancellation) => table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", "It waits for somebody.", new { }, cancellation);
 
     private async Task<DateTimeOffset?> UndoAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
     {
@@ -151,7 +169,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         try
         {
             var step = plan.Steps[(int)row.Position];
-            var run = new Steps.StepRun(step, row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(WindowStates.Aborting));
+            var run = new Steps.StepRun(step, row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(false));
             var outlook = await kinds[step].UndoAsync(run, cancellation);
             if (outlook is not { IsOver: false })
             {

@@ -85,6 +85,8 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
             await checkAsync(transaction);
         }
 
+        // The job's row before the window's, as its own writes lock them.
+        await JobTable.EnqueueAsync(transaction, WindowJob.JobName, id, time);
         var states = string.Join(", ", from.Select(state => $"'{state}'"));
         if (await transaction.ExecuteAsync($"UPDATE windows SET {set} WHERE window_id = '{Guid.Parse(id)}' AND state IN ({states})", values) == 0)
         {
@@ -92,7 +94,6 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         }
 
         await AddEventAsync(transaction, id, what);
-        await JobTable.EnqueueAsync(transaction, WindowJob.JobName, id, time);
         await transaction.ExecuteAsync($"UPDATE jobs SET due_at = @now WHERE kind = '{WindowJob.JobName}' AND subject = @id AND state = 'waiting'", new { id, Now });
         return true;
     }, cancellation);
@@ -103,10 +104,17 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         [.. steps.Select((step, position) => (object)new { id, position, half = (long?)(step?.Half * 1000), most = (long?)(step?.Most * 1000) })]), cancellation);
 
     /// <summary>Keeps how a step stands, and what happened, under a lease of the window's job: who lost it changes nothing, and a step that somebody else changed meanwhile stays as they left it.</summary>
-    public Task StepAsync(JobLease lease, string id, WindowStep was, WindowStep step, string? what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <returns>False if somebody else did.</returns>
+    public Task<bool> StepAsync(JobLease lease, string id, WindowStep was, WindowStep step, string? what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         await HoldAsync(transaction, lease);
-        return await ChangeStepAsync(transaction, id, was, step) && what is not null ? await AddEventAsync(transaction, id, what) : 0;
+        var isChanged = await ChangeStepAsync(transaction, id, was, step);
+        if (isChanged && what is not null)
+        {
+            await AddEventAsync(transaction, id, what);
+        }
+
+        return isChanged;
     }, cancellation);
 
     /// <summary>Changes the step at which a window that is paused is, and has it go on.</summary>

@@ -29,6 +29,9 @@ internal interface IWindowStep
     /// <summary>Does what is to be done next, and says how it stands. Whoever does this may be killed anywhere: it is called again, perhaps on another node, until it says that it is over.</summary>
     Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation);
 
+    /// <summary>What it goes by when somebody has it tried again after it failed; nothing unless it says so.</summary>
+    string? TriedAgain(string? reference) => null;
+
     /// <summary>Takes back what it did, or stops; called until it says that it is over. Null: what it did stays.</summary>
     Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation) => Task.FromResult<StepOutlook?>(null);
 }
@@ -39,8 +42,8 @@ internal interface IWindowStep
 /// <param name="Window">The window that it is of.</param>
 /// <param name="Message">What the plan says to those who are affected.</param>
 /// <param name="KeepReferenceAsync">Writes down what it works with, before it does.</param>
-/// <param name="LookAsync">For who works for long: does what each look does besides, and says the window's state.</param>
-internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, string? Message, Func<string, CancellationToken, Task> KeepReferenceAsync, Func<CancellationToken, Task<string>> LookAsync)
+/// <param name="LookAsync">For who works for long: does what each look does besides, and says whether the step is still wanted: false once it was skipped, or the window is given up.</param>
+internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, string? Message, Func<string, CancellationToken, Task> KeepReferenceAsync, Func<CancellationToken, Task<bool>> LookAsync)
 {
     /// <summary>Seconds since 1970: what was begun since may be this step's doing.</summary>
     public long StartedAt => Row.StartedAt!.Value / 1000;

@@ -9,6 +9,7 @@ namespace Holdfast.Authority.Windows.Steps;
 /// <summary><c>migrate</c>: accounts move to another store, while customers work; without <c>source</c> all that are not there yet.</summary>
 internal sealed class MigrateStep(Moves moves) : IWindowStep
 {
+    private const char Separator = ' ';
     private const int AtOnceMax = 16;
     private const int KeepHoursMax = 24 * 365;
     private const int AtOnceDefault = 4;
@@ -31,14 +32,26 @@ internal sealed class MigrateStep(Moves moves) : IWindowStep
         };
     }
 
+    /// <summary>Moves that were made before stay in the reference, so that they can be taken back too; a new one follows.</summary>
+    public string? TriedAgain(string? reference) => reference is null ? null : reference + Separator;
+
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {
-        if (run.Row.Reference is not { } id)
+        var reference = run.Row.Reference ?? "";
+        if (reference.Length == 0 || reference[^1] == Separator)
         {
-            // Killed behind this, another plan is made; one that was never started moves nothing.
-            return new StepOutlook(false, 0, "planned", (await moves.PlanAsync(AskedOf(run.Step), cancellation)).Id);
+            try
+            {
+                // Killed behind this, another plan is made; one that was never started moves nothing.
+                return new StepOutlook(false, 0, "planned", reference + (await moves.PlanAsync(AskedOf(run.Step), cancellation)).Id);
+            }
+            catch (HoldfastException exception) when (exception.Kind == FailureTable.MoveRefused)
+            {
+                return StepOutlook.Failed(exception.Message);
+            }
         }
 
+        var id = reference.Split(Separator)[^1];
         var move = await moves.StatusAsync(id, cancellation);
         if (move.State == MoveStates.Planned)
         {
@@ -54,38 +67,49 @@ internal sealed class MigrateStep(Moves moves) : IWindowStep
             }
         }
 
-        var done = move.Moved + move.Retired + move.Returned + move.LeftOut;
-        var detail = $"{done} of {move.Accounts} accounts, {move.Rows} rows{(move.FreezeMaxMs is { } freeze ? $"; writes waited {freeze:F0} ms at most" : "")}";
+        var done = move.Moved + move.Retired + move.LeftOut;
+        var detail = $"{move.Moved + move.Retired} of {move.Accounts} accounts, {move.Rows} rows{(move.FreezeMaxMs is { } freeze ? $"; writes waited {freeze:F0} ms at most" : "")}";
         return move.State switch
         {
-            MoveStates.Reversible or MoveStates.Ended when move.Troubles.Count > 0 && move.LeftOut > 0 => StepOutlook.Failed($"{move.LeftOut} accounts were left out: {move.Troubles[0].Failure}", id),
-            MoveStates.Reversible or MoveStates.Ended => new StepOutlook(true, 1, detail, id),
-            MoveStates.Paused => new StepOutlook(false, null, detail, id, Trouble: $"The move {id} is paused: `holdfast admin move resume {id}`."),
-            _ => new StepOutlook(false, move.Accounts == 0 ? null : (double)done / move.Accounts, detail, id, Trouble: move.Failure),
+            MoveStates.Reversible or MoveStates.Ended when move.LeftOut > 0 && move.Troubles.Count > 0 => StepOutlook.Failed($"{move.LeftOut} accounts were left out: {move.Troubles[0].Failure}"),
+            MoveStates.Reversible or MoveStates.Ended when move.IsBack || done < move.Accounts => StepOutlook.Failed($"The move {id} was given up or went back: {detail}."),
+            MoveStates.Reversible or MoveStates.Ended => new StepOutlook(true, 1, detail),
+            MoveStates.Paused => new StepOutlook(false, null, detail, Trouble: $"The move {id} is paused: `holdfast admin move resume {id}`."),
+            _ => new StepOutlook(false, move.Accounts == 0 ? null : (double)done / move.Accounts, detail, Trouble: move.Failure),
         };
     }
 
     public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
     {
-        if (run.Row.Reference is not { } id)
+        var returned = 0L;
+        foreach (var id in (run.Row.Reference ?? "").Split(Separator, StringSplitOptions.RemoveEmptyEntries).Reverse())
         {
-            return StepOutlook.Over("nothing was moved");
+            var move = await moves.StatusAsync(id, cancellation);
+            if (move.State == MoveStates.Planned)
+            {
+                await moves.AbortAsync(id, cancellation);
+                continue;
+            }
+
+            if (!move.IsBack && move.State is MoveStates.Running or MoveStates.Paused or MoveStates.Reversible)
+            {
+                move = await moves.ReverseAsync(id, cancellation);
+            }
+
+            if (move.State != MoveStates.Ended)
+            {
+                return new StepOutlook(false, null, $"{move.Returned} of {move.Accounts} accounts went back", Trouble: move.State == MoveStates.Paused ? $"The move {id} is paused: `holdfast admin move resume {id}`." : move.Failure);
+            }
+
+            if (!move.IsBack && move.Moved + move.Retired > 0)
+            {
+                return null;
+            }
+
+            returned += move.Returned;
         }
 
-        var move = await moves.StatusAsync(id, cancellation);
-        if (move.State is MoveStates.Planned)
-        {
-            await moves.AbortAsync(id, cancellation);
-            return StepOutlook.Over("nothing was moved");
-        }
-
-        if (!move.IsBack && move.State is MoveStates.Running or MoveStates.Paused or MoveStates.Reversible)
-        {
-            move = await moves.ReverseAsync(id, cancellation);
-        }
-
-        return move.State == MoveStates.Ended ? (move.IsBack ? StepOutlook.Over($"{move.Returned} accounts went back") : null)
-            : new StepOutlook(false, null, $"{move.Returned} of {move.Accounts} accounts went back", id, Trouble: move.State == MoveStates.Paused ? $"The move {id} is paused: `holdfast admin move resume {id}`." : move.Failure);
+        return StepOutlook.Over($"{returned} accounts went back");
     }
 
     private static HashSet<string> MoveTables() => [.. Accounts.AccountTables.Names];

@@ -17,22 +17,43 @@ internal static class ProcessMark
 
     public static bool IsHere(string mark) => mark.Split(' ')[0] == Environment.MachineName;
 
-    /// <summary>Ends it, with what it began, if it still runs.</summary>
-    public static void Kill(string mark)
+    /// <summary>Ends it, with what it began, if it still runs on this machine; false if that is not allowed.</summary>
+    public static bool TryKill(string mark)
     {
         if (NumberOf(mark) is not { } number)
         {
-            return;
+            return true;
         }
 
         try
         {
             using var process = Process.GetProcessById(number);
-            process.Kill(entireProcessTree: true);
+            return TryKill(process);
         }
-        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
+        catch (ArgumentException)
         {
             // It has ended meanwhile.
+            return true;
+        }
+    }
+
+    /// <summary>The same of one that this node began.</summary>
+    public static bool TryKill(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended meanwhile.
+            return true;
+        }
+        catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or AggregateException)
+        {
+            // Another user's, such as behind sudo.
+            return false;
         }
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Holdfast.Documents.Letters;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Authority.Windows.Steps;
 
@@ -21,6 +22,7 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     private static readonly string[] _waiting = ["-c", "read -r go && [ \"$go\" = go ] && exec \"$@\" </dev/null", "sh"];
 
     private static readonly TimeSpan _timeoutDefault = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _ticks = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _outputWait = TimeSpan.FromSeconds(2);
 
@@ -54,8 +56,15 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
                 return StepOutlook.Failed($"Where {name} ran ({mark}) the node was stopped, and nobody knows whether it still runs: look there, then `resume` to run it here, or `resume --skip`.");
             }
 
-            // How it ended nobody will know: it is run again, but never beside itself.
-            await WaitForLeftAsync(run, timeout, mark, cancellation);
+            // How it ended nobody will know: it is run again, but never beside itself, and only if it is still wanted.
+            if (ProcessMark.IsAlive(mark))
+            {
+                return await EndsAsync(() => !ProcessMark.IsAlive(mark), () => ProcessMark.TryKill(mark), run, timeout, cancellation) switch
+                {
+                    null => StepOutlook.Failed($"{name} ({mark}) runs for longer than {timeout}, and cannot be ended: end it there."),
+                    _ => new StepOutlook(false, null, "what a node that was killed left has ended"),
+                };
+            }
         }
 
         if (!commands.TryGetValue(name, out var command))
@@ -69,11 +78,19 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
         {
             var output = ReadAsync(process);
             await run.KeepReferenceAsync(ProcessMark.Of(process), cancellation);
-            await process.StandardInput.WriteLineAsync("go".AsMemory(), cancellation);
-            process.StandardInput.Close();
-            if (!await EndsAsync(process, run, timeout, cancellation))
+            try
             {
-                return StepOutlook.Failed($"{name} did not end within {timeout}, or the window was given up: it was killed.");
+                await process.StandardInput.WriteLineAsync("go".AsMemory(), cancellation);
+                process.StandardInput.Close();
+            }
+            catch (IOException)
+            {
+                // It was ended from outside: its exit code says so.
+            }
+
+            if (await EndsAsync(() => process.HasExited, () => ProcessMark.TryKill(process), run, timeout, cancellation) is not true and var ended)
+            {
+                return StepOutlook.Failed(ended is null ? $"{name} did not end within {timeout}, and cannot be ended: end process {process.Id} there." : $"{name} did not end within {timeout}, or was not wanted any more: it was killed.");
             }
 
             // What it left behind may hold its output open for ever.
@@ -84,53 +101,53 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
         finally
         {
             // Somebody else has the window, or the node stops: whoever goes on must not meet it.
-            if (!process.HasExited)
-            {
-                process.Kill(entireProcessTree: true);
-            }
+            ProcessMark.TryKill(process);
         }
     }
 
     public Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
     {
-        if (run.Row is { State: StepStates.Running, Reference: { } mark } && ProcessMark.IsAlive(mark))
+        if (run.Row.Reference is { } mark)
         {
-            ProcessMark.Kill(mark);
+            ProcessMark.TryKill(mark);
         }
 
         return Task.FromResult<StepOutlook?>(null);
     }
 
-    /// <summary>Waits until it ends; false if it had to be killed.</summary>
-    private async Task<bool> EndsAsync(Process process, StepRun run, TimeSpan timeout, CancellationToken cancellation)
+    /// <summary>Waits until it ends. False if it was killed, being late or not wanted any more; null if that cannot be done.</summary>
+    private async Task<bool?> EndsAsync(Func<bool> hasEnded, Func<bool> tryKill, StepRun run, TimeSpan timeout, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
-        while (!process.HasExited)
+        var (isWanted, looked) = (true, time.GetTimestamp());
+        while (!hasEnded())
         {
-            await Task.WhenAny(process.WaitForExitAsync(cancellation), Task.Delay(_looksEvery, time, cancellation));
-            cancellation.ThrowIfCancellationRequested();
-            if (!process.HasExited && (time.GetElapsedTime(began) >= timeout || await run.LookAsync(cancellation) == WindowStates.Aborting))
+            if (!isWanted || time.GetElapsedTime(began) >= timeout)
             {
-                process.Kill(entireProcessTree: true);
-                await process.WaitForExitAsync(cancellation);
-                return false;
+                return tryKill() ? false : null;
+            }
+
+            await Task.Delay(_ticks, time, cancellation);
+            if (time.GetElapsedTime(looked) >= _looksEvery)
+            {
+                looked = time.GetTimestamp();
+                isWanted = await IsWantedAsync(run, cancellation);
             }
         }
 
         return true;
     }
 
-    /// <summary>Waits for what this machine's node began before it was killed, for as long as that may take.</summary>
-    private async Task WaitForLeftAsync(StepRun run, TimeSpan timeout, string mark, CancellationToken cancellation)
+    /// <summary>A directory that does not answer ends no command: perhaps it is what the command works on. A lease that is lost does.</summary>
+    private static async Task<bool> IsWantedAsync(StepRun run, CancellationToken cancellation)
     {
-        var began = time.GetTimestamp();
-        while (ProcessMark.IsAlive(mark))
+        try
         {
-            await Task.Delay(_looksEvery, time, cancellation);
-            if (time.GetElapsedTime(began) >= timeout || await run.LookAsync(cancellation) == WindowStates.Aborting)
-            {
-                ProcessMark.Kill(mark);
-            }
+            return await run.LookAsync(cancellation);
+        }
+        catch (HoldfastException)
+        {
+            return true;
         }
     }
 

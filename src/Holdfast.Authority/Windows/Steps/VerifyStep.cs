@@ -25,16 +25,22 @@ internal sealed class VerifyStep(Verifications verifications) : IWindowStep
     {
         // What was begun since this step began is its own, if it was killed before it wrote that down.
         var status = await verifications.StatusAsync(cancellation);
-        if (run.Row.Reference is null && (status.State == "none" || status.StartedAt < run.StartedAt))
+        var account = run.Step.Find("account");
+        if (run.Row.Reference is null && (status.State == "none" || status.StartedAt < run.StartedAt || status.Account != account))
         {
-            status = await verifications.StartAsync(run.Step.Find("account"), cancellation);
+            status = await verifications.StartAsync(account, cancellation);
         }
 
         var reference = status.StartedAt.ToString(CultureInfo.InvariantCulture);
+        if (run.Row.Reference is { } own && own != reference)
+        {
+            return StepOutlook.Failed("Somebody started another verification since, and this one's result is not known any more: `resume` verifies again.");
+        }
+
         return (status.EndedAt, status.Failure, status.DamageCount) switch
         {
             (not null, { } failure, _) => StepOutlook.Failed($"The verification ended before it had read everything: {failure}"),
-            (not null, null, 0) => new StepOutlook(true, 1, $"{status.Snapshots} snapshots of {status.Accounts} accounts, {status.Bytes} bytes: every frame is what its computer signed", reference, Volume: run.Step.Find("account") is null ? status.Bytes : 0),
+            (not null, null, 0) => new StepOutlook(true, 1, $"{status.Snapshots} snapshots of {status.Accounts} accounts, {status.Bytes} bytes: every frame is what its computer signed", reference, Volume: account is null ? status.Bytes : 0),
             (not null, null, var damages) => StepOutlook.Failed($"{damages} damages were found: see `holdfast admin verification`. Backed-up data is at risk; then abort, or go on with `resume --skip`."),
             _ => new StepOutlook(false, status.BytesTotal > 0 ? (double)status.Bytes / status.BytesTotal : null, $"{status.Bytes} of {status.BytesTotal} bytes", reference, Trouble: status.Failure),
         };
