@@ -133,7 +133,7 @@ public sealed class Authority : IAsyncDisposable
             new AnnounceStep(windowNotices), new GateStep(_admissions, time), new MigrateStep(_moves), new PermissionsStep(permissions), new RunStep(settings.Commands ?? new Dictionary<string, IReadOnlyList<string>>(), time),
             new VerifyStep(verifications), new BringUpStep(_admissions), new CloseStep(windowNotices),
         ]);
-        var windowEstimates = new WindowEstimates(directoryDatabase, windowSteps);
+        var windowEstimates = new WindowEstimates(samples, actuals, windowSteps);
         _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, time);
         _windowEndpoints = new WindowEndpoints(_windows);
         var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, new WindowProbe(directoryDatabase, directory, store, pod, () => RandomNumberGenerator.GetBytes(AccountId.Length), time), actuals, time);

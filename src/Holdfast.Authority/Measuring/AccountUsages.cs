@@ -12,7 +12,7 @@ namespace Holdfast.Authority.Measuring;
 
 /// <summary>
 /// What accounts use, kept by day. An account that changed nothing gets no row. A day's usage is what had been committed when the day began (UTC): each computer's objects up to its last snapshot
-/// before. So it is the same whenever it is counted, and can be derived again from the snapshots' records.
+/// before. So it is the same whenever it is counted (but for a computer that was revoked since, of which nobody knows when), and can be derived again from the snapshots' records.
 /// </summary>
 internal sealed class AccountUsages(AccountDirectory directory, AccountStore store, TimeProvider time)
 {

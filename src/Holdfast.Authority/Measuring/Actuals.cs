@@ -17,11 +17,15 @@ internal sealed class Actuals(IDatabase directory)
     /// <summary>The latest first.</summary>
     public async Task<ActualList> ListAsync(Paging paging, CancellationToken cancellation)
     {
-        var page = await directory.AskAsync(async transaction => paging.Cut(await transaction.QueryAsync<Row>(
-            "SELECT id, kind, subject, ended_at AS EndedAt, volume, changed, milliseconds, threads, medium FROM actuals WHERE id < @before ORDER BY id DESC LIMIT @rows",
-            new { before = paging.After ?? "~", rows = paging.Rows }), row => row.Id), cancellation);
-        return new ActualList([.. page.Items.Select(row => new Actual(row.Kind, row.Subject, row.EndedAt, row.Volume, row.Changed, row.Milliseconds, (int)row.Threads, row.Medium))], page.Next);
+        var page = paging.Cut(await ReadAsync(paging.After ?? "~", paging.Rows, cancellation), row => row.Id);
+        return new ActualList([.. page.Items.Select(row => row.Actual)], page.Next);
     }
+
+    /// <summary>The latest, so many of them.</summary>
+    public async Task<IReadOnlyList<Actual>> LatestAsync(int most, CancellationToken cancellation) => [.. (await ReadAsync("~", most, cancellation)).Select(row => row.Actual)];
+
+    private Task<IReadOnlyList<Row>> ReadAsync(string before, int rows, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Row>(
+        "SELECT id, kind, subject, ended_at AS EndedAt, volume, changed, milliseconds, threads, medium FROM actuals WHERE id < @before ORDER BY id DESC LIMIT @rows", new { before, rows }), cancellation);
 
     private sealed record Row
     {
@@ -42,5 +46,7 @@ internal sealed class Actuals(IDatabase directory)
         public long Threads { get; init; }
 
         public string Medium { get; init; } = "";
+
+        public Actual Actual => new(Kind, Subject, EndedAt, Volume, Changed, Milliseconds, (int)Threads, Medium);
     }
 }

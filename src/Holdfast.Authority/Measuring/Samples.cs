@@ -29,6 +29,19 @@ internal sealed class Samples(IDatabase directory)
         WHERE s.metric = @metric
         """, new { metric, day })).ToDictionary(row => row.Subject, row => (row.Day, row.Value)), cancellation);
 
+    /// <summary>All that is kept of some metrics, by metric, subject and day.</summary>
+    public Task<IReadOnlyList<GrowthSample>> ReadAsync(IReadOnlyList<string> metrics, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<GrowthSample>>(async transaction =>
+    {
+        var all = new List<GrowthSample>();
+        foreach (var metric in metrics)
+        {
+            all.AddRange((await transaction.QueryAsync<(string Metric, string Subject, long Day, long Value)>("SELECT metric, subject, day, value FROM samples WHERE metric = @metric ORDER BY subject, day", new { metric }))
+                .Select(row => new GrowthSample(row.Metric, row.Subject, row.Day, row.Value)));
+        }
+
+        return all;
+    }, cancellation);
+
     /// <summary>The values of one metric, or of all, by metric, subject and day.</summary>
     public Task<Page<GrowthSample>> ListAsync(string? metric, Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction =>
     {

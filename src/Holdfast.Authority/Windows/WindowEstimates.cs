@@ -1,5 +1,4 @@
-using Holdfast.Authority.Callers;
-using Holdfast.Authority.Databases;
+using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -8,22 +7,18 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>How long windows take, by the service's own growth and by what earlier work took.</summary>
-internal sealed class WindowEstimates(IDatabase directory, WindowSteps kinds)
+internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSteps kinds)
 {
+    /// <summary>What steps' volumes are counted by.</summary>
+    private static readonly string[] _metrics = ["rows", "tree_files", "stored_bytes", "computers"];
+
     private const double SecondsPerDay = 86_400;
     private const int ActualsMax = 2000;
     private const int FewThreads = 1;
     private const int MostThreads = 20;
 
     /// <summary>Reads what is known once, for as many estimates as are wanted.</summary>
-    public Task<KnownWork> ReadAsync(CancellationToken cancellation) => directory.ReadAsync(async transaction =>
-    {
-        var samples = await transaction.QueryAsync<(string Metric, string Subject, long Day, long Value)>("SELECT metric, subject, day, value FROM samples WHERE metric IN ('rows', 'tree_files', 'stored_bytes', 'computers') ORDER BY metric, subject, day");
-        var actuals = await transaction.QueryAsync<(string Kind, string Subject, long EndedAt, long Volume, long Changed, long Milliseconds, long Threads, string Medium)>(
-            $"SELECT kind, subject, ended_at, volume, changed, milliseconds, threads, medium FROM actuals WHERE id < '~' ORDER BY id DESC LIMIT {ActualsMax}");
-        return new KnownWork([.. samples.Select(row => new GrowthSample(row.Metric, row.Subject, row.Day, row.Value))],
-            [.. actuals.Select(row => new Actual(row.Kind, row.Subject, row.EndedAt, row.Volume, row.Changed, row.Milliseconds, (int)row.Threads, row.Medium))]);
-    }, cancellation);
+    public async Task<KnownWork> ReadAsync(CancellationToken cancellation) => new(await samples.ReadAsync(_metrics, cancellation), await actuals.LatestAsync(ActualsMax, cancellation));
 
     /// <summary>A window's forecast, if it begins then (seconds since 1970).</summary>
     public WindowForecast ForecastOf(WindowPlan plan, long start, KnownWork known) => WindowForecast.Of(start / SecondsPerDay, Histories(plan, known));
