@@ -13,6 +13,7 @@ using Holdfast.Authority.Devices;
 using Holdfast.Authority.DirectoryMoving;
 using Holdfast.Authority.Escrow;
 using Holdfast.Authority.Granting;
+using Holdfast.Authority.Incidents;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Measuring;
@@ -20,11 +21,14 @@ using Holdfast.Authority.Moving;
 using Holdfast.Authority.Notifying;
 using Holdfast.Authority.People;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Probing;
 using Holdfast.Authority.Quotas;
 using Holdfast.Authority.Rebuilding;
 using Holdfast.Authority.Reconciling;
+using Holdfast.Authority.Reports;
 using Holdfast.Authority.Restores;
 using Holdfast.Authority.SelfBackups;
+using Holdfast.Authority.Status;
 using Holdfast.Authority.Throttling;
 using Holdfast.Authority.Trees;
 using Holdfast.Authority.Verifying;
@@ -57,6 +61,9 @@ public sealed class Authority : IAsyncDisposable
     private readonly NotifyingEndpoints _notifying;
     private readonly MaintenanceWindows _windows;
     private readonly WindowEndpoints _windowEndpoints;
+    private readonly IncidentEndpoints _incidents;
+    private readonly StatusEndpoints _status;
+    private readonly StatusFiles? _statusFiles;
     private readonly AccountMetrics _accountMetrics;
     private readonly Credentials _credentials;
     private readonly CallerCheck _callers;
@@ -82,7 +89,8 @@ public sealed class Authority : IAsyncDisposable
         var devices = new DeviceTable(store, time);
         var log = new LogTable(store);
         var node = NodeName;
-        _admissions = new Admissions(new GateTable(directoryDatabase, node, new NodeFacts(NodeFacts.OwnSchemas, [.. homes.Keys], directoryDatabase.NextId), time), store, pod, time, logging.CreateLogger<Admissions>());
+        var gateTable = new GateTable(directoryDatabase, node, new NodeFacts(NodeFacts.OwnSchemas, [.. homes.Keys], directoryDatabase.NextId), time);
+        _admissions = new Admissions(gateTable, store, pod, time, logging.CreateLogger<Admissions>());
         var throttles = new ThrottleTable(directoryDatabase, directory, new LiveNodes(directoryDatabase, time), time);
         var flows = new Flows(throttles, _admissions, time);
         var usages = new AccountUsages(directory, store, time);
@@ -119,26 +127,35 @@ public sealed class Authority : IAsyncDisposable
         _cards = settings.Billing?.Stripe is { } stripe ? new StripeCards(stripe, time) : null;
         var cardPayments = new CardPayments(customers, payments, invoicingTable, _cards, time);
         var restorers = new Restorers(directoryDatabase, directory, time);
+        var incidents = new IncidentTable(directoryDatabase, webhooks, time);
         var alerts = new Alerts(directoryDatabase, outbox, webhooks, settings.AlertMail, time);
         var watch = new AlertWatch(alerts,
         [
             new PodAwayAlerts(place), new DriveAlerts(place), new SpaceAlerts(place, samples, time), new SelfBackupAlerts(_selfBackup, settings.SelfBackup.Every, time.GetUtcNow(), time), new CertificateAlerts(settings.CertificateExpires ?? (() => null), time),
-            new JobAlerts(_jobs), new ProofAlerts(proofs), new RestorerAlerts(restorers, time), new UndeliveredAlerts(directoryDatabase, time),
+            new JobAlerts(_jobs), new ProofAlerts(proofs), new RestorerAlerts(restorers, time), new UndeliveredAlerts(directoryDatabase, time), new IncidentAlerts(incidents), new WindowAlerts(directoryDatabase),
         ], time, logging.CreateLogger<AlertWatch>());
         var drills = new Drills(directoryDatabase, directory, store, proofs, audit, time, logging.CreateLogger<Drills>());
         var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time, logging.CreateLogger<Digest>());
-        var (windowTable, windowNotices) = (new WindowTable(directoryDatabase, time), new WindowNotices(directoryDatabase, outbox, webhooks, time));
+        var circulars = new Circulars(directoryDatabase, outbox);
+        var reportMail = new ReportMail(circulars);
+        var (windowTable, windowNotices) = (new WindowTable(directoryDatabase, time), new WindowNotices(circulars, webhooks, time));
         var windowSteps = new WindowSteps(
         [
             new AnnounceStep(windowNotices), new GateStep(_admissions, time), new MigrateStep(_moves), new PermissionsStep(permissions), new RunStep(settings.Commands ?? new Dictionary<string, IReadOnlyList<string>>(), time),
             new VerifyStep(verifications), new BringUpStep(_admissions), new CloseStep(windowNotices),
         ]);
         var windowEstimates = new WindowEstimates(samples, actuals, windowSteps);
-        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, time);
+        var affected = new AffectedCustomers(directoryDatabase, gateTable, verifications, outages);
+        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, new WindowPromises(windowTable, windowSteps, windowEstimates, time), affected, reportMail, time);
+        _incidents = new IncidentEndpoints(new ServiceIncidents(incidents, outages, affected, reportMail, time), incidents);
+        var statusReader = new StatusReader(directoryDatabase, windowSteps, time);
+        _status = new StatusEndpoints(statusReader);
+        _statusFiles = settings.Status is { } page ? new StatusFiles(page, statusReader, time, logging.CreateLogger<StatusFiles>()) : null;
+        var (probe, probes) = (new ServiceProbe(directoryDatabase, directory, store, pod, settings.Door, () => RandomNumberGenerator.GetBytes(AccountId.Length), time), new ProbeTable(directoryDatabase, incidents, time));
         _windowEndpoints = new WindowEndpoints(_windows);
-        var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, new WindowProbe(directoryDatabase, directory, store, pod, () => RandomNumberGenerator.GetBytes(AccountId.Length), time), actuals, time);
+        var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, probe, probes, actuals, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, windowJob, verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, windowJob, new ProbeJob(probe, probes, time), verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -148,7 +165,7 @@ public sealed class Authority : IAsyncDisposable
             new Invitations(directoryDatabase, codes, _credentials, organisations, outbox, limits, audit, time), changes, tokens, organisations, new ProviderLogins(directoryDatabase, _credentials, time), owners, audit, time);
         _operating = new OperatingEndpoints(directory, store, closures, devices, organisations, verifications, proofs, _jobs, usages, samples, audit, _selfBackup, reconciliation, _admissions, throttles, permissions, actuals, _moves, _directoryMoves, place.RotateGrantKey);
         _computers = new ComputerEndpoints(
-            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions, owners);
+            directory, store, devices, new Attachments(directory, devices, log, pod, time), log, sessions, new Reads(store, pod, flows, new AccountReading(store, pod, time).TakeAsync, logging.CreateLogger<Reads>()), commits, new SnapshotTable(store), _objects, proofs, _escrow, pod, _admissions, owners, statusReader);
         var restores = new PreparedRestores(directoryDatabase, owners, restorers, pod, time);
         _restores = new RestoreEndpoints(directory, restorers, restores, new RestoreClaims(directoryDatabase, directory, drills, pod, outbox, webhooks, time), drills, new SharedArchives(directoryDatabase, owners, restorers, pod, time), proofs, new Browsing(directoryDatabase, owners, restorers, pod, http, time));
         _callers = new CallerCheck(directory, devices, signIns, tokens, restorers, audit, bootstrapHash, time);
@@ -233,6 +250,8 @@ public sealed class Authority : IAsyncDisposable
         _quotas.Map(api);
         _notifying.Map(api);
         _windowEndpoints.Map(api);
+        _incidents.Map(api);
+        _status.Map(api);
     }
 
     /// <summary>Writes what accounts use, as text for Prometheus.</summary>
@@ -277,6 +296,7 @@ public sealed class Authority : IAsyncDisposable
         await _jobs.EnqueueAsync(DunningRun.JobName, "", cancellation);
         await _jobs.EnqueueAsync(CardPayments.JobName, "", cancellation);
         await _jobs.EnqueueAsync(AlertWatch.JobName, "", cancellation);
+        await _jobs.EnqueueAsync(ProbeJob.JobName, "", cancellation);
         await _jobs.EnqueueAsync(Digest.JobName, "", cancellation);
         await _jobs.EnqueueAsync(Drills.JobName, "", cancellation);
         await _jobs.EnqueueAsync(SelfBackup.JobName, "", cancellation, _selfBackup.FirstDue);
@@ -291,6 +311,7 @@ public sealed class Authority : IAsyncDisposable
 
         await _admissions.StartAsync(cancellation);
         _runner.Start();
+        _statusFiles?.Start();
     }
 
     /// <summary>Fills empty databases from what lies on the pod, one account after the other. Nothing on the pod is lost or deleted by it.</summary>
@@ -305,10 +326,11 @@ public sealed class Authority : IAsyncDisposable
     public Task<SelfRestored> RestoreSelfAsync(SelfBackupKey key, uint? number, Action<string> trouble, Action<long> progress, CancellationToken cancellation) => _selfRestore.RunAsync(key, number, trouble, progress, cancellation);
 
     /// <summary>Gives back what this node works on.</summary>
-    public Task StopJobsAsync() => Task.WhenAll(_runner.StopAsync(), _admissions.StopAsync());
+    public Task StopJobsAsync() => Task.WhenAll(_runner.StopAsync(), _admissions.StopAsync(), _statusFiles?.StopAsync() ?? Task.CompletedTask);
 
     public async ValueTask DisposeAsync()
     {
+        await (_statusFiles?.DisposeAsync() ?? ValueTask.CompletedTask);
         await _runner.DisposeAsync();
         await _admissions.DisposeAsync();
         _credentials.Dispose();

@@ -1,6 +1,7 @@
 using Holdfast.Authority.Billing;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.SelfBackups;
+using Holdfast.Authority.Status;
 
 namespace Holdfast.Authority;
 
@@ -14,6 +15,9 @@ namespace Holdfast.Authority;
 /// <param name="AlertMail">Who gets mail of alerts; all operators and admins if null.</param>
 /// <param name="ServiceUrl">Where people reach the service.</param>
 /// <param name="CertificateExpires">When the certificate of this node runs out; null if it has none.</param>
+/// <param name="Status">Where the status page is written; null for nowhere.</param>
+/// <param name="Door">Asks for the page at which people sign in, through this node's own door; null if there is none.</param>
 /// <param name="Commands">Commands that windows may run on this node, by name: a program and its arguments.</param>
 public sealed record AuthoritySettings(MailSettings? Mail, SelfBackupSettings SelfBackup, IReadOnlyDictionary<string, string> Trees, string JournalsFolder, TimeSpan ClosingGrace, BillingSettings? Billing = null,
-    IReadOnlyList<string>? AlertMail = null, Func<string>? ServiceUrl = null, Func<DateTimeOffset?>? CertificateExpires = null, IReadOnlyDictionary<string, IReadOnlyList<string>>? Commands = null);
+    IReadOnlyList<string>? AlertMail = null, Func<string>? ServiceUrl = null, Func<DateTimeOffset?>? CertificateExpires = null, IReadOnlyDictionary<string, IReadOnlyList<string>>? Commands = null,
+    StatusSettings? Status = null, Func<CancellationToken, Task>? Door = null);

@@ -8,6 +8,7 @@ using Holdfast.Authority.Granting;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Placing;
+using Holdfast.Authority.Status;
 using Holdfast.Authority.Verifying;
 using Holdfast.Documents.Letters;
 using Holdfast.Format.Accounts;
@@ -24,7 +25,7 @@ namespace Holdfast.Authority;
 /// <summary>What computers ask: one line a route, and the service that answers.</summary>
 internal sealed class ComputerEndpoints(
     AccountDirectory directory, AccountStore store, DeviceTable devices, Attachments attachments, LogTable log, Sessions sessions, Reads reads, Commits commits, SnapshotTable snapshots, AccountObjects objects, ProofTable proofs,
-    EscrowKeys escrow, PodClient pod, Admissions admissions, OwnerMail owners)
+    EscrowKeys escrow, PodClient pod, Admissions admissions, OwnerMail owners, StatusReader status)
 {
     public void Map(ApiRoutes api)
     {
@@ -149,7 +150,7 @@ internal sealed class ComputerEndpoints(
         var isLetIn = await admissions.EnterAsync(device, context);
         try
         {
-            return await sessions.OpenAsync(device, request.CollectionNumber, cancellation);
+            return await sessions.OpenAsync(device, request.CollectionNumber, cancellation) with { Maintenance = await status.SoonAsync(cancellation) };
         }
         catch when (isLetIn)
         {

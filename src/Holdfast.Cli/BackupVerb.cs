@@ -86,6 +86,7 @@ internal static class BackupVerb
             + $"{Units.Bytes(progress.BytesRead)} read, {Units.Bytes(progress.BytesNew)} new, {Units.Bytes(progress.BytesStored)} stored, in {Units.Time(elapsed)}.");
         ThrottleNotice.Tell(output, session.Service.UploadThrottle, TimeProvider.System);
         QuotaNotice.Tell(output, session.Service.Quota, progress.BytesStored);
+        MaintenanceNotice.Tell(output, session.Service.Maintenance, TimeProvider.System);
         if (verbose)
         {
             output.Say($"Memory: {Units.Bytes(Backup.BufferBytes(options))} of buffers, {Units.Bytes(GC.GetGCMemoryInfo().TotalCommittedBytes)} managed in all, {Units.Bytes(Environment.WorkingSet)} resident; "

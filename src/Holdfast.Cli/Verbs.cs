@@ -36,6 +36,7 @@ internal static class Verbs
         root.Subcommands.Add(ComputerVerb.Build(output));
         root.Subcommands.Add(CompareVerb.Build(output));
         root.Subcommands.Add(PermissionsVerb.Build(output));
+        root.Subcommands.Add(StatusVerb.Build(output));
         root.Subcommands.Add(AdminVerb.Build(output));
         root.Subcommands.Add(VersionVerb.Build(output));
         return root;

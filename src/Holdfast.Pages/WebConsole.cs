@@ -13,6 +13,9 @@ namespace Holdfast.Pages;
 /// <summary>Pages for customers and operators: sign in → accounts → look into a snapshot, have an archive made, fetch it, see bills; customers, jobs, alerts. Rendered by the server, without script; a client of the API, which alone decides who may.</summary>
 public static class WebConsole
 {
+    /// <summary>Where people sign in.</summary>
+    public const string SignInPath = "/sign-in";
+
     /// <summary>Adds what rendering needs.</summary>
     public static void AddTo(IServiceCollection services) => services.AddRazorComponents();
 

@@ -79,6 +79,11 @@ internal static class ConfigCommand
           // Commands on this machine, by name, that a maintenance window's plan may run: a program and its arguments.
           "commands": { "vacuum": ["/usr/bin/vacuumdb", "--all"] },
 
+          // A status page that stays up while the service is down: written into a folder whenever something changes (HTML without script, JSON, Atom), for some web server to serve, and
+          // brought elsewhere by a command, which gets the folder as its last argument. Language en or de.
+          "status": { "folder": "/var/lib/holdfast/status", "name": "Example Backup", "language": "en", "time_zone": "Europe/Berlin", "url": "https://status.example.org/",
+                      "upload": ["/usr/local/bin/upload-status"] },
+
           // Whom people may sign in by, besides (OpenID Connect): a browser goes to /sign-in/NAME. Register /sign-in/callback/NAME there.
           // With makes_people whoever it vouches for may come in; otherwise those who are here already, by their verified address.
           "identity_providers": [
@@ -129,6 +134,11 @@ internal static class ConfigCommand
         foreach (var provider in configuration.ProvidersOf(root))
         {
             Console.WriteLine($"sign-in       {provider.Name}: {provider.Issuer}{(File.Exists(provider.ClientSecretFile) ? "" : $" (its client_secret_file {provider.ClientSecretFile} is not there)")}");
+        }
+
+        if (configuration.Status is { } status)
+        {
+            Console.WriteLine($"status page   {Path.GetFullPath(status.Folder, Path.GetFullPath(root))}{(status.Upload is { } upload ? $", brought elsewhere by {upload[0]}" : "")}");
         }
 
         if (configuration.Traces is { } traces)

@@ -82,7 +82,7 @@ internal sealed class Parts : IAsyncDisposable
             {
                 parts.Authority = await Holdfast.Authority.Authority.OpenAsync(data.Configuration.DatabasesOf(data.Root), parts.PlaceOf(data, roles, grants, publicUrl), parts._http, secretHash, data.Configuration.SettingsOf(data.Root, data.ReadSelfBackupKey(), data.FilesToCopy) with
                 {
-                    ServiceUrl = () => publicUrl?.TrimEnd('/') ?? parts.BoundUrl(), CertificateExpires = () => certificate?.Current.TargetCertificate.NotAfter,
+                    ServiceUrl = () => publicUrl?.TrimEnd('/') ?? parts.BoundUrl(), CertificateExpires = () => certificate?.Current.TargetCertificate.NotAfter, Door = parts.AskDoorAsync,
                 }, TimeProvider.System, logging, cancellation);
             }
 
@@ -135,6 +135,13 @@ internal sealed class Parts : IAsyncDisposable
     {
         var status = await OperatorCommands.SendAsync(root, url, secretFile, HttpMethod.Get, "/pod/v1/status", null, StatusJson.Default.PodStatus, cancellation);
         return new PodUsage(status.Objects, status.Bytes, [.. status.Drives.Select(drive => new PodDrive(drive.Path, drive.BytesTotal, drive.BytesFree, drive.State == nameof(DriveState.Up), $"{drive.State}{(drive.Reason is null ? "" : $": {drive.Reason}")}"))]);
+    }
+
+    /// <summary>Asks for the page at which people sign in, as their browsers do.</summary>
+    private async Task AskDoorAsync(CancellationToken cancellation)
+    {
+        using var answer = await _http.GetAsync(new Uri(BoundUrl() + Holdfast.Pages.WebConsole.SignInPath), cancellation);
+        answer.EnsureSuccessStatusCode();
     }
 
     /// <summary>Adds the pages for people, which ask the API as anybody does.</summary>

@@ -5,6 +5,7 @@ using Holdfast.Authority.Billing;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.SelfBackups;
+using Holdfast.Authority.Status;
 using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
@@ -65,6 +66,9 @@ internal sealed record ServiceConfiguration
     /// <summary>Commands that maintenance windows may run on this node, by name: a program and its arguments.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>>? Commands { get; init; }
 
+    /// <summary>Where the status page is written, and how it is brought elsewhere; without it nowhere.</summary>
+    public StatusSettings? Status { get; init; }
+
     /// <summary>True if everything is in the data folder: one process, no other database.</summary>
     [JsonIgnore]
     public bool IsEmbedded => Directory is null;
@@ -99,7 +103,7 @@ internal sealed record ServiceConfiguration
     /// <summary>What the operator decides about the service.</summary>
     public AuthoritySettings SettingsOf(string root, SelfBackupKey key, Func<IReadOnlyList<(string, byte[])>> files) => new(
         MailOf(root), new SelfBackupSettings(key, files, TimeSpan.FromHours(SelfBackupEveryHours ?? 24), SelfBackupsKept ?? 14, Product.Version),
-        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root), AlertMail, Commands: Commands);
+        (Trees ?? new Dictionary<string, string>()).ToDictionary(tree => tree.Key, tree => Path.GetFullPath(tree.Value, Path.GetFullPath(root))), Path.Combine(Path.GetFullPath(root), "journals"), TimeSpan.FromDays(ClosingGraceDays ?? 30), BillingOf(root), AlertMail, Commands: Commands, Status: Status is null ? null : Status with { Folder = Path.GetFullPath(Status.Folder, Path.GetFullPath(root)) });
 
     /// <summary>How mail is sent, with its file's path; null if none is.</summary>
     public MailSettings? MailOf(string root) => Mail is null ? null : Mail with { PasswordFile = Mail.PasswordFile is null ? null : Path.GetFullPath(Mail.PasswordFile, Path.GetFullPath(root)) };
@@ -135,7 +139,18 @@ internal sealed record ServiceConfiguration
         _ when ClosingGraceDays is < 0 or > 3650 => "closing_grace_days is 0 to 3650.",
         _ when SelfBackupEveryHours is < 1 or > 8760 => "self_backup_every_hours is 1 to 8760.",
         _ when SelfBackupsKept is < 1 or > 10_000 => "self_backups_kept is 1 to 10000.",
-        _ => CheckMail() ?? CheckProviders() ?? Billing?.Trouble,
+        _ => CheckMail() ?? CheckProviders() ?? CheckStatus() ?? Billing?.Trouble,
+    };
+
+    private string? CheckStatus() => Status switch
+    {
+        null => null,
+        { Folder.Length: 0 } => "status names no folder.",
+        { Language: var language } when !StatusSettings.Languages.Contains(language) => $"status's language is one of {string.Join(", ", StatusSettings.Languages.Order(StringComparer.Ordinal))}.",
+        { TimeZone: { } zone } when !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _) => $"'{zone}' is no time zone that this machine knows, such as Europe/Berlin (Debian has them in the package tzdata).",
+        { Url: { IsAbsoluteUri: false } } => "status's url is no address such as https://status.example.org/.",
+        { Upload: { } upload } when upload is not [{ Length: > 0 }, ..] || !Path.IsPathRooted(upload[0]) => "status's upload is a list with the whole path of a program and its arguments.",
+        _ => null,
     };
 
     private string? CheckProviders()

@@ -1,8 +1,10 @@
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Notifying;
+using Holdfast.Authority.Probing;
 using Holdfast.Authority.Windows;
 using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Contracts.Tests;
 
@@ -31,8 +33,8 @@ public abstract partial class DatabaseContract
         var other = (await new JobTable(DirectoryDatabase, "other", time).ClaimAsync([WindowJob.JobName], Cancellation))!;
         await Assert.ThrowsAsync<LeaseLostException>(() => table.StepAsync(lease, window.Id, running, running with { State = StepStates.Done }, "Done.", Cancellation));
         await Assert.ThrowsAsync<LeaseLostException>(() => table.LiveAsync(lease, window.Id, 1, 2, "late", null, Cancellation));
-        await table.LiveAsync(other, window.Id, 1, 2, null, new ProbeResult(2, 30, ["A probe failed"]), Cancellation);
-        await table.LiveAsync(other, window.Id, 1, 2, null, new ProbeResult(2, 20, []), Cancellation);
+        await table.LiveAsync(other, window.Id, 1, 2, null, [new ProbeOutcome(ServiceComponents.Restores, 30, "gone"), new ProbeOutcome(ServiceComponents.SignIn, 10, null), new ProbeOutcome(ServiceComponents.Backups, 99, "closed")], Cancellation);
+        await table.LiveAsync(other, window.Id, 1, 2, null, [new ProbeOutcome(ServiceComponents.Restores, 20, null), new ProbeOutcome(ServiceComponents.SignIn, 10, null)], Cancellation);
         var (now, steps) = (await table.FindAsync("latest", Cancellation))!.Value;
         Assert.Equal((4, 1, 30, StepStates.Running), (now.Probes, now.ProbesFailed, now.ProbeWorst, steps[0].State));
 
@@ -42,7 +44,7 @@ public abstract partial class DatabaseContract
         Assert.False(await table.ChangeAsync(second.Id, [WindowStates.Planned], $"state = '{WindowStates.InProgress}'", "Begun.", new { }, Cancellation, alone: true));
         Assert.True(await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", "Paused.", new { }, Cancellation));
         Assert.True(await table.ResumeAsync(window.Id, running, running with { State = StepStates.Done }, "Skipped.", Cancellation));
-        Assert.Equal(["Planned by somebody.", "Begun.", "The step begins.", "A probe failed", "Paused.", "Skipped."], (await table.EventsAsync(window.Id, Cancellation)).Select(one => one.Event));
+        Assert.Equal(["Planned by somebody.", "Begun.", "The step begins.", "A probe of restores failed: gone", "Paused.", "Skipped."], (await table.EventsAsync(window.Id, Cancellation)).Select(one => one.Event));
     }
 
     [Fact]
@@ -51,7 +53,8 @@ public abstract partial class DatabaseContract
         var time = new ManualTime();
         await AdmitAsync("a");
         await OwnAsync("a", [.. Enumerable.Range(0, 450).Select(person => ($"p{person:000}", person % 50 == 7 ? "member" : "owner"))]);
-        var notices = new WindowNotices(DirectoryDatabase, new Outbox(DirectoryDatabase, _mail, time), new Webhooks(DirectoryDatabase, Directory, time), time);
+        await DirectoryDatabase.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE people SET time_zone = 'Asia/Tokyo' WHERE email = 'p003@example.org'"), Cancellation);
+        var notices = new WindowNotices(new Circulars(DirectoryDatabase, new Outbox(DirectoryDatabase, _mail, time)), new Webhooks(DirectoryDatabase, Directory, time), time);
         var window = (await AddWindowAsync(new WindowTable(DirectoryDatabase, time))).Window with { BackBy = 1_800_000_000, CaughtUpBy = 1_800_090_000 };
 
         // Begun by two at once, and one of them stopped somewhere.
@@ -63,7 +66,8 @@ public abstract partial class DatabaseContract
         await notices.TellAsync(window, WindowNotices.Announced, null, Cancellation);
         var mail = await DirectoryDatabase.ReadAsync(transaction => transaction.QueryAsync<(string Recipient, string Body)>("SELECT recipient, body FROM outbox"), Cancellation);
         Assert.Equal((441, 441), (mail.Count, mail.Select(one => one.Recipient).Distinct().Count()));
-        Assert.All(mail, one => Assert.Contains("Restores work.\n\nYou need not do anything.\n\nBackups pause until 2027-01-15 08:00 UTC", one.Body, StringComparison.Ordinal));
+        Assert.All(mail.Where(one => one.Recipient != "p003@example.org"), one => Assert.Contains("Restores work.\n\nYou need not do anything.\n\nBackups pause until 2027-01-15 08:00 UTC", one.Body, StringComparison.Ordinal));
+        Assert.Contains("until 2027-01-15 17:00 (Asia/Tokyo, 08:00 UTC)", mail.Single(one => one.Recipient == "p003@example.org").Body, StringComparison.Ordinal);
         await notices.TellAsync(window, WindowNotices.Over, null, Cancellation);
         Assert.Equal(882, await CountAsync("outbox"));
     }

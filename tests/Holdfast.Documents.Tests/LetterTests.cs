@@ -31,7 +31,7 @@ public sealed class LetterTests
             Assert.Equal(keys.Order(StringComparer.Ordinal), Wording.Of(language).Keys.Order(StringComparer.Ordinal));
             foreach (var key in keys.Where(key => key.StartsWith("mail_", StringComparison.Ordinal) && key.EndsWith("_subject", StringComparison.Ordinal)).Select(key => key["mail_".Length..^"_subject".Length]))
             {
-                Assert.NotEmpty(Letter.Of(language, key, "0", "1", "2", "3", "4", "5", "6", "7").Body);
+                Assert.NotEmpty(Letter.Of(language, key, "0", "1", "2", "3", "4", "5", "6", "7", "8").Body);
             }
         }
 

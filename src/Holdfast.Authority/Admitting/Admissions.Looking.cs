@@ -75,7 +75,7 @@ internal sealed partial class Admissions
     {
         lock (_lock)
         {
-            if (_entered.Count + _ended.Count + _goingOn.Count == 0 && _lastTold != long.MinValue && time.GetElapsedTime(_lastTold) < _tellsEvery)
+            if (_entered.Count + _ended.Count + _goingOn.Count + _waiting.Count == 0 && _lastTold != long.MinValue && time.GetElapsedTime(_lastTold) < _tellsEvery)
             {
                 return (null, _gate.Since);
             }
@@ -84,7 +84,7 @@ internal sealed partial class Admissions
             static IReadOnlyList<BackupMoment> Moments(IEnumerable<KeyValuePair<(AccountId Account, uint Computer), long>> of) => [.. of.Select(item => new BackupMoment(item.Key.Account, item.Key.Computer, item.Value))];
             return (new GateNews(_state!.Since, _admitted, _gate.Skipped, _gate.LastBusy > DateTimeOffset.UnixEpoch ? _gate.LastBusy.ToUnixTimeSeconds() : 0)
             {
-                Entered = Moments(_entered), Ended = Moments(_ended), GoingOn = [.. _goingOn.Select(who => new BackupMoment(who.Account, who.Computer, 0))],
+                Entered = Moments(_entered), Ended = Moments(_ended), GoingOn = [.. _goingOn.Select(who => new BackupMoment(who.Account, who.Computer, 0))], Waiting = Moments(_waiting),
             }, _gate.Since);
         }
     }
@@ -94,7 +94,7 @@ internal sealed partial class Admissions
     {
         lock (_lock)
         {
-            foreach (var (told, of) in new[] { (news.Entered, _entered), (news.Ended, _ended) })
+            foreach (var (told, of) in new[] { (news.Entered, _entered), (news.Ended, _ended), (news.Waiting, _waiting) })
             {
                 foreach (var backup in told)
                 {

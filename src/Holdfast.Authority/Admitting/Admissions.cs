@@ -33,10 +33,11 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     private readonly ToldTurns _told = new();
     private readonly SemaphoreSlim _looking = new(1);
 
-    // What is not told yet: when each was let in, ended, and was heard of.
+    // What is not told yet: when each was let in, ended, was heard of, and was told to wait.
     private readonly Dictionary<(AccountId Account, uint Computer), long> _entered = [];
     private readonly Dictionary<(AccountId Account, uint Computer), long> _ended = [];
     private readonly HashSet<(AccountId Account, uint Computer)> _goingOn = [];
+    private readonly Dictionary<(AccountId Account, uint Computer), long> _waiting = [];
     private readonly CancellationTokenSource _stop = new();
     private GateMeter? _meter;
     private TurnSeal? _seal;
@@ -99,6 +100,14 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
         {
             See(device);
             return false;
+        }
+
+        if (answer.Reason != GateReason.Busy)
+        {
+            lock (_lock)
+            {
+                _waiting.TryAdd(who, Now);
+            }
         }
 
         var told = Answer(who, answer);

@@ -41,7 +41,18 @@ internal sealed record GateNews(long Since, long Admitted, double Skipped, long 
 
     /// <summary>Backups that have ended.</summary>
     public IReadOnlyList<BackupMoment> Ended { get; init; } = [];
+
+    /// <summary>Computers that were told to wait for their turn.</summary>
+    public IReadOnlyList<BackupMoment> Waiting { get; init; } = [];
 }
+
+/// <summary>Computers that asked for a turn while the gate was not open.</summary>
+/// <param name="Accounts">Whose they are.</param>
+/// <param name="Computers">How many.</param>
+/// <param name="Waiting">Of them, those that were not let in yet.</param>
+/// <param name="AverageSeconds">How long those waited who were let in.</param>
+/// <param name="LongestSeconds">How long the longest of them waited.</param>
+internal sealed record GateWaits(long Accounts, long Computers, long Waiting, long AverageSeconds, long LongestSeconds);
 
 /// <summary>The gate in the directory. Nodes tell and ask once a second; each writes a row of its own, and those of the backups that it has to do with.</summary>
 internal sealed class GateTable(IDatabase directory, string node, NodeFacts facts, TimeProvider time)
@@ -93,6 +104,12 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
             INSERT INTO admissions (account_id, computer, entered_at, ended_at, seen_at) VALUES (@id, @computer, @at, 0, @now)
             ON CONFLICT (account_id, computer) DO UPDATE SET entered_at = CASE WHEN admissions.entered_at < excluded.entered_at THEN excluded.entered_at ELSE admissions.entered_at END, seen_at = excluded.seen_at
             """, news.Entered);
+        await EachAsync(transaction,
+            """
+            INSERT INTO gate_waits (account_id, computer, asked_at) SELECT @id, @computer, @at / 1000 WHERE NOT EXISTS (SELECT 1 FROM gate_waits WHERE account_id = @id AND computer = @computer AND admitted_at IS NULL)
+            ON CONFLICT DO NOTHING
+            """, news.Waiting);
+        await EachAsync(transaction, "UPDATE gate_waits SET admitted_at = @at / 1000 WHERE account_id = @id AND computer = @computer AND admitted_at IS NULL", news.Entered);
         await EachAsync(transaction, "UPDATE admissions SET seen_at = @now WHERE account_id = @id AND computer = @computer", news.GoingOn);
         await EachAsync(transaction,
             """
@@ -115,6 +132,17 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
     /// <summary>Whether a computer's backup is under way, whichever node let it in.</summary>
     public async Task<bool> IsUnderWayAsync(AccountId account, uint computer, CancellationToken cancellation) => await directory.AskAsync(transaction =>
         transaction.FindAsync<long?>("SELECT seen_at FROM admissions WHERE account_id = @id AND computer = @computer AND ended_at < entered_at", new { id = account.ToArray(), computer }), cancellation) is not null;
+
+    /// <summary>Who asked for a turn in a time (seconds since 1970), and how long they waited.</summary>
+    public Task<GateWaits> WaitsAsync(long from, long until, CancellationToken cancellation) => directory.AskAsync(async transaction =>
+    {
+        var (accounts, computers, waiting, sum, longest) = await transaction.FindAsync<(long, long, long, long, long)>(
+            """
+            SELECT count(DISTINCT account_id), count(*), coalesce(sum(CASE WHEN admitted_at IS NULL THEN 1 ELSE 0 END), 0), CAST(coalesce(sum(admitted_at - asked_at), 0) AS BIGINT), coalesce(max(admitted_at - asked_at), 0)
+            FROM gate_waits WHERE asked_at >= @from AND asked_at <= @until
+            """, new { from, until });
+        return new GateWaits(accounts, computers, waiting, computers > waiting ? sum / (computers - waiting) : 0, longest);
+    }, cancellation);
 
     public static string NameOf(GateMode mode) => mode switch
     {

@@ -1,9 +1,11 @@
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Incidents;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Restores;
 using Holdfast.Authority.SelfBackups;
 using Holdfast.Authority.Verifying;
+using Holdfast.Authority.Windows;
 
 namespace Holdfast.Authority.Alerting;
 
@@ -129,4 +131,43 @@ internal sealed class UndeliveredAlerts(IDatabase directory, TimeProvider time) 
             .Select(webhook => new Finding($"webhook {webhook.Id}", false, $"The webhook {webhook.Id} at {Webhooks.OriginOf(webhook.Url)} took nothing for days: {webhook.Failure} Mend it, or remove it (`holdfast admin webhook remove`).")));
         return findings;
     }, cancellation);
+}
+
+/// <summary>Incidents that are open.</summary>
+internal sealed class IncidentAlerts(IncidentTable incidents) : IAlertSource
+{
+    public string Kind => "incident";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation) => [.. (await incidents.OpenAsync(cancellation)).Select(open =>
+        new Finding(open.Id, open.Impact == IncidentTable.Outage, $"{open.Title} ({open.Components}), since {DateTimeOffset.FromUnixTimeSeconds(open.BeganAt):yyyy-MM-dd HH:mm} UTC. See `holdfast admin incident show {open.Id}`."))];
+}
+
+/// <summary>Windows that need somebody, or will be over later than was promised.</summary>
+internal sealed class WindowAlerts(IDatabase directory) : IAlertSource
+{
+    public string Kind => "window";
+
+    public TimeSpan Patience => TimeSpan.Zero;
+
+    public async Task<IReadOnlyList<Finding>> LookAsync(CancellationToken cancellation)
+    {
+        var findings = new List<Finding>();
+        foreach (var window in await directory.AskAsync(WindowTable.OpenAsync, cancellation))
+        {
+            if (window is { State: WindowStates.Paused, Failure: { } why })
+            {
+                findings.Add(new Finding(window.Id, true, $"The window '{window.Name}' waits for somebody: {why} See `holdfast admin maintenance show`."));
+            }
+            else if (window.StartedAt is not null && (window.BackAt is null && window.LiveBackBy > window.BackBy || window.LiveCaughtUpBy > window.CaughtUpBy))
+            {
+                findings.Add(new Finding(window.Id, false, $"The window '{window.Name}' may end later than was promised: by what is known now services are back by {At(window.BackAt ?? window.LiveBackBy)} (promised {At(window.BackBy)}), and everyone is caught up by {At(window.LiveCaughtUpBy)} (promised {At(window.CaughtUpBy)}). `holdfast admin maintenance promise` tells customers."));
+            }
+        }
+
+        return findings;
+    }
+
+    private static string At(long? seconds) => seconds is { } at ? $"{DateTimeOffset.FromUnixTimeSeconds(at):yyyy-MM-dd HH:mm} UTC" : "–";
 }

@@ -49,6 +49,12 @@ internal sealed class Outages(IDatabase directory, TimeProvider time)
             "SELECT outage_id, from_at, until_at, reason, recorded_by FROM outages WHERE outage_id < @before ORDER BY outage_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }))
             .Select(row => new OutageSummary(row.Id, row.From, row.Until, row.Reason, row.RecordedBy))], outage => outage.Id), cancellation);
 
+    /// <summary>Those of a time, or of a part of it.</summary>
+    public Task<IReadOnlyList<OutageSummary>> BetweenAsync(long from, long until, CancellationToken cancellation) => directory.AskAsync<IReadOnlyList<OutageSummary>>(async transaction =>
+        [.. (await transaction.QueryAsync<(string Id, long From, long Until, string Reason, string RecordedBy)>(
+            "SELECT outage_id, from_at, until_at, reason, recorded_by FROM outages WHERE until_at > @from AND from_at < @until ORDER BY from_at", new { from, until }))
+            .Select(row => new OutageSummary(row.Id, row.From, row.Until, row.Reason, row.RecordedBy))], cancellation);
+
     /// <summary>Those that ended behind a moment.</summary>
     public Task<IReadOnlyList<Outage>> SinceAsync(long from, CancellationToken cancellation) => directory.AskAsync<IReadOnlyList<Outage>>(async transaction =>
         [.. (await transaction.QueryAsync<(long From, long Until)>("SELECT from_at, until_at FROM outages WHERE until_at > @from ORDER BY until_at", new { from })).Select(row => new Outage(row.From, row.Until))], cancellation);

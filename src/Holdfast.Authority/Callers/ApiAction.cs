@@ -34,6 +34,8 @@ internal enum ApiAction
     ChangeTrees,
     MoveAccounts,
     ChangeWindows,
+    ChangeIncidents,
+    ReadStatus,
     RotateGrantKey,
     ReadAudit,
     BackUpService,

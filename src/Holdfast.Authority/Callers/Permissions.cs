@@ -71,6 +71,8 @@ internal static class Permissions
         [ApiAction.ChangeTrees] = new(Admin),
         [ApiAction.MoveAccounts] = new(Admin),
         [ApiAction.ChangeWindows] = new(Admin),
+        [ApiAction.ChangeIncidents] = new(Operators),
+        [ApiAction.ReadStatus] = new(Anybody),
         [ApiAction.RotateGrantKey] = new(Admin),
         [ApiAction.ReadAudit] = new(Operators),
         [ApiAction.BackUpService] = new(Operators),

@@ -57,6 +57,12 @@ internal static class DirectoryTables
         ["windows"] = ["window_id"],
         ["window_steps"] = ["window_id", "position"],
         ["window_events"] = ["window_id", "number"],
+        ["probes"] = ["component"],
+        ["probe_days"] = ["component", "day"],
+        ["incidents"] = ["incident_id"],
+        ["incident_events"] = ["incident_id", "number"],
+        ["gate_waits"] = ["account_id", "computer", "asked_at"],
+        ["rehearsals"] = ["window_id", "position"],
     };
 
     public static IReadOnlyList<string> Names { get; } = [.. _keys.Keys];

@@ -57,16 +57,16 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
         }
 
         var id = Guid.CreateVersion7(time.GetUtcNow()).ToString();
-        await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, language, unsubscribe, created_at) VALUES (@id, @recipient, @subject, @body, @language, @unsubscribe, @now)",
-            new { id, recipient, letter.Subject, letter.Body, letter.Language, unsubscribe, now = time.GetUtcNow().ToUnixTimeSeconds() });
+        await transaction.ExecuteAsync("INSERT INTO outbox (mail_id, recipient, subject, body, language, unsubscribe, created_at, is_markdown) VALUES (@id, @recipient, @subject, @body, @language, @unsubscribe, @now, @isMarkdown)",
+            new { id, recipient, letter.Subject, letter.Body, letter.Language, unsubscribe, now = time.GetUtcNow().ToUnixTimeSeconds(), isMarkdown = letter.IsMarkdown ? 1L : 0L });
         await JobTable.EnqueueAsync(transaction, isBulk ? BulkJobName : JobName, id, time);
     }
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var id = lease.Job.Subject;
-        var (recipient, subject, body, language, createdAt, unsubscribe) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, string, long, string?)>(
-            "SELECT recipient, subject, body, language, created_at, unsubscribe FROM outbox WHERE mail_id = @id AND sent_at IS NULL AND bounced_at IS NULL", new { id }), cancellation);
+        var (recipient, subject, body, language, createdAt, unsubscribe, isMarkdown) = await directory.AskAsync(transaction => transaction.FindAsync<(string?, string, string, string, long, string?, long)>(
+            "SELECT recipient, subject, body, language, created_at, unsubscribe, is_markdown FROM outbox WHERE mail_id = @id AND sent_at IS NULL AND bounced_at IS NULL", new { id }), cancellation);
         if (recipient is null || settings is null)
         {
             await directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE outbox SET body = '' WHERE mail_id = @id", new { id }), cancellation);
@@ -85,7 +85,7 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
             body += Wording.Of(language)["mail_unsubscribe", $"{serviceUrl()}/unsubscribe/{unsubscribe}"];
         }
 
-        var page = await PageRenderer.RenderAsync(new Letter(subject, body, language));
+        var page = await PageRenderer.RenderAsync(new Letter(subject, body, language) { IsMarkdown = isMarkdown != 0 });
         using var message = new MimeMessage { MessageId = $"{id}@{settings.Host}", Subject = subject, Body = new BodyBuilder { TextBody = body, HtmlBody = page }.ToMessageBody(), Date = time.GetUtcNow() };
 
         // Nobody's holiday answers it.

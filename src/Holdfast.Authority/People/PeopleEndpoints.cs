@@ -35,7 +35,7 @@ internal sealed class PeopleEndpoints(
     private void MapOneself(ApiRoutes me)
     {
         me.Get("", ApiAction.ReadOneself, "Who is signed in.", (HttpContext context, CancellationToken cancellation) => DescribeAsync(CallerCheck.CallerOf(context), cancellation));
-        me.Patch("", ApiAction.ChangeOneself, "Another name.", RenameAsync);
+        me.Patch("", ApiAction.ChangeOneself, "Another name, or time zone.", ChangeAsync);
         me.Post("/memberships", ApiAction.ChangeOneself, "Takes an invitation up as somebody who is here already.",
             async (HttpContext context, TakeUp request, CancellationToken cancellation) => await DoneAsync(invitations.TakeUpAsync(CallerCheck.CallerOf(context), request.Code, cancellation)));
         me.Get("/sign-ins", ApiAction.ReadOneself, "One's sessions, the latest first.", (HttpContext context, CancellationToken cancellation) => signIns.ListAsync(CallerCheck.CallerOf(context), cancellation));
@@ -144,12 +144,12 @@ internal sealed class PeopleEndpoints(
     private async Task<Oneself> DescribeAsync(Caller caller, CancellationToken cancellation)
     {
         var person = caller.Person!;
-        return new Oneself(person.Id, person.Email, person.Name, person.OperatorRole, person.PasswordHash is not null, person.TwoFactor, await credentials.CountRecoveryCodesAsync(person, cancellation), caller.Memberships);
+        return new Oneself(person.Id, person.Email, person.Name, person.OperatorRole, person.PasswordHash is not null, person.TwoFactor, await credentials.CountRecoveryCodesAsync(person, cancellation), caller.Memberships, person.TimeZone);
     }
 
-    private async Task<Oneself> RenameAsync(HttpContext context, ChangeOneself request, CancellationToken cancellation)
+    private async Task<Oneself> ChangeAsync(HttpContext context, ChangeOneself request, CancellationToken cancellation)
     {
-        await changes.RenameAsync(CallerCheck.PersonOf(context), Names.Checked(request.Name), cancellation);
+        await changes.ChangeAsync(CallerCheck.PersonOf(context), request, cancellation);
         return await DescribeAsync(CallerCheck.CallerOf(context), cancellation);
     }
 

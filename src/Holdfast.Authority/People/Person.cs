@@ -23,6 +23,9 @@ internal sealed class Person
 
     public string? OperatorRole { get; set; }
 
+    /// <summary>In which mail says times; null for UTC.</summary>
+    public string? TimeZone { get; set; }
+
     public long? SuspendedAt { get; init; }
 
     public long CreatedAt { get; init; }

@@ -22,9 +22,14 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     private static readonly TimeSpan _resetLife = TimeSpan.FromHours(1);
     private static readonly TimeSpan _emailLife = TimeSpan.FromDays(1);
 
-    public Task RenameAsync(Person person, string name, CancellationToken cancellation)
+    public Task ChangeAsync(Person person, ChangeOneself asked, CancellationToken cancellation)
     {
-        person.Name = name;
+        if (asked.TimeZone is { } zone && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "There is no such time zone: they are called like Europe/Berlin, or UTC.");
+        }
+
+        (person.Name, person.TimeZone) = (asked.Name is { } name ? Names.Checked(name) : person.Name, asked.TimeZone ?? person.TimeZone);
         return UpdateAsync(person, null, null, cancellation);
     }
 

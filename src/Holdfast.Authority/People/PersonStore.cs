@@ -12,7 +12,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
     public const string Columns =
         """
         person_id AS Id, email, email_key AS EmailKey, name, password_hash AS PasswordHash, security_stamp AS SecurityStamp, two_factor AS TwoFactorNumber,
-        authenticator_key AS AuthenticatorKey, operator_role AS OperatorRole, suspended_at AS SuspendedAt, created_at AS CreatedAt, version
+        authenticator_key AS AuthenticatorKey, operator_role AS OperatorRole, suspended_at AS SuspendedAt, created_at AS CreatedAt, time_zone AS TimeZone, version
         """;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
@@ -45,7 +45,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         if (await transaction.ExecuteAsync(
             """
             UPDATE people SET email = @email, email_key = @emailKey, name = @name, password_hash = @passwordHash, security_stamp = @securityStamp, two_factor = @factor,
-                authenticator_key = @authenticatorKey, version = @version
+                authenticator_key = @authenticatorKey, time_zone = @timeZone, version = @version
             WHERE person_id = @id AND version = @before AND NOT EXISTS (SELECT 1 FROM people WHERE email_key = @emailKey AND person_id <> @id)
             """, Parameters(person, version)) == 0)
         {
@@ -167,7 +167,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
     private static object Parameters(Person person, string version) => new
     {
         person.Id, person.Email, person.EmailKey, person.Name, person.PasswordHash, person.SecurityStamp, factor = person.TwoFactor ? 1 : 0,
-        person.AuthenticatorKey, person.OperatorRole, person.CreatedAt, before = person.Version, version,
+        person.AuthenticatorKey, person.OperatorRole, person.CreatedAt, person.TimeZone, before = person.Version, version,
     };
 
     private static byte[] HashOf(string code) => SHA256.HashData(Encoding.UTF8.GetBytes(code));
@@ -193,6 +193,8 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
 
         public string? OperatorRole { get; init; }
 
+        public string? TimeZone { get; init; }
+
         public long? SuspendedAt { get; init; }
 
         public long CreatedAt { get; init; }
@@ -202,7 +204,7 @@ internal sealed partial class PersonStore(IDatabase directory, TimeProvider time
         public Person Person => new()
         {
             Id = Id, Email = Email, EmailKey = EmailKey, Name = Name, PasswordHash = PasswordHash, SecurityStamp = SecurityStamp, TwoFactor = TwoFactorNumber != 0,
-            AuthenticatorKey = AuthenticatorKey, OperatorRole = OperatorRole, SuspendedAt = SuspendedAt, CreatedAt = CreatedAt, Version = Version,
+            AuthenticatorKey = AuthenticatorKey, OperatorRole = OperatorRole, TimeZone = TimeZone, SuspendedAt = SuspendedAt, CreatedAt = CreatedAt, Version = Version,
         };
     }
 }

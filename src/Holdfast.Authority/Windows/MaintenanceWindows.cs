@@ -1,5 +1,7 @@
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Reports;
 using Holdfast.Authority.Windows.Steps;
+using Holdfast.Documents;
 using Holdfast.Maintenance.Planning;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -7,15 +9,13 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>Maintenance windows that operators plan, estimate, announce and run.</summary>
-internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, TimeProvider time)
+internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowPromises promises, AffectedCustomers affected, ReportMail mail, TimeProvider time)
 {
     /// <summary>How the event of a pause begins.</summary>
     public const string PausedBy = "Paused by";
 
-    private const long PromiseUnit = 15 * 60;
-
     private static readonly TimeSpan _aheadMax = TimeSpan.FromDays(3 * 365);
-    private static readonly TimeSpan _lengthMax = TimeSpan.FromDays(365);
+    private const int ApologyMax = 4000;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -57,57 +57,15 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     public async Task<WindowStatus> AnnounceAsync(string id, AnnounceWindow asked, string by, CancellationToken cancellation)
     {
         var (window, _) = await FindAsync(id, cancellation);
-        if (window.State != WindowStates.Planned)
-        {
-            throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: only one that is planned is announced.");
-        }
+        await promises.AnnounceAsync(window, asked, by, cancellation);
+        return await StatusAsync(window.Id, cancellation);
+    }
 
-        if (window.StartsAt < Now)
-        {
-            throw new HoldfastException(FailureTable.WindowRefused, "The window would have begun by now: plan another.");
-        }
-
-        var plan = kinds.Parse(window.Plan);
-        await kinds.CheckAsync(plan, cancellation);
-        var estimate = estimates.Of(plan, window.StartsAt, await estimates.ReadAsync(cancellation));
-        var (backLeast, caughtUpLeast) = (window.StartsAt + (long)Math.Ceiling(estimate.Back.Most), window.StartsAt + (long)Math.Ceiling(estimate.CaughtUp.Most));
-        var (backBy, caughtUpBy) = (asked.BackBy ?? RoundUp(backLeast), asked.CaughtUpBy ?? Math.Max(asked.BackBy ?? 0, RoundUp(caughtUpLeast)));
-        if (caughtUpBy > window.StartsAt + (long)_lengthMax.TotalSeconds)
-        {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"No window takes longer than {_lengthMax.TotalDays:0} days: {(asked.CaughtUpBy is null ? "shorten it" : "promise another time")}.");
-        }
-
-        if (backBy <= window.StartsAt || caughtUpBy < backBy)
-        {
-            throw new HoldfastException(FailureTable.InvalidRequest, "Services are back after the window begins, and everyone is caught up after that.");
-        }
-
-        var isShort = backBy < backLeast || caughtUpBy < caughtUpLeast || estimate.Unknown.Count > 0;
-        if (isShort && !asked.Force)
-        {
-            throw new HoldfastException(FailureTable.WindowTooShort, estimate.Unknown.Count > 0
-                ? $"How long these steps take is not known: {string.Join(", ", estimate.Unknown)}. Run them on a part first (`holdfast admin maintenance estimate` says what is missing), or announce it with `--force`; that is recorded."
-                : $"Once in ten times services are back only at {At(backLeast)}, and everyone is caught up at {At(caughtUpLeast)}: {At(backBy)} and {At(caughtUpBy)} would be promised too often in vain. Promise less, shorten the window, or announce it with `--force`; that is recorded.");
-        }
-
-        await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
-        if (!await table.ChangeAsync(window.Id, [WindowStates.Planned],
-            $"state = '{WindowStates.Announced}', announced_at = @now, announced_by = @by, back_by = @backBy, caught_up_by = @caughtUpBy, live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, is_forced = @isForced, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost",
-            $"Announced by {by}: back by {At(backBy)}, everyone caught up by {At(caughtUpBy)}.{(isShort ? $" That is less than the estimate ({At(backLeast)}, {At(caughtUpLeast)}{(estimate.Unknown.Count > 0 ? $", not counting {string.Join(", ", estimate.Unknown)}" : "")}), and was forced." : "")}",
-            new
-            {
-                now = Now, by, backBy, caughtUpBy, backLeast, caughtUpLeast, isForced = isShort ? 1L : 0L, backHalf = (long)estimate.Back.Half, backMost = (long)estimate.Back.Most, caughtUpHalf = (long)estimate.CaughtUp.Half, caughtUpMost = (long)estimate.CaughtUp.Most,
-            }, cancellation, checkAsync: async transaction =>
-            {
-                if ((await WindowTable.OpenAsync(transaction)).FirstOrDefault(other => other.StartsAt < caughtUpBy && window.StartsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
-                {
-                    throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
-                }
-            }))
-        {
-            throw Changed();
-        }
-
+    /// <summary>Promises something else, and tells those who are affected of it.</summary>
+    public async Task<WindowStatus> ChangePromiseAsync(string id, ChangePromise asked, string by, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        await promises.ChangeAsync(window, asked, by, cancellation);
         return await StatusAsync(window.Id, cancellation);
     }
 
@@ -167,8 +125,34 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     public async Task<WindowReport> ReportAsync(string id, CancellationToken cancellation)
     {
         var (window, steps) = await FindAsync(id, cancellation);
-        var (status, events) = (window.StatusOf(steps), await table.EventsAsync(window.Id, cancellation));
-        return new WindowReport(status, events, ReportText.Of(status, events, kinds.Parse(window.Plan).Message, (window.BackHalf, window.BackMost, window.CaughtUpHalf, window.CaughtUpMost), time.GetUtcNow()));
+        var (status, events, now) = (window.StatusOf(steps), await table.EventsAsync(window.Id, cancellation), time.GetUtcNow());
+        var whom = window.StartedAt is { } began ? await affected.FindAsync(began, window.EndedAt ?? now.ToUnixTimeSeconds(), cancellation) : null;
+        var markdown = WindowReportText.Of(status, events, kinds.Parse(window.Plan).Message, window.Apology, (window.BackHalf, window.BackMost, window.CaughtUpHalf, window.CaughtUpMost), whom, now);
+        return new WindowReport(status, events, markdown, await PageRenderer.RenderMarkdownAsync(window.Name, markdown, Mailing.Outbox.Language));
+    }
+
+    /// <summary>Adds the operator's words to a report, and sends it to the owners of all accounts.</summary>
+    public async Task<WindowReport> FinishReportAsync(string id, FinishReport asked, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        if (asked.Mail && window.EndedAt is null)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, "The window is not over: its report is sent once it is.");
+        }
+
+        if (asked.Apology is { } apology)
+        {
+            await table.ApologiseAsync(window.Id, apology.Length is > 0 and <= ApologyMax && apology.All(letter => !char.IsControl(letter) || letter is '\n' or '\t') ? apology
+                : throw new HoldfastException(FailureTable.InvalidRequest, $"An apology has 1 to {ApologyMax} characters, and no control characters."), cancellation);
+        }
+
+        var report = await ReportAsync(window.Id, cancellation);
+        if (asked.Mail)
+        {
+            await mail.SendAsync($"window {window.Id}", window.Name, report.Markdown, cancellation);
+        }
+
+        return report;
     }
 
     /// <summary>Has all windows looked at that have not ended.</summary>
@@ -182,10 +166,6 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
 
     private async Task<(Window Window, IReadOnlyList<WindowStep> Steps)> FindAsync(string id, CancellationToken cancellation) =>
         await table.FindAsync(id == "latest" || Guid.TryParse(id, out _) ? id : "", cancellation) ?? throw new HoldfastException(FailureTable.NotFound, id == "latest" ? "No window was planned yet." : $"There is no window {id}.");
-
-    private static long RoundUp(long seconds) => (seconds + PromiseUnit - 1) / PromiseUnit * PromiseUnit;
-
-    private static string At(long seconds) => $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-dd HH:mm} UTC";
 
     private static HoldfastException Changed() => new(FailureTable.WindowRefused, "The window was changed by somebody else just now: look again.");
 }

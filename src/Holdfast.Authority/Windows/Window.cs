@@ -33,7 +33,7 @@ internal static class StepStates
 internal sealed record Window
 {
     public const string Columns =
-        "window_id AS Id, name, plan, state, starts_at AS StartsAt, planned_at AS PlannedAt, planned_by AS PlannedBy, announced_at AS AnnouncedAt, back_by AS BackBy, caught_up_by AS CaughtUpBy, is_forced AS IsForced, back_half AS BackHalf, back_most AS BackMost, caught_up_half AS CaughtUpHalf, caught_up_most AS CaughtUpMost, live_back_by AS LiveBackBy, live_caught_up_by AS LiveCaughtUpBy, started_at AS StartedAt, back_at AS BackAt, ended_at AS EndedAt, failure, probes, probes_failed AS ProbesFailed, probe_worst AS ProbeWorst, probed_at AS ProbedAt";
+        "window_id AS Id, name, plan, state, starts_at AS StartsAt, planned_at AS PlannedAt, planned_by AS PlannedBy, announced_at AS AnnouncedAt, back_by AS BackBy, caught_up_by AS CaughtUpBy, is_forced AS IsForced, back_half AS BackHalf, back_most AS BackMost, caught_up_half AS CaughtUpHalf, caught_up_most AS CaughtUpMost, live_back_by AS LiveBackBy, live_caught_up_by AS LiveCaughtUpBy, started_at AS StartedAt, back_at AS BackAt, ended_at AS EndedAt, failure, probes, probes_failed AS ProbesFailed, probe_worst AS ProbeWorst, probed_at AS ProbedAt, first_back_by AS FirstBackBy, first_caught_up_by AS FirstCaughtUpBy, changes, changed_at AS ChangedAt, change_reason AS ChangeReason, apology";
 
     public string Id { get; init; } = "";
 
@@ -85,14 +85,28 @@ internal sealed record Window
 
     public long ProbedAt { get; init; }
 
+    /// <summary>What was promised first.</summary>
+    public long? FirstBackBy { get; init; }
+
+    public long? FirstCaughtUpBy { get; init; }
+
+    /// <summary>How often that was changed, when last, and why.</summary>
+    public long Changes { get; init; }
+
+    public long? ChangedAt { get; init; }
+
+    public string? ChangeReason { get; init; }
+
+    public string? Apology { get; init; }
+
     public WindowStatus StatusOf(IReadOnlyList<WindowStep> steps) => new(
-        Id, Name, State, StartsAt, PlannedBy, AnnouncedAt, BackBy, CaughtUpBy, IsForced != 0, StartedAt, BackAt, EndedAt, LiveBackBy, LiveCaughtUpBy, new WindowProbes(Probes, ProbesFailed, ProbeWorst), [.. steps.Select(step => step.Status)], Failure);
+        Id, Name, State, StartsAt, PlannedBy, AnnouncedAt, BackBy, CaughtUpBy, IsForced != 0, StartedAt, BackAt, EndedAt, LiveBackBy, LiveCaughtUpBy, new WindowProbes(Probes, ProbesFailed, ProbeWorst), [.. steps.Select(step => step.Status)], Failure, FirstBackBy, FirstCaughtUpBy, ChangeReason);
 }
 
 /// <summary>A step's row.</summary>
 internal sealed record WindowStep
 {
-    public const string Columns = "position, kind, name, state, reference, detail, share, half, most, started_at AS StartedAt, ended_at AS EndedAt";
+    public const string Columns = "position, kind, name, state, reference, detail, share, half, most, started_at AS StartedAt, ended_at AS EndedAt, learned_half AS LearnedHalf, learned_most AS LearnedMost";
 
     private const double Whole = 1_000_000;
 
@@ -120,7 +134,14 @@ internal sealed record WindowStep
 
     public long? EndedAt { get; init; }
 
-    public WindowStepStatus Status => new(Name, Kind, State, Share / Whole, Detail, Half is { } half && Most is { } most ? new EstimatedSeconds(half / 1000.0, most / 1000.0) : null, StartedAt, EndedAt);
+    /// <summary>What it would be estimated to take once it is known what it took, milliseconds.</summary>
+    public long? LearnedHalf { get; init; }
+
+    public long? LearnedMost { get; init; }
+
+    public WindowStepStatus Status => new(Name, Kind, State, Share / Whole, Detail, SecondsOf(Half, Most), StartedAt, EndedAt, SecondsOf(LearnedHalf, LearnedMost));
+
+    private static EstimatedSeconds? SecondsOf(long? half, long? most) => (half, most) is ({ } a, { } b) ? new EstimatedSeconds(a / 1000.0, b / 1000.0) : null;
 
     public static long? ShareOf(double? share) => share is { } part ? (long)(Math.Clamp(part, 0, 1) * Whole) : null;
 }

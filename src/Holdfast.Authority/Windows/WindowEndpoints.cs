@@ -17,6 +17,10 @@ internal sealed class WindowEndpoints(MaintenanceWindows windows)
         api.Get("/windows/{window}/report", ApiAction.ReadService, "What was promised, what happened, and when.", (string window, CancellationToken cancellation) => windows.ReportAsync(window, cancellation));
         api.Post("/windows/{window}/announce", ApiAction.ChangeWindows, "Promises when services are back and everyone is caught up, and tells those who are affected; less than the estimate's P90 only by force.",
             (HttpContext context, string window, AnnounceWindow asked, CancellationToken cancellation) => windows.AnnounceAsync(window, asked, By(context), cancellation));
+        api.Post("/windows/{window}/promise", ApiAction.ChangeWindows, "Promises something else of a window that is announced or under way, and tells those who are affected of it.",
+            (HttpContext context, string window, ChangePromise asked, CancellationToken cancellation) => windows.ChangePromiseAsync(window, asked, By(context), cancellation));
+        api.Post("/windows/{window}/report", ApiAction.ChangeWindows, "Adds the operator's words to a report, and sends it to the owners of all accounts.",
+            (string window, FinishReport asked, CancellationToken cancellation) => windows.FinishReportAsync(window, asked, cancellation));
         api.Post("/windows/{window}/start", ApiAction.ChangeWindows, "Begins a window now that is announced.", (HttpContext context, string window, CancellationToken cancellation) => windows.StartAsync(window, By(context), cancellation));
         api.Post("/windows/{window}/pause", ApiAction.ChangeWindows, "Begins no other step.", (HttpContext context, string window, CancellationToken cancellation) => windows.PauseAsync(window, By(context), cancellation));
         api.Post("/windows/{window}/resume", ApiAction.ChangeWindows, "Goes on with a window that is paused: with the step at which it is, or without it (`skip`).",

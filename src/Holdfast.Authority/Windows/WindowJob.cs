@@ -1,5 +1,6 @@
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
+using Holdfast.Authority.Probing;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -12,7 +13,7 @@ namespace Holdfast.Authority.Windows;
 /// Runs windows: each look does one thing, writes it down, and comes again. Whatever was under way when a node was killed is found by the next from the window's rows and from what it works with. Each looks a step in the
 /// eye: its engine's own state decides, never what this job remembers.
 /// </summary>
-internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, WindowProbe probe, Actuals actuals, TimeProvider time) : IJobKind
+internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, ServiceProbe probe, ProbeTable probes, Actuals actuals, TimeProvider time) : IJobKind
 {
     public const string JobName = "window";
 
@@ -24,11 +25,14 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
     /// <summary>What is later begins only if somebody says so.</summary>
     private static readonly TimeSpan _lateMost = TimeSpan.FromMinutes(30);
+    /// <summary>Of what was announced long before, people are reminded.</summary>
+    private static readonly TimeSpan _remindsBefore = TimeSpan.FromDays(1);
     private static readonly TimeSpan _forecastKept = TimeSpan.FromMinutes(10);
 
     /// <summary>By this node; a step that takes long looks under one look of the job.</summary>
     private long _probedAt;
     private (string Window, DateTimeOffset At, WindowForecast Forecast)? _forecast;
+    private (string Window, long Changes) _toldChanges;
 
     public string Name => JobName;
 
@@ -40,6 +44,12 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         }
 
         var plan = kinds.Parse(window.Plan);
+        if (window.Changes > 0 && _toldChanges != (window.Id, window.Changes))
+        {
+            await notices.TellAsync(window, WindowNotices.Changed, plan.Message, cancellation);
+            _toldChanges = (window.Id, window.Changes);
+        }
+
         switch (window.State)
         {
             case WindowStates.Announced:
@@ -62,6 +72,11 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         await notices.TellAsync(window, WindowNotices.Announced, plan.Message, cancellation);
         var now = time.GetUtcNow();
         var late = now.ToUnixTimeSeconds() - window.StartsAt;
+        if (late is < 0 && -late <= _remindsBefore.TotalSeconds && window.StartsAt - (window.ChangedAt ?? window.AnnouncedAt) >= 2 * (long)_remindsBefore.TotalSeconds)
+        {
+            await notices.TellAsync(window, WindowNotices.Reminder, plan.Message, cancellation);
+        }
+
         if (late < 0)
         {
             // Whoever starts it, or gives it up, while this looks, is seen at the next look.
@@ -83,6 +98,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         var now = time.GetUtcNow();
         if (steps.FirstOrDefault(step => step.State is StepStates.Waiting or StepStates.Running or StepStates.Failed) is not { } row)
         {
+            await LearnAsync(window, plan, cancellation);
             return await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Completed}', back_at = coalesce(back_at, @now), ended_at = @now", "Completed.", new { now = now.ToUnixTimeSeconds() }, cancellation) ? null : now;
         }
 
@@ -196,11 +212,12 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     {
         var now = time.GetUtcNow();
         var since = now - DateTimeOffset.FromUnixTimeSeconds(Math.Max(window.ProbedAt, _probedAt));
-        var result = (ProbeResult?)null;
+        IReadOnlyList<ProbeOutcome>? result = null;
         if (since >= _probesEvery || since < TimeSpan.Zero)
         {
             _probedAt = now.ToUnixTimeSeconds();
             result = await probe.TryAsync(cancellation);
+            await probes.KeepAsync(result, cancellation);
         }
 
         var (backBy, caughtUpBy) = (window.BackAt, (long?)null);
@@ -220,6 +237,10 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
         await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, result, cancellation);
     }
+
+    /// <summary>What the same steps would be estimated to take now, for the report.</summary>
+    private async Task LearnAsync(Window window, WindowPlan plan, CancellationToken cancellation) =>
+        await table.LearnAsync(window.Id, [.. estimates.Of(plan, window.StartedAt ?? window.StartsAt, await estimates.ReadAsync(cancellation)).Steps.Select(step => step.Seconds)], cancellation);
 
     /// <summary>What it took, for the next estimate; engines that keep their own do that themselves.</summary>
     private async Task KeepAsync(Window window, PlanStep step, WindowStep row, double? worked, CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
+using Holdfast.Authority.Probing;
 using Holdfast.Maintenance.Planning;
 using Holdfast.Protocol.Messages;
 
@@ -56,6 +57,18 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
 
     /// <summary>The same, within a transaction.</summary>
     public static Task<IReadOnlyList<Window>> OpenAsync(DatabaseTransaction transaction) => transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE {IsOpen} AND state <> '{WindowStates.Planned}' ORDER BY starts_at");
+
+    /// <summary>Windows that were announced and begin, or began, since a moment, the latest first; not more than <paramref name="most"/>.</summary>
+    public static Task<IReadOnlyList<Window>> PublicAsync(DatabaseTransaction transaction, long since, int most) =>
+        transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE starts_at >= @since AND announced_at IS NOT NULL ORDER BY starts_at DESC LIMIT @most", new { since, most });
+
+    /// <summary>Keeps what steps would be estimated to take, now that it is known what they took.</summary>
+    public Task LearnAsync(string id, IReadOnlyList<EstimatedSeconds?> steps, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteEachAsync(
+        "UPDATE window_steps SET learned_half = @half, learned_most = @most WHERE window_id = @id AND position = @position",
+        [.. steps.Select((step, position) => (object)new { id, position, half = (long?)(step?.Half * 1000), most = (long?)(step?.Most * 1000) })]), cancellation);
+
+    /// <summary>Keeps what the operator says to those who were affected.</summary>
+    public Task ApologiseAsync(string id, string apology, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE windows SET apology = @apology WHERE window_id = @id", new { id, apology }), cancellation);
 
     /// <summary>Changes a window that is still in one of these states, says so, and has its job look at it.</summary>
     /// <param name="id">The window.</param>
@@ -146,16 +159,19 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
     }
 
     /// <summary>Keeps what is expected now, why it does not go on, and how the probes went.</summary>
-    public Task LiveAsync(JobLease lease, string id, long? backBy, long? caughtUpBy, string? failure, ProbeResult? probe, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    public Task LiveAsync(JobLease lease, string id, long? backBy, long? caughtUpBy, string? failure, IReadOnlyList<ProbeOutcome>? probe, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
+        // Backups pause by themselves: whether they work then says nothing of the promise.
+        var promised = (probe ?? []).Where(outcome => outcome.Component != ServiceComponents.Backups).ToList();
+        var failures = promised.Where(outcome => outcome.Failure is not null).Select(outcome => $"A probe of {outcome.Component} failed: {outcome.Failure}").ToList();
         await HoldAsync(transaction, lease);
         var now = Now;
         return await transaction.ExecuteAsync(
             """
             UPDATE windows SET live_back_by = @backBy, live_caught_up_by = @caughtUpBy, failure = @failure, probes = probes + @tried, probes_failed = probes_failed + @failed,
                 probe_worst = CASE WHEN probe_worst < @worst THEN @worst ELSE probe_worst END, probed_at = CASE WHEN @tried > 0 THEN @now ELSE probed_at END WHERE window_id = @id
-            """, new { id, backBy, caughtUpBy, failure, tried = (long)(probe?.Tried ?? 0), failed = (long)(probe?.Failures.Count ?? 0), worst = probe?.WorstMilliseconds ?? 0, now })
-            + (probe is { Failures.Count: > 0 } ? await AddEventAsync(transaction, id, string.Join("; ", probe.Failures)) : 0);
+            """, new { id, backBy, caughtUpBy, failure, tried = (long)promised.Count, failed = (long)failures.Count, worst = promised.Select(outcome => outcome.Milliseconds).DefaultIfEmpty().Max(), now })
+            + (failures.Count > 0 ? await AddEventAsync(transaction, id, string.Join("; ", failures)) : 0);
     }, cancellation);
 
     /// <summary>Has all windows looked at that have not ended.</summary>

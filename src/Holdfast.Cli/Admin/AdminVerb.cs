@@ -30,6 +30,7 @@ internal static class AdminVerb
         OrganisationVerbs.AddTo(command, output);
         GateVerbs.AddTo(command, output);
         MaintenanceVerbs.AddTo(command, output);
+        IncidentVerbs.AddTo(command, output);
         ThrottleVerbs.AddTo(command, output);
         BillingVerbs.AddTo(command, output);
         InvoiceVerbs.AddTo(command, output);

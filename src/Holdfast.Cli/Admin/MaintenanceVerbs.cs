@@ -72,13 +72,25 @@ internal static class MaintenanceVerbs
             Act(output, "abort", "Gives a window up: accounts that moved go back, computers come back by turns; what cannot be taken back is said.", window, [], _ => ""),
             RehearseVerb(output, planOrWindow),
             BackTestVerb(output),
-            AdminCall.Ask("report", "What was promised, what happened and when, in Markdown, to be sent to those who were affected.", [window], async (parsed, service, cancellation) =>
-            {
-                var report = await service.GetAtAsync($"/v1/windows/{AdminCall.Part(parsed, window)}/report", MessageJson.Default.WindowReport, cancellation);
-                output.Print(report.Markdown.TrimEnd('\n'));
-                output.Message("window_report", ("window", report.Window.Id), ("state", report.Window.State), ("back_by", report.Window.BackBy), ("back_at", report.Window.BackAt), ("caught_up_by", report.Window.CaughtUpBy), ("ended_at", report.Window.EndedAt), ("markdown", report.Markdown));
-            }),
+            PromiseVerb(output, window, backBy, caughtUpBy, force),
+            ReportVerb.Of(output, "What was promised, what happened and when, to whom, and what was given back.", window, "/v1/windows/{of}/report", MessageJson.Default.WindowReport, report => (report.Markdown, report.Html), "window_report"),
         });
+    }
+
+    private static Command PromiseVerb(Output output, Argument<string> window, Option<DateTimeOffset?> backBy, Option<DateTimeOffset?> caughtUpBy, Option<bool> force)
+    {
+        var start = new Option<DateTimeOffset?>("--start") { Description = "Begin at another time; only before it has begun.", HelpName = "TIME" };
+        var reason = new Option<string?>("--reason") { Description = "Why, as those who are affected read it.", HelpName = "TEXT" };
+        return AdminCall.Ask("promise", """
+            Promises something else of a window that is announced, or under way, and tells those who are affected: another time, or by what is known now.
+
+            Example:
+              holdfast admin maintenance promise --start 2026-12-06T20:00Z --reason "Drives arrive a day later."
+              holdfast admin maintenance promise --reason "Copying takes longer than expected."
+            """, [window, start, backBy, caughtUpBy, reason, force], async (parsed, service, cancellation) =>
+            Show(output, await service.SendOnceAsync(HttpMethod.Post, $"/v1/windows/{AdminCall.Part(parsed, window)}/promise",
+                new ChangePromise(parsed.GetValue(start)?.ToUnixTimeSeconds(), parsed.GetValue(backBy)?.ToUnixTimeSeconds(), parsed.GetValue(caughtUpBy)?.ToUnixTimeSeconds(), parsed.GetValue(reason), parsed.GetValue(force)),
+                MessageJson.Default.ChangePromise, MessageJson.Default.WindowStatus, cancellation)));
     }
 
     private static Command RehearseVerb(Output output, Argument<string> planOrWindow)
@@ -148,7 +160,7 @@ internal static class MaintenanceVerbs
         var command = new Command("backtest", "How good estimates would have been: each window of a file is estimated by what was known then, and compared with what it took. Nothing is asked of the service.") { file };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var lines = (await ReadAsync(parsed.GetRequiredValue(file), cancellation)).Split('\n');
+            var lines = (await ReportVerb.ReadAsync(parsed.GetRequiredValue(file), cancellation)).Split('\n');
             BackTest test;
             try
             {
@@ -179,20 +191,8 @@ internal static class MaintenanceVerbs
 
     private static async Task<EstimatedWindow> PlanAsync(ServiceClient service, string file, bool isDry, CancellationToken cancellation)
     {
-        var text = await ReadAsync(file, cancellation);
+        var text = await ReportVerb.ReadAsync(file, cancellation);
         return await service.SendOnceAsync(HttpMethod.Post, "/v1/windows", new PlanWindow(text, isDry), MessageJson.Default.PlanWindow, MessageJson.Default.EstimatedWindow, cancellation);
-    }
-
-    private static async Task<string> ReadAsync(string file, CancellationToken cancellation)
-    {
-        try
-        {
-            return file == "-" ? await Console.In.ReadToEndAsync(cancellation) : await File.ReadAllTextAsync(file, cancellation);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new HoldfastException(FailureTable.InvalidRequest, $"{file} cannot be read: {exception.Message}", exception);
-        }
     }
 
     private static void Show(Output output, WindowEstimate estimate, long start)
@@ -240,7 +240,7 @@ internal static class MaintenanceVerbs
         output.Print($"{window.Name}: {window.State.Replace('_', ' ')}; begins {AdminVerb.At(window.StartedAt ?? window.StartsAt)}.");
         if (window is { BackBy: { } back, CaughtUpBy: { } caughtUp })
         {
-            output.Print($"Promised: services back by {AdminVerb.At(back)}, everyone caught up by {AdminVerb.At(caughtUp)}{(window.IsForced ? " (less than the estimate)" : "")}.");
+            output.Print($"Promised: services back by {AdminVerb.At(back)}, everyone caught up by {AdminVerb.At(caughtUp)}{(window.IsForced ? " (less than the estimate)" : "")}.{(window.FirstBackBy is { } first && first != back ? $" Promised first: {AdminVerb.At(first)}." : "")}");
         }
 
         if (window is { StartedAt: not null, EndedAt: null, LiveBackBy: { } liveBack, LiveCaughtUpBy: { } liveCaughtUp })

@@ -13,6 +13,9 @@ internal static class OneselfVerbs
             Describe(output, await service.GetAtAsync("/v1/me", MessageJson.Default.Oneself, cancellation))));
         admin.Subcommands.Add(AdminCall.Ask("name", "Gives you another name.", [name], async (parsed, service, cancellation) => Describe(output, await service.SendOnceAsync(
             HttpMethod.Patch, "/v1/me", new ChangeOneself(parsed.GetRequiredValue(name)), MessageJson.Default.ChangeOneself, MessageJson.Default.Oneself, cancellation))));
+        var zone = new Argument<string>("ZONE") { Description = "Such as Europe/Berlin, or UTC." };
+        admin.Subcommands.Add(AdminCall.Ask("time-zone", "Mail of maintenance says its times in this zone from now on.", [zone], async (parsed, service, cancellation) => Describe(output, await service.SendOnceAsync(
+            HttpMethod.Patch, "/v1/me", new ChangeOneself(TimeZone: parsed.GetRequiredValue(zone)), MessageJson.Default.ChangeOneself, MessageJson.Default.Oneself, cancellation))));
         admin.Subcommands.Add(Email(output));
         admin.Subcommands.Add(Authenticator(output));
         admin.Subcommands.Add(AdminCall.Ask("recovery-codes", "Other recovery codes; those before are worthless.", [], async (_, service, cancellation) =>
@@ -89,11 +92,16 @@ internal static class OneselfVerbs
     private static void Describe(Output output, Oneself oneself)
     {
         output.Print($"{oneself.Email} ({oneself.Name}){(oneself.OperatorRole is { } role ? $", {role} of the service" : "")}");
+        if (oneself.TimeZone is { } zone)
+        {
+            output.Print($"  times in {zone}");
+        }
+
         foreach (var membership in oneself.Memberships)
         {
             output.Print($"  {membership.Role} of {membership.Name} ({membership.Organisation})");
         }
 
-        output.Message("person", ("person", oneself.Person), ("email", oneself.Email), ("name", oneself.Name), ("operator_role", oneself.OperatorRole), ("authenticator", oneself.HasAuthenticator), ("recovery_codes", oneself.RecoveryCodes));
+        output.Message("person", ("person", oneself.Person), ("email", oneself.Email), ("name", oneself.Name), ("operator_role", oneself.OperatorRole), ("authenticator", oneself.HasAuthenticator), ("recovery_codes", oneself.RecoveryCodes), ("time_zone", oneself.TimeZone));
     }
 }

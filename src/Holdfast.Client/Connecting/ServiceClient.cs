@@ -107,6 +107,9 @@ public sealed partial class ServiceClient : IDisposable
     /// <summary>How much of its quota it said was used; null while there is none.</summary>
     public QuotaState? Quota { get; private set; }
 
+    /// <summary>Maintenance that begins soon, as the service said when the backup began; null if none does.</summary>
+    public PublicWindow? Maintenance { get; private set; }
+
     /// <summary>How it said last that it limits reads.</summary>
     public ThrottleState? ReadThrottle { get; private set; }
 
@@ -117,7 +120,7 @@ public sealed partial class ServiceClient : IDisposable
     public async Task<SessionOpened> OpenSessionAsync(OpenSession request, CancellationToken cancellation, string? turn = null)
     {
         var opened = await SendAsync(HttpMethod.Post, Path("sessions"), () => JsonContent.Create(request, MessageJson.Default.OpenSession), MessageJson.Default.SessionOpened, turn is null ? null : (BackupTurn.Header, turn), cancellation);
-        (UploadThrottle, Quota) = (opened.Throttle, opened.Quota);
+        (UploadThrottle, Quota, Maintenance) = (opened.Throttle, opened.Quota, opened.Maintenance);
         return opened;
     }
 

@@ -10,6 +10,9 @@ public sealed record Letter(string Subject, string Body, string Language)
 {
     private const string Indent = "    ";
 
+    /// <summary>The text is Markdown, not paragraphs.</summary>
+    public bool IsMarkdown { get; init; }
+
     /// <summary>A letter of the wording's files. Values that come from outside are put on one line: they cannot add lines or paragraphs.</summary>
     /// <param name="language">A language; English if it is none that there is.</param>
     /// <param name="key">Which letter.</param>

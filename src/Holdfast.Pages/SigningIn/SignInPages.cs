@@ -15,7 +15,7 @@ internal static class SignInPages
 
     public static void Map(PageRoutes pages)
     {
-        pages.Get("/sign-in", call => Task.FromResult<IResult>(Form(call, null, call.Query("return"))));
+        pages.Get(WebConsole.SignInPath, call => Task.FromResult<IResult>(Form(call, null, call.Query("return"))));
         pages.Post("/sign-in", SignInAsync);
         pages.Post("/sign-out", async call =>
         {

@@ -9,10 +9,10 @@ public sealed record StoredObject(uint Number, byte[] Receipt);
 /// <summary>Opens a backup session; the collection number is the latest that this computer's index knows, 0 for none.</summary>
 public sealed record OpenSession(uint CollectionNumber);
 
-/// <summary>A backup session: numbers to write under, what this computer wrote before that no segment covers, the newest heads, how uploads are limited now, and how much of its quota is used.</summary>
+/// <summary>A backup session: numbers to write under, what this computer wrote before that no segment covers, the newest heads, how uploads are limited now, how much of its quota is used, and maintenance that begins soon.</summary>
 public sealed record SessionOpened(
     long Session, string PodUrl, IReadOnlyList<UploadGrant> Grants, IReadOnlyList<StoredObject> UnindexedPacks, IReadOnlyList<byte[]> Heads,
-    uint CollectionNumber, IReadOnlyList<MissingFrame> Collected, ThrottleState? Throttle = null, QuotaState? Quota = null);
+    uint CollectionNumber, IReadOnlyList<MissingFrame> Collected, ThrottleState? Throttle = null, QuotaState? Quota = null, PublicWindow? Maintenance = null);
 
 /// <summary>Asks for more numbers, handing in the receipts of what was stored since: after a kill nobody has to ask the pod for them.</summary>
 /// <param name="Receipts">Of what was stored.</param>

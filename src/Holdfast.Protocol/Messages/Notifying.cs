@@ -44,8 +44,9 @@ public static class WebhookTopics
     public const string InvoiceIssued = "invoice.issued";
     public const string AccountClosing = "account.closing";
     public const string WindowChanged = "window.changed";
+    public const string IncidentChanged = "incident.changed";
 
-    public static IReadOnlyList<string> All { get; } = [AlertRaised, AlertResolved, ComputersNeedAttention, RestoreEnded, InvoiceIssued, AccountClosing, WindowChanged];
+    public static IReadOnlyList<string> All { get; } = [AlertRaised, AlertResolved, ComputersNeedAttention, RestoreEnded, InvoiceIssued, AccountClosing, WindowChanged, IncidentChanged];
 }
 
 /// <summary>What a webhook is told.</summary>

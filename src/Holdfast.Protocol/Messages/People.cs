@@ -61,13 +61,16 @@ public sealed record SignInList(IReadOnlyList<SignInSummary> SignIns);
 /// <param name="HasAuthenticator">An authenticator's code is asked for.</param>
 /// <param name="RecoveryCodes">How many are left.</param>
 /// <param name="Memberships">In which organisations, as what.</param>
-public sealed record Oneself(string Person, string Email, string Name, string? OperatorRole, bool HasPassword, bool HasAuthenticator, int RecoveryCodes, IReadOnlyList<Membership> Memberships);
+/// <param name="TimeZone">In which mail says times; null for UTC.</param>
+public sealed record Oneself(string Person, string Email, string Name, string? OperatorRole, bool HasPassword, bool HasAuthenticator, int RecoveryCodes, IReadOnlyList<Membership> Memberships, string? TimeZone = null);
 
 /// <summary>What somebody is in an organisation.</summary>
 public sealed record Membership(string Organisation, string Name, string Role);
 
-/// <summary>Another name.</summary>
-public sealed record ChangeOneself(string Name);
+/// <summary>Another name, or time zone; what is not given stays.</summary>
+/// <param name="Name">What one wants to be called.</param>
+/// <param name="TimeZone">In which mail says times, such as Europe/Berlin.</param>
+public sealed record ChangeOneself(string? Name = null, string? TimeZone = null);
 
 /// <summary>Another address; it counts once its code came back.</summary>
 public sealed record ChangeEmail(string Email);

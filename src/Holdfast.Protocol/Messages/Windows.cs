@@ -11,6 +11,14 @@ public sealed record PlanWindow(string Plan, bool IsDry = false);
 /// <param name="Force">Promises less than the estimate, or what cannot be estimated; that is recorded.</param>
 public sealed record AnnounceWindow(long? BackBy = null, long? CaughtUpBy = null, bool Force = false);
 
+/// <summary>Promises something else of a window that is announced, or under way. Times are seconds since 1970.</summary>
+/// <param name="StartsAt">When it begins; only before it does.</param>
+/// <param name="BackBy">When services are back; as estimated (P90) unless given.</param>
+/// <param name="CaughtUpBy">When everyone is caught up; likewise.</param>
+/// <param name="Reason">Why, as those who are affected read it.</param>
+/// <param name="Force">Promises less than the estimate; that is recorded.</param>
+public sealed record ChangePromise(long? StartsAt = null, long? BackBy = null, long? CaughtUpBy = null, string? Reason = null, bool Force = false);
+
 /// <summary>How long something takes.</summary>
 /// <param name="Half">Seconds that are as likely exceeded as not (P50).</param>
 /// <param name="Most">Seconds that are exceeded once in ten times (P90).</param>
@@ -47,7 +55,8 @@ public sealed record WindowEstimate(EstimatedSeconds Back, EstimatedSeconds Caug
 /// <param name="Estimated">What it was announced with.</param>
 /// <param name="StartedAt">When it began.</param>
 /// <param name="EndedAt">When it ended.</param>
-public sealed record WindowStepStatus(string Name, string Kind, string State, double? Share, string? Detail, EstimatedSeconds? Estimated, long? StartedAt, long? EndedAt);
+/// <param name="Learned">What the same would be estimated to take now that it is known what it took.</param>
+public sealed record WindowStepStatus(string Name, string Kind, string State, double? Share, string? Detail, EstimatedSeconds? Estimated, long? StartedAt, long? EndedAt, EstimatedSeconds? Learned = null);
 
 /// <summary>Something that happened.</summary>
 /// <param name="At">Seconds since 1970.</param>
@@ -78,9 +87,12 @@ public sealed record WindowProbes(long Tried, long Failed, long WorstMillisecond
 /// <param name="Probes">How restores and sign-ins were meanwhile.</param>
 /// <param name="Steps">Its steps.</param>
 /// <param name="Failure">Why it does not go on; null if it does.</param>
+/// <param name="FirstBackBy">What was promised first.</param>
+/// <param name="FirstCaughtUpBy">The same.</param>
+/// <param name="ChangeReason">Why it was changed.</param>
 public sealed record WindowStatus(
     string Id, string Name, string State, long StartsAt, string PlannedBy, long? AnnouncedAt, long? BackBy, long? CaughtUpBy, bool IsForced, long? StartedAt, long? BackAt, long? EndedAt, long? LiveBackBy, long? LiveCaughtUpBy, WindowProbes Probes,
-    IReadOnlyList<WindowStepStatus> Steps, string? Failure);
+    IReadOnlyList<WindowStepStatus> Steps, string? Failure, long? FirstBackBy = null, long? FirstCaughtUpBy = null, string? ChangeReason = null);
 
 /// <summary>A window that was looked at, and how long it takes.</summary>
 /// <param name="Window">The window.</param>
@@ -96,4 +108,5 @@ public sealed record WindowList(IReadOnlyList<WindowStatus> Windows, string? Nex
 /// <param name="Window">The window.</param>
 /// <param name="Events">What happened, in order.</param>
 /// <param name="Markdown">The report, to be sent to whoever was affected.</param>
-public sealed record WindowReport(WindowStatus Window, IReadOnlyList<WindowEvent> Events, string Markdown);
+/// <param name="Html">The same as a page.</param>
+public sealed record WindowReport(WindowStatus Window, IReadOnlyList<WindowEvent> Events, string Markdown, string Html);

@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Holdfast.Authority.Admitting;
+using Holdfast.Authority.Billing;
+using Holdfast.Authority.Databases;
+using Holdfast.Authority.Verifying;
+using Holdfast.Billing;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Reports;
+
+/// <summary>Whom something affected: who waited for a turn, which outages were recorded and what was given back for them, and what proves that no data was at risk.</summary>
+/// <param name="Waits">Computers that asked for a turn and had to wait.</param>
+/// <param name="Outages">Outages that were recorded of that time.</param>
+/// <param name="Credits">What was given back for the months that they lie in, by currency: how many accounts, and the sum.</param>
+/// <param name="Verification">The latest verification of everything that began since, and has ended; null if there is none.</param>
+internal sealed record Affected(GateWaits Waits, IReadOnlyList<OutageSummary> Outages, IReadOnlyList<(int Accounts, Money Sum)> Credits, VerificationStatus? Verification);
+
+/// <summary>Finds that from what was recorded.</summary>
+internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Verifications verifications, Outages outages)
+{
+    /// <summary>Whom a time affected.</summary>
+    /// <param name="from">Seconds since 1970.</param>
+    /// <param name="until">The same.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<Affected> FindAsync(long from, long until, CancellationToken cancellation)
+    {
+        var recorded = await outages.BetweenAsync(from, until, cancellation);
+        var verification = await verifications.StatusAsync(cancellation);
+        return new Affected(await gate.WaitsAsync(from, until, cancellation), recorded, recorded.Count == 0 ? [] : await CreditsAsync(recorded, cancellation),
+            verification is { EndedAt: not null, Account: null } && verification.StartedAt >= from ? verification : null);
+    }
+
+    /// <summary>Lines of invoices that give back for months in which these outages lie.</summary>
+    private async Task<IReadOnlyList<(int Accounts, Money Sum)>> CreditsAsync(IReadOnlyList<OutageSummary> recorded, CancellationToken cancellation)
+    {
+        var (since, sums) = (recorded.Min(outage => outage.From), new Dictionary<string, (HashSet<string> Accounts, long Sum)>());
+        var texts = await directory.AskAsync(transaction => transaction.QueryAsync<string>("SELECT document FROM invoices WHERE issued_at >= @since AND document LIKE '%\"credit\"%'", new { since }), cancellation);
+        foreach (var document in texts.Select(text => JsonSerializer.Deserialize(text, MessageJson.Default.InvoiceDocument)!))
+        {
+            foreach (var line in document.Lines.Where(line => line.Kind == "credit" && recorded.Any(outage => string.CompareOrdinal(DayOf(outage.From), line.Until) <= 0 && string.CompareOrdinal(line.From, DayOf(outage.Until)) <= 0)))
+            {
+                var (accounts, sum) = sums.TryGetValue(document.Currency, out var known) ? known : ([], 0);
+                accounts.Add(document.Account);
+                sums[document.Currency] = (accounts, sum - line.Amount);
+            }
+        }
+
+        return [.. sums.OrderBy(sum => sum.Key, StringComparer.Ordinal).Select(sum => (sum.Value.Accounts.Count, new Money(sum.Value.Sum, Currency.Parse(sum.Key))))];
+    }
+
+    private static string DayOf(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,140 @@
+using Holdfast.Authority.Windows.Steps;
+using Holdfast.Protocol.Failures;
+using Holdfast.Protocol.Messages;
+
+namespace Holdfast.Authority.Windows;
+
+/// <summary>What is promised of windows: when services are back, and when everyone is caught up. Less than is exceeded once in ten times is promised only by force, and that is recorded.</summary>
+internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, WindowEstimates estimates, TimeProvider time)
+{
+    private const long PromiseUnit = 15 * 60;
+    private const int ReasonMax = 500;
+
+    private static readonly TimeSpan _lengthMax = TimeSpan.FromDays(365);
+
+    private long Now => time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>Promises for the first time.</summary>
+    public async Task AnnounceAsync(Window window, AnnounceWindow asked, string by, CancellationToken cancellation)
+    {
+        if (window.State != WindowStates.Planned)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: only one that is planned is announced.");
+        }
+
+        if (window.StartsAt < Now)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, "The window would have begun by now: plan another.");
+        }
+
+        var estimate = await EstimateAsync(window, window.StartsAt, cancellation);
+        var promise = PromiseOf(window.StartsAt, asked.BackBy, asked.CaughtUpBy, estimate, asked.Force);
+        await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
+        if (!await table.ChangeAsync(window.Id, [WindowStates.Planned],
+            $"state = '{WindowStates.Announced}', announced_at = @now, announced_by = @by, back_by = @backBy, caught_up_by = @caughtUpBy, first_back_by = @backBy, first_caught_up_by = @caughtUpBy, live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, is_forced = @isForced, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost",
+            $"Announced by {by}: {promise.Sentence}", Values(promise, estimate, by, window.StartsAt, null), cancellation, checkAsync: transaction => CheckAloneAsync(transaction, window, window.StartsAt, promise.CaughtUpBy)))
+        {
+            throw Changed();
+        }
+    }
+
+    /// <summary>Promises something else: of a window that is announced another time too, of one that is under way by what is expected now.</summary>
+    public async Task ChangeAsync(Window window, ChangePromise asked, string by, CancellationToken cancellation)
+    {
+        if (asked.Reason is { } reason && (reason.Length is 0 or > ReasonMax || reason.Any(char.IsControl)))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"Why a promise is changed is one line of up to {ReasonMax} characters.");
+        }
+
+        if (window.State is not (WindowStates.Announced or WindowStates.InProgress or WindowStates.Paused))
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: only of one that is announced or under way something else is promised.");
+        }
+
+        var isBegun = window.StartedAt is not null;
+        if (asked.StartsAt is { } another && (isBegun || another < Now))
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, isBegun ? "The window has begun: only what it ends by is changed." : "The window would have begun by then: say a time to come.");
+        }
+
+        var startsAt = asked.StartsAt ?? window.StartsAt;
+        var estimate = isBegun ? await LiveAsync(window, cancellation) : await EstimateAsync(window, startsAt, cancellation);
+        var promise = PromiseOf(window.StartedAt ?? startsAt, window.BackAt is null ? asked.BackBy : window.BackBy, asked.CaughtUpBy, estimate, asked.Force || window.BackAt is not null);
+        if (!isBegun)
+        {
+            await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
+        }
+
+        if (!await table.ChangeAsync(window.Id, [window.State],
+            "starts_at = @startsAt, back_by = @backBy, caught_up_by = @caughtUpBy, changes = changes + 1, changed_at = @now, change_reason = @reason, is_forced = CASE WHEN @isForced = 1 THEN 1 ELSE is_forced END"
+                + (isBegun ? "" : ", live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost"),
+            $"Changed by {by}: begins {At(startsAt)}, {promise.Sentence}{(asked.Reason is { } why ? $" {why}" : "")}", Values(promise, estimate, by, startsAt, asked.Reason), cancellation,
+            checkAsync: transaction => CheckAloneAsync(transaction, window, startsAt, promise.CaughtUpBy)))
+        {
+            throw Changed();
+        }
+    }
+
+    private async Task<WindowEstimate> EstimateAsync(Window window, long startsAt, CancellationToken cancellation)
+    {
+        var plan = kinds.Parse(window.Plan);
+        await kinds.CheckAsync(plan, cancellation);
+        return estimates.Of(plan, startsAt, await estimates.ReadAsync(cancellation));
+    }
+
+    /// <summary>What is expected of a window that is under way, counted from when it began.</summary>
+    private async Task<WindowEstimate> LiveAsync(Window window, CancellationToken cancellation)
+    {
+        var (started, unknown) = (window.StartedAt!.Value, estimates.Of(kinds.Parse(window.Plan), window.StartedAt.Value, await estimates.ReadAsync(cancellation)).Unknown);
+        static EstimatedSeconds Until(long? at, long from) => new((at ?? from) - from, (at ?? from) - from);
+        return new WindowEstimate(Until(window.BackAt ?? window.LiveBackBy, started), Until(window.LiveCaughtUpBy, started), [], window.LiveBackBy is null ? unknown : []);
+    }
+
+    private static Promise PromiseOf(long startsAt, long? askedBackBy, long? askedCaughtUpBy, WindowEstimate estimate, bool force)
+    {
+        var (backLeast, caughtUpLeast) = (startsAt + (long)Math.Ceiling(estimate.Back.Most), startsAt + (long)Math.Ceiling(estimate.CaughtUp.Most));
+        var (backBy, caughtUpBy) = (askedBackBy ?? RoundUp(backLeast), askedCaughtUpBy ?? Math.Max(askedBackBy ?? 0, RoundUp(caughtUpLeast)));
+        if (caughtUpBy > startsAt + (long)_lengthMax.TotalSeconds)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, $"No window takes longer than {_lengthMax.TotalDays:0} days: {(askedCaughtUpBy is null ? "shorten it" : "promise another time")}.");
+        }
+
+        if (backBy <= startsAt || caughtUpBy < backBy)
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "Services are back after the window begins, and everyone is caught up after that.");
+        }
+
+        var isShort = backBy < backLeast || caughtUpBy < caughtUpLeast || estimate.Unknown.Count > 0;
+        if (isShort && !force)
+        {
+            throw new HoldfastException(FailureTable.WindowTooShort, estimate.Unknown.Count > 0
+                ? $"How long these steps take is not known: {string.Join(", ", estimate.Unknown)}. Rehearse them (`holdfast admin maintenance rehearse --measure`) or run them on a part first, or announce it with `--force`; that is recorded."
+                : $"Once in ten times services are back only at {At(backLeast)}, and everyone is caught up at {At(caughtUpLeast)}: {At(backBy)} and {At(caughtUpBy)} would be promised too often in vain. Promise less, shorten the window, or announce it with `--force`; that is recorded.");
+        }
+
+        return new Promise(backBy, caughtUpBy, backLeast, caughtUpLeast, isShort,
+            $"back by {At(backBy)}, everyone caught up by {At(caughtUpBy)}.{(isShort ? $" That is less than the estimate ({At(backLeast)}, {At(caughtUpLeast)}{(estimate.Unknown.Count > 0 ? $", not counting {string.Join(", ", estimate.Unknown)}" : "")}), and was forced." : "")}");
+    }
+
+    private object Values(Promise promise, WindowEstimate estimate, string by, long startsAt, string? reason) => new
+    {
+        now = Now, by, promise.BackBy, promise.CaughtUpBy, promise.BackLeast, promise.CaughtUpLeast, isForced = promise.IsShort ? 1L : 0L, backHalf = (long)estimate.Back.Half, backMost = (long)estimate.Back.Most,
+        caughtUpHalf = (long)estimate.CaughtUp.Half, caughtUpMost = (long)estimate.CaughtUp.Most, startsAt, reason,
+    };
+
+    private static async Task CheckAloneAsync(Databases.DatabaseTransaction transaction, Window window, long startsAt, long caughtUpBy)
+    {
+        if ((await WindowTable.OpenAsync(transaction)).FirstOrDefault(other => other.Id != window.Id && other.StartsAt < caughtUpBy && startsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
+        }
+    }
+
+    private static long RoundUp(long seconds) => (seconds + PromiseUnit - 1) / PromiseUnit * PromiseUnit;
+
+    private static string At(long seconds) => $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-dd HH:mm} UTC";
+
+    private static HoldfastException Changed() => new(FailureTable.WindowRefused, "The window was changed by somebody else just now: look again.");
+
+    private sealed record Promise(long BackBy, long CaughtUpBy, long BackLeast, long CaughtUpLeast, bool IsShort, string Sentence);
+}

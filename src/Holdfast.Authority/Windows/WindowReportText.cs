@@ -1,0 +1,138 @@
+using System.Globalization;
+using Holdfast.Authority.Reports;
+using Holdfast.Protocol.Messages;
+using static Holdfast.Authority.Reports.ReportParts;
+
+namespace Holdfast.Authority.Windows;
+
+/// <summary>A window's report in Markdown: what was promised and what happened.</summary>
+internal static class WindowReportText
+{
+    private const int BarLength = 40;
+
+    /// <param name="window">The window.</param>
+    /// <param name="events">What happened.</param>
+    /// <param name="message">What its plan says to those who were affected.</param>
+    /// <param name="apology">What the operator says to them, in Markdown; null for nothing.</param>
+    /// <param name="estimate">What it was announced with: seconds until services are back and until everyone is caught up, P50 and P90 of each.</param>
+    /// <param name="affected">Whom it affected; null before it began.</param>
+    /// <param name="now">For a window that has not ended.</param>
+    public static string Of(WindowStatus window, IReadOnlyList<WindowEvent> events, string? message, string? apology, (long? BackHalf, long? BackMost, long? CaughtUpHalf, long? CaughtUpMost) estimate, Affected? affected, DateTimeOffset now)
+    {
+        var report = new ReportParts();
+        var until = window.EndedAt is { } over ? DateTimeOffset.FromUnixTimeSeconds(over) : now;
+        report.Line($"# Maintenance: {Plain(window.Name)}");
+        report.Paragraph(window.State switch
+        {
+            WindowStates.Completed => $"It is over. {(window.BackAt <= window.BackBy && window.EndedAt <= window.CaughtUpBy ? window.FirstBackBy < window.BackBy || window.FirstCaughtUpBy < window.CaughtUpBy ? "What was promised last was kept; it was more at first." : "Both promises were kept." : "Not every promise was kept.")}",
+            WindowStates.Cancelled => "It was given up.",
+            WindowStates.Planned or WindowStates.Announced => "It has not begun.",
+            _ => "It is under way.",
+        });
+        if (apology is not null)
+        {
+            report.Paragraph(apology);
+        }
+
+        if (message is { Length: > 0 })
+        {
+            report.Paragraph(Plain(message));
+        }
+
+        Promises(report, window);
+        report.Heading("Restores and sign-ins meanwhile");
+        report.Line(window.Probes.Tried == 0 ? "None were tried." : $"{window.Probes.Tried - window.Probes.Failed} of {window.Probes.Tried} that the service tried itself worked ({Percent(window.Probes.Tried - window.Probes.Failed, window.Probes.Tried)}); the slowest took {window.Probes.WorstMilliseconds} ms.");
+        if (affected is not null)
+        {
+            report.Affected(affected, window.EndedAt is not null);
+        }
+
+        Steps(report, window, now);
+        if (estimate is { BackHalf: { } half, BackMost: { } most } && window is { StartedAt: { } start, BackAt: { } back })
+        {
+            report.Paragraph($"Services were away for {Span(back - start)}; estimated were {Span(half)}, and once in ten times more than {Span(most)}: {Error(back - start, half)}.");
+        }
+
+        Learned(report, window);
+        report.Heading("When");
+        Chart(window, until, report.Line);
+        report.Line();
+        foreach (var one in events)
+        {
+            report.Line($"- {At(one.At)}: {Plain(one.Event)}");
+        }
+
+        return report.ToString();
+    }
+
+    private static void Promises(ReportParts report, WindowStatus window)
+    {
+        report.Heading("Promised, and what happened");
+        report.Line("| | promised | happened | |");
+        report.Line("|---|---|---|---|");
+        report.Line($"| begins | {At(window.StartsAt)} | {At(window.StartedAt)} | {Difference(window.StartedAt, window.StartsAt)} |");
+        report.Line($"| services are back | {At(window.BackBy)} | {At(window.BackAt)} | {Difference(window.BackAt, window.BackBy)} |");
+        report.Line($"| everyone is caught up | {At(window.CaughtUpBy)} | {At(window.State == WindowStates.Completed ? window.EndedAt : null)} | {Difference(window.State == WindowStates.Completed ? window.EndedAt : null, window.CaughtUpBy)} |");
+        if (window.FirstBackBy != window.BackBy || window.FirstCaughtUpBy != window.CaughtUpBy)
+        {
+            report.Paragraph($"Promised first were {At(window.FirstBackBy)} and {At(window.FirstCaughtUpBy)}{(window.ChangeReason is { } why ? $". Why that was changed: {Plain(why)}" : ".")}");
+        }
+
+        if (window.IsForced)
+        {
+            report.Paragraph("Less was promised than was estimated.");
+        }
+    }
+
+    private static void Steps(ReportParts report, WindowStatus window, DateTimeOffset now)
+    {
+        report.Heading("Step by step");
+        report.Line("| step | | estimated (P50) | at most (P90) | took | off by | |");
+        report.Line("|---|---|---|---|---|---|---|");
+        foreach (var step in window.Steps)
+        {
+            var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began) / 1000.0 : (double?)null;
+            var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
+            report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {Plain(step.Detail ?? "")} |");
+        }
+    }
+
+    /// <summary>What the next window of this kind would be promised with.</summary>
+    private static void Learned(ReportParts report, WindowStatus window)
+    {
+        var learned = window.Steps.Where(step => step is { Learned: { } now } && (step.Estimated is not { } then || Math.Abs(now.Half - then.Half) > 0.01 * then.Half || Math.Abs(now.Most - then.Most) > 0.01 * then.Most)).ToList();
+        if (learned.Count > 0)
+        {
+            report.Heading("What the estimator learned");
+            report.Line("| step | it was estimated with | the same again would be |");
+            report.Line("|---|---|---|");
+            foreach (var step in learned)
+            {
+                report.Line($"| {step.Name} | {(step.Estimated is { } then ? $"{Span(then.Half)}, {Span(then.Most)} at most" : "not known")} | {Span(step.Learned!.Half)}, {Span(step.Learned.Most)} at most |");
+            }
+        }
+    }
+
+    /// <summary>A bar for each step, along the window's time.</summary>
+    private static void Chart(WindowStatus window, DateTimeOffset until, Action<string> line)
+    {
+        var began = window.Steps.Select(step => step.StartedAt).OfType<long>().DefaultIfEmpty().Min();
+        var span = Math.Max(1, until.ToUnixTimeMilliseconds() - began);
+        line("```");
+        var width = window.Steps.Max(step => step.Name.Length);
+        foreach (var step in window.Steps.Where(step => step.StartedAt is not null))
+        {
+            var from = (int)Math.Clamp(BarLength * (double)(step.StartedAt!.Value - began) / span, 0, BarLength - 1);
+            var to = (int)Math.Clamp(Math.Ceiling(BarLength * (double)((step.EndedAt ?? until.ToUnixTimeMilliseconds()) - began) / span), from + 1, BarLength);
+            line($"{step.Name.PadRight(width)} {new string(' ', from)}{new string('█', to - from)}{new string(' ', BarLength - to)} {Span(((step.EndedAt ?? until.ToUnixTimeMilliseconds()) - step.StartedAt.Value) / 1000.0)}");
+        }
+
+        line("```");
+    }
+
+    private static string Difference(long? happened, long? promised) => (happened, promised) is ({ } at, { } by) ? at <= by ? $"{Span(by - at)} before" : $"**{Span(at - by)} late**" : "";
+
+    private static string Error(long took, long half) => took == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"the estimate was off by {100.0 * Math.Abs(half - took) / took:0} %");
+
+    private static string Percent(long part, long whole) => string.Create(CultureInfo.InvariantCulture, $"{100.0 * part / whole:0.##} %");
+}
