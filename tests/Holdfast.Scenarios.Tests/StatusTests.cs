@@ -25,6 +25,7 @@ public sealed class StatusTests : Scenario
         await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), JsonSerializer.Serialize(new
         {
             mail = new { host = "127.0.0.1", port = _mail.Port, from = "Holdfast <backup@example.org>", encryption = "none" },
+            commands = new { pause = new[] { "/bin/sleep", "5" } },
             status = new { folder = Folder, name = "Example Backup", time_zone = "Europe/Berlin", url = "https://status.example.org/", upload = new[] { "/bin/sh", "-c", $"cp \"$0\"/* {Elsewhere}/" } },
         }), Cancellation);
         return await Service.StartAsync(data, Cancellation);
@@ -60,7 +61,7 @@ public sealed class StatusTests : Scenario
         await MustAsync("maintenance", "plan", plan);
         await MustAsync("maintenance", "announce");
         await PageSaysAsync("New drives", "announced", "Promised: backups go on by");
-        Assert.Contains("Maintenance (New drives): backups pause from", (await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3))).Error, StringComparison.Ordinal);
+        Assert.Contains("Maintenance (New drives): backups pause from", (await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3))).Output, StringComparison.Ordinal);
 
         // The same as data and as a feed, here and elsewhere.
         var status = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Folder, "status.json"), Cancellation)).RootElement;
@@ -88,7 +89,7 @@ public sealed class StatusTests : Scenario
         Service.DirectorySql("UPDATE people SET time_zone = 'America/New_York' WHERE email = 'owner@example.org'");
         var start = TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(3);
         var plan = Path.Combine(Root, "plan.yaml");
-        await File.WriteAllTextAsync(plan, $"name: New drives\nstart: {start:yyyy-MM-ddTHH:mmZ}\nmessage: Restores work.\nsteps:\n  - gate: {{ wait: 3s }}\n  - bring-up\n  - close\n", Cancellation);
+        await File.WriteAllTextAsync(plan, $"name: New drives\nstart: {start:yyyy-MM-ddTHH:mmZ}\nmessage: Restores work.\nsteps:\n  - gate: {{ wait: 10s }}\n  - run: {{ command: pause }}\n  - bring-up\n  - close\n", Cancellation);
         await MustAsync("maintenance", "plan", plan);
         await MustAsync("maintenance", "announce", "--force");
         var before = _mail.Received.Count(message => message.To.Mailboxes.First().Address == "owner@example.org");
@@ -111,17 +112,17 @@ public sealed class StatusTests : Scenario
         // While it runs, another end is promised; then it is over, and reported.
         var computer = await EnrolAsync("laptop", "two");
         await MustAsync("maintenance", "start");
-        await WaitAsync(async () => (await ShowAsync()).GetProperty("step").GetString() == "bring-up" || (await ShowAsync()).GetProperty("state").GetString() == "completed");
+        await WaitAsync(async () => (await MustAsync("gate", "show")).Contains("closed", StringComparison.Ordinal));
+        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3), "--wait");
         await WaitAsync(async () => (await ShowAsync()).GetProperty("state").GetString() == "completed");
         Assert.Contains("[window_refused]", await RefusedAsync("maintenance", "promise"), StringComparison.Ordinal);
         Assert.Contains("Services were back on", (await MailAsync("Maintenance is over")).TextBody, StringComparison.Ordinal);
-        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3), "--wait");
         var apology = Path.Combine(Root, "apology.md");
         await File.WriteAllTextAsync(apology, "We are **sorry** <script>.\n", Cancellation);
         var page = await MustAsync("maintenance", "report", "--apology", apology, "--mail", "--html");
         Assert.Contains("<strong>sorry</strong> &lt;script&gt;", page, StringComparison.Ordinal);
         var report = await MailAsync("New drives");
-        foreach (var text in new[] { "We are **sorry**", "Who was affected", "What was given back", "Was data at risk?", "What the estimator learned", "Promised first were", "off by" })
+        foreach (var text in new[] { "We are **sorry**", "1 computer of 1 account had to wait", "What was given back", "Was data at risk?", "What the estimator learned", "Promised first were", "off by" })
         {
             Assert.Contains(text, report.TextBody, StringComparison.Ordinal);
         }
@@ -137,8 +138,8 @@ public sealed class StatusTests : Scenario
 
     private async Task<MimeKit.MimeMessage> MailAsync(string subject)
     {
-        await WaitAsync(() => Task.FromResult(_mail.Received.Any(message => message.Subject.StartsWith(subject, StringComparison.Ordinal))));
-        return _mail.Received.Single(message => message.Subject.StartsWith(subject, StringComparison.Ordinal));
+        await WaitAsync(() => Task.FromResult(_mail.Received.Any(message => message.Subject?.StartsWith(subject, StringComparison.Ordinal) == true)));
+        return _mail.Received.Single(message => message.Subject?.StartsWith(subject, StringComparison.Ordinal) == true);
     }
 
     private async Task JoinOwnerAsync()
