@@ -33,6 +33,7 @@ using Holdfast.Authority.Throttling;
 using Holdfast.Authority.Trees;
 using Holdfast.Authority.Verifying;
 using Holdfast.Authority.Windows;
+using Holdfast.Authority.Windows.Rehearsing;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Format.Objects;
 using Holdfast.Posix;
@@ -82,7 +83,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly StripeCards? _cards;
     private readonly GivingWay _backupSteps = new("backup steps", ThisThread.GiveWay);
 
-    private Authority(List<IDatabase> databases, DirectoryHome directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
+    private Authority(List<IDatabase> databases, DirectoryHome directoryDatabase, IReadOnlyDictionary<string, IDatabase> homes, IReadOnlyDictionary<string, string> sources, AccountDirectory directory, AccountStore store, Movers movers, JobTable jobs, PodPlace place, HttpClient http, byte[] bootstrapHash, AuthoritySettings settings, TimeProvider time, ILoggerFactory logging)
     {
         (_databases, _directory, _store, _movers) = (databases, directory, store, movers);
         var pod = new PodClient(http, place, time);
@@ -137,25 +138,28 @@ public sealed class Authority : IAsyncDisposable
         var drills = new Drills(directoryDatabase, directory, store, proofs, audit, time, logging.CreateLogger<Drills>());
         var digest = new Digest(directoryDatabase, directory, store, usages, quotas, subscriptions, webhooks, time, logging.CreateLogger<Digest>());
         var circulars = new Circulars(directoryDatabase, outbox);
-        var reportMail = new ReportMail(circulars);
+        var reportMail = new ReportMail(directoryDatabase, circulars, outbox, time);
+        byte[] anyAccount() => RandomNumberGenerator.GetBytes(AccountId.Length);
         var (windowTable, windowNotices) = (new WindowTable(directoryDatabase, time), new WindowNotices(circulars, webhooks, time));
         var windowSteps = new WindowSteps(
         [
-            new AnnounceStep(windowNotices), new GateStep(_admissions, time), new MigrateStep(_moves), new PermissionsStep(permissions), new RunStep(settings.Commands ?? new Dictionary<string, IReadOnlyList<string>>(), time),
-            new VerifyStep(verifications), new BringUpStep(_admissions), new CloseStep(windowNotices),
+            new AnnounceStep(windowNotices), new GateStep(_admissions, time), new MigrateStep(_moves, new RehearsedMoves(directoryDatabase, storeCheck, sources, anyAccount, time), settings.Trees), new PermissionsStep(permissions, new RehearsedPermissions(settings.Trees, settings.JournalsFolder, permissions, time)), new RunStep(settings.Commands ?? new Dictionary<string, IReadOnlyList<string>>(), time),
+            new VerifyStep(verifications, new RehearsedVerification(directoryDatabase, directory, store, pod, anyAccount, time)), new BringUpStep(_admissions), new CloseStep(windowNotices),
         ]);
-        var windowEstimates = new WindowEstimates(samples, actuals, windowSteps);
+        var windowEstimates = new WindowEstimates(samples, actuals, windowSteps, time);
+        var rehearsals = new RehearsalTable(directoryDatabase, time);
         var affected = new AffectedCustomers(directoryDatabase, gateTable, verifications, outages);
-        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, new WindowPromises(windowTable, windowSteps, windowEstimates, time), affected, reportMail, time);
+        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, new WindowPromises(windowTable, windowSteps, windowEstimates, time), affected, reportMail, rehearsals, time);
         _incidents = new IncidentEndpoints(new ServiceIncidents(incidents, outages, affected, reportMail, time), incidents);
         var statusReader = new StatusReader(directoryDatabase, windowSteps, time);
         _status = new StatusEndpoints(statusReader);
         _statusFiles = settings.Status is { } page ? new StatusFiles(page, statusReader, time, logging.CreateLogger<StatusFiles>()) : null;
-        var (probe, probes) = (new ServiceProbe(directoryDatabase, directory, store, pod, settings.Door, () => RandomNumberGenerator.GetBytes(AccountId.Length), time), new ProbeTable(directoryDatabase, incidents, time));
+        var (probe, probes) = (new ServiceProbe(directoryDatabase, directory, store, pod, settings.Door, anyAccount, time), new ProbeTable(directoryDatabase, incidents, time));
         _windowEndpoints = new WindowEndpoints(_windows);
         var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, probe, probes, actuals, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, windowJob, new ProbeJob(probe, probes, time), verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        var rehearsalJobs = settings.Trees.Keys.Cast<string?>().Append(null).Select(tree => new RehearsalJob(tree, windowTable, rehearsals, windowSteps, time));
+        _runner = new JobRunner(_jobs, [.. treeJobs, .. rehearsalJobs, windowJob, new ProbeJob(probe, probes, time, logging.CreateLogger<ProbeJob>()), verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk, reportMail] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -208,7 +212,7 @@ public sealed class Authority : IAsyncDisposable
                 await jobs.EnqueueAsync(SettlingJob.JobName, account.ToString(), token);
             });
             await store.CheckNamesAsync(cancellation);
-            return new Authority(opened, directoryDatabase, homes, directory, store, movers, jobs, place, http, bootstrapHash, settings, time, logging);
+            return new Authority(opened, directoryDatabase, homes, sources.Stores, directory, store, movers, jobs, place, http, bootstrapHash, settings, time, logging);
         }
         catch
         {

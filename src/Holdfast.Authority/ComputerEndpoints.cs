@@ -150,7 +150,7 @@ internal sealed class ComputerEndpoints(
         var isLetIn = await admissions.EnterAsync(device, context);
         try
         {
-            return await sessions.OpenAsync(device, request.CollectionNumber, cancellation) with { Maintenance = await status.SoonAsync(cancellation) };
+            return await sessions.OpenAsync(device, request.CollectionNumber, cancellation) with { Maintenance = status.Soon() };
         }
         catch when (isLetIn)
         {

@@ -12,6 +12,7 @@ public sealed unsafe class DirectoryHandle : IDisposable
     private const int NoFollow = 0x100;
     private const int EmptyPath = 0x1000;
     private const uint RenameNoReplace = 1;
+    private const int RemoveDirectoryFlag = 0x200;
     private const uint StatusMask = 0x7FF;
 
     private readonly SafeFileHandle _handle;
@@ -113,6 +114,9 @@ public sealed unsafe class DirectoryHandle : IDisposable
             }
         }
     }
+
+    /// <summary>Removes a directory below this one that is empty.</summary>
+    public void RemoveDirectory(ReadOnlySpan<byte> name) => Check("rmdir", name, static (handle, path) => NativeMethods.unlinkat(handle, (byte*)path, RemoveDirectoryFlag));
 
     public void Unlink(ReadOnlySpan<byte> name) => Check("unlink", name, static (handle, path) => NativeMethods.unlinkat(handle, (byte*)path, 0));
 

@@ -171,6 +171,9 @@ public static unsafe class PosixFile
     }
 
     /// <summary>True if this process may do everything.</summary>
+    /// <summary>Whose the files are that this process makes.</summary>
+    public static uint EffectiveUser => NativeMethods.geteuid();
+
     public static bool IsRoot => NativeMethods.geteuid() == 0;
 
     private static void Check(int result, string call, string path)

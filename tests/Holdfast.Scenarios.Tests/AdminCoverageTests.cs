@@ -147,7 +147,23 @@ public sealed partial class AdminCoverageTests : Scenario
 
         Assert.Contains("Promised", (await AdminAsync("maintenance", "announce")).Output, StringComparison.Ordinal);
         Assert.Contains("announced", (await AdminAsync("maintenance", "show")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await AdminAsync("maintenance", "rehearse", "latest", "--measure")).ExitCode);
+        Assert.Contains("It is given up", (await AdminAsync("maintenance", "rehearse", "latest", "--stop")).Output, StringComparison.Ordinal);
+        Assert.Contains("Promised", (await AdminAsync("maintenance", "promise", "--reason", "Later.")).Output, StringComparison.Ordinal);
         Assert.Contains("It has not begun", (await AdminAsync("maintenance", "report")).Output, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(Root, "apology.md"), "We are sorry.\n", Cancellation);
+        Assert.Contains("We are sorry.", (await AdminAsync("maintenance", "report", "--apology", Path.Combine(Root, "apology.md"))).Output, StringComparison.Ordinal);
+        Assert.Contains("[window_refused]", (await AdminAsync("maintenance", "report", "--mail")).Error, StringComparison.Ordinal);
+
+        // Incidents, and how the service is.
+        Assert.Contains("Slow", (await AdminAsync("incident", "open", "Slow", "--component", "backups", "--impact", "degraded")).Output, StringComparison.Ordinal);
+        Assert.Contains("A switch.", (await AdminAsync("incident", "update", "latest", "A switch.")).Output, StringComparison.Ordinal);
+        Assert.Contains("is not over", (await AdminAsync("incident", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("[conflict]", (await AdminAsync("incident", "report", "--mail")).Error, StringComparison.Ordinal);
+        Assert.Contains("backups", (await computer.MustAsync(Cancellation, "status")).Output, StringComparison.Ordinal);
+        Assert.Contains("It is over.", (await AdminAsync("incident", "close")).Output, StringComparison.Ordinal);
+        Assert.Contains("A switch.", (await AdminAsync("incident", "show")).Output, StringComparison.Ordinal);
+        Assert.Contains("# Incident: Slow", (await AdminAsync("incident", "report", "--mail")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("maintenance", "abort")).ExitCode);
         await File.WriteAllTextAsync(plan, """{"start":400,"steps":[{"known":{"name":"copy","samples":[{"day":395,"value":1000000}],"runs":[{"day":300,"volume":1000000,"seconds":100}],"probes":[]},"seconds":110}]}""", Cancellation);
         Assert.Contains("P90 held for 100 %", (await AdminAsync("maintenance", "backtest", plan)).Output, StringComparison.Ordinal);
@@ -161,6 +177,8 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Equal(10, (await MustAsync("authenticator", "confirm", Code(), "--quiet")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         await MustAsync("prove", "--code", Code());
         Assert.Equal("Somebody Else", Lines(await AsMeAsync("name", "Somebody Else", "--json")).Single().GetProperty("name").GetString());
+        Assert.Contains("[invalid_request]", (await AsMeAsync("time-zone", "Nowhere/At_All")).Error, StringComparison.Ordinal);
+        Assert.Contains("times in Europe/Berlin", await MustAsync("time-zone", "Europe/Berlin"), StringComparison.Ordinal);
         Assert.Contains("admin of the service", await MustAsync("whoami"), StringComparison.Ordinal);
         var recovery = (await MustAsync("recovery-codes", "--quiet")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var first = Lines(await AsMeAsync("sessions", "--json")).Single().GetProperty("id").GetString()!;

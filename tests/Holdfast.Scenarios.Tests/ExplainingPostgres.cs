@@ -27,6 +27,8 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("SELECT account_id FROM closures", "at start: an index of only the closures that have not ended"),
         ("SELECT kind, count(*) AS Accounts", "an operator asks about the proofs of all accounts"),
         ("SELECT kind, number, oldest", "one row"),
+        ("SELECT component, probed_at", "one row for each component"),
+        ("SELECT nspname FROM pg_namespace", "the server's own tables"),
         ("SELECT number, oldest", "one row for each kind of database"),
         ("SELECT value FROM store_marks", "one row"),
         ("SELECT hash FROM audit_end", "one row"),

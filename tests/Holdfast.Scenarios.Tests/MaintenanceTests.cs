@@ -100,6 +100,76 @@ public sealed class MaintenanceTests : TwoStoresScenario
     }
 
     [Fact]
+    public async Task Steps_are_tried_with_a_part_which_is_learned_from_and_nothing_is_left_of_it_not_even_by_a_kill()
+    {
+        var (computers, tree) = await BeginAsync(accounts: 2);
+        Service.DirectorySql($"INSERT INTO samples (metric, subject, day, value) VALUES ('stored_bytes', '', {Today - 1}, 3000000) ON CONFLICT DO NOTHING");
+        const string Steps = """
+            steps:
+              - gate: { wait: 5s }
+              - migrate: { target: far }
+              - permissions: { tree: exports, mode: "u=rwX,go=" }
+              - verify
+              - close
+            """;
+        var plan = await PlanFileAsync(Steps);
+        Assert.Contains("rehearse --measure", await MustAsync("maintenance", "plan", plan), StringComparison.Ordinal);
+        Assert.Contains("[window_too_short]", await RefusedAsync("maintenance", "announce"), StringComparison.Ordinal);
+        Assert.Contains("Only a window that is planned is measured", await RefusedAsync("maintenance", "rehearse", plan, "--measure"), StringComparison.Ordinal);
+
+        // Names that are no text, folders that nobody may write into, and links to elsewhere are in real trees.
+        Assert.Equal(0, (await Programs.RunAsync("/bin/sh", ["-c", "cd \"$0\" && mkdir -p sub/deep && echo x > sub/deep/file && : > \"$(printf 'caf\\351')\" && mkdir \"$(printf 'd\\351')\" && ln -s /etc link && chmod 555 sub/deep sub", Exports], new Dictionary<string, string>(), Cancellation)).ExitCode);
+        var before = Directory.GetFileSystemEntries(Exports).Order(StringComparer.Ordinal).ToList();
+        var rehearsed = Lines(await AdminAsync("maintenance", "rehearse", "latest", "--measure", "--json"));
+        foreach (var (step, least) in new[] { ("migrate", 2), ("permissions", 200), ("verify", 1) })
+        {
+            var line = rehearsed.Single(line => line.GetProperty("message_type").GetString() == "rehearsed_step" && line.GetProperty("name").GetString() == step);
+            Assert.True(line.GetProperty("state").GetString() == "done" && line.GetProperty("volume").GetInt64() >= least, $"{line}");
+        }
+
+        Assert.Equal("", rehearsed.Single(line => line.GetProperty("message_type").GetString() == "window_estimate").GetProperty("unknown").GetString());
+        await NothingIsLeftAsync();
+        Assert.Contains("Promised: services back by", await MustAsync("maintenance", "announce"), StringComparison.Ordinal);
+        await MustAsync("maintenance", "abort");
+
+        // The other way: into a file; what a kill left is gone behind the next, and who has no part to be tried with is left out.
+        await ConfigureAsync(home: "far", trees: new Dictionary<string, string> { ["exports"] = Exports, ["stores"] = Data });
+        await Service.KillAsync(Cancellation);
+        await Service.RestartAsync(Cancellation);
+        var far = await EnrolAsync("far1", "far1");
+        await far.MustAsync(Cancellation, "backup", tree);
+        Assert.Contains("Proposed, which the plan has not: - permissions: { tree: stores", await MustAsync("maintenance", "plan", await PlanFileAsync("steps:\n  - migrate: { target: near, source: far }")), StringComparison.Ordinal);
+        using (var service = new ApiCaller(Service.Url, (await File.ReadAllTextAsync(Path.Combine(Data, "operator-token"), Cancellation)).Trim()))
+        {
+            Assert.Equal(200, (await service.PostAsync("/v1/windows/latest/rehearsal", new { })).Status);
+            Assert.Contains("[conflict]", await RefusedAsync("maintenance", "rehearse", "latest", "--measure"), StringComparison.Ordinal);
+        }
+
+        await Service.KillAsync(Cancellation);
+        await File.WriteAllTextAsync(Path.Combine(Data, "accounts.db.holdfast_rehearsal_left"), "what a kill left", Cancellation);
+        await Service.RestartAsync(Cancellation);
+        Service.DirectorySql("UPDATE jobs SET due_at = 0, lease_until = 0 WHERE kind = 'rehearsal' AND state <> 'done'");
+        await WaitAsync(() => Task.FromResult(Service.DirectoryAsk<long>("SELECT count(*) FROM rehearsals WHERE state IN ('waiting', 'running')") == 0));
+        Assert.Contains("1 accounts", await MustAsync("maintenance", "rehearse", "latest", "--measure"), StringComparison.Ordinal);
+        Assert.InRange(Service.DirectoryAsk<long>("SELECT count(*) FROM actuals WHERE kind = 'rehearsal:move' AND subject = 'far to near'"), 1, 3);
+        await NothingIsLeftAsync();
+        foreach (var computer in computers.Append(far))
+        {
+            await computer.RestoresIdenticallyAsync(tree, Cancellation);
+            await computer.MustAsync(Cancellation, "backup", tree);
+        }
+
+        async Task NothingIsLeftAsync()
+        {
+            Assert.Equal(before, Directory.GetFileSystemEntries(Exports).Order(StringComparer.Ordinal));
+            Assert.All(before.Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0])), file => Assert.NotEqual(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+            Assert.Equal("0", (await Cluster.AskAsync(Accounts, "SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE '%rehearsal%'", Cancellation)).Trim());
+            Assert.Empty(Directory.GetFiles(Data, "*rehearsal*", SearchOption.AllDirectories));
+            Assert.Equal(2, Service.Ask<long>("SELECT count(*) FROM fence WHERE state = 'open'"));
+        }
+    }
+
+    [Fact]
     public async Task What_is_wrong_with_a_plan_is_said_before_anything_is_done()
     {
         await BeginAsync(accounts: 1);

@@ -101,7 +101,7 @@ public sealed class StatusTests : Scenario
         Assert.Contains("Promised first", await MustAsync("maintenance", "promise", "--start", $"{later:O}", "--reason", "Drives come a day later.", "--force"), StringComparison.Ordinal);
         var changed = (await MailAsync("Maintenance was changed")).TextBody;
         Assert.Contains("Drives come a day later.", changed, StringComparison.Ordinal);
-        Assert.Contains("promised before was", changed, StringComparison.Ordinal);
+        Assert.Contains("promised first was", changed, StringComparison.Ordinal);
         Assert.Contains($"{later:HH:mm} UTC", changed, StringComparison.Ordinal);
         await PageSaysAsync("Why that was changed: Drives come a day later.");
 

@@ -49,7 +49,7 @@ internal sealed record GateNews(long Since, long Admitted, double Skipped, long 
 /// <summary>Computers that asked for a turn while the gate was not open.</summary>
 /// <param name="Accounts">Whose they are.</param>
 /// <param name="Computers">How many.</param>
-/// <param name="Waiting">Of them, those that were not let in yet.</param>
+/// <param name="Waiting">Of them, those that were not let in until then.</param>
 /// <param name="AverageSeconds">How long those waited who were let in.</param>
 /// <param name="LongestSeconds">How long the longest of them waited.</param>
 internal sealed record GateWaits(long Accounts, long Computers, long Waiting, long AverageSeconds, long LongestSeconds);
@@ -106,7 +106,9 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
             """, news.Entered);
         await EachAsync(transaction,
             """
-            INSERT INTO gate_waits (account_id, computer, asked_at) SELECT @id, @computer, @at / 1000 WHERE NOT EXISTS (SELECT 1 FROM gate_waits WHERE account_id = @id AND computer = @computer AND admitted_at IS NULL)
+            INSERT INTO gate_waits (account_id, computer, asked_at) SELECT @id, @computer, @at / 1000
+            WHERE NOT EXISTS (SELECT 1 FROM gate_waits WHERE account_id = @id AND computer = @computer AND admitted_at IS NULL AND asked_at > (@at / 1000) - 172800)
+              AND NOT EXISTS (SELECT 1 FROM admissions WHERE account_id = @id AND computer = @computer AND entered_at >= @at)
             ON CONFLICT DO NOTHING
             """, news.Waiting);
         await EachAsync(transaction, "UPDATE gate_waits SET admitted_at = @at / 1000 WHERE account_id = @id AND computer = @computer AND admitted_at IS NULL", news.Entered);
@@ -138,8 +140,10 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
     {
         var (accounts, computers, waiting, sum, longest) = await transaction.FindAsync<(long, long, long, long, long)>(
             """
-            SELECT count(DISTINCT account_id), count(*), coalesce(sum(CASE WHEN admitted_at IS NULL THEN 1 ELSE 0 END), 0), CAST(coalesce(sum(admitted_at - asked_at), 0) AS BIGINT), coalesce(max(admitted_at - asked_at), 0)
-            FROM gate_waits WHERE asked_at >= @from AND asked_at <= @until
+            SELECT count(DISTINCT account_id), count(*), CAST(coalesce(sum(is_open), 0) AS BIGINT), CAST(coalesce(sum(waited), 0) AS BIGINT), coalesce(max(longest), 0) FROM (
+                SELECT account_id, computer, max(CASE WHEN admitted_at <= @until THEN 0 ELSE 1 END) AS is_open,
+                    sum(CASE WHEN admitted_at <= @until THEN admitted_at - asked_at ELSE 0 END) AS waited, max(CASE WHEN admitted_at <= @until THEN admitted_at - asked_at ELSE 0 END) AS longest
+                FROM gate_waits WHERE asked_at >= @from AND asked_at <= @until GROUP BY account_id, computer) AS waits
             """, new { from, until });
         return new GateWaits(accounts, computers, waiting, computers > waiting ? sum / (computers - waiting) : 0, longest);
     }, cancellation);

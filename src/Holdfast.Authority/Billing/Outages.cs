@@ -15,6 +15,21 @@ internal sealed class Outages(IDatabase directory, TimeProvider time)
 
     public Task<OutageSummary> AddAsync(RecordOutage asked, string recordedBy, CancellationToken cancellation)
     {
+        var outage = Check(asked, recordedBy);
+        return directory.WriteAsync(async transaction =>
+        {
+            await AddAsync(transaction, outage);
+            return outage;
+        }, cancellation);
+    }
+
+    /// <summary>Records one with what else the transaction does.</summary>
+    public static Task AddAsync(DatabaseTransaction transaction, OutageSummary outage) => transaction.ExecuteAsync(
+        "INSERT INTO outages (outage_id, from_at, until_at, reason, recorded_by) VALUES (@id, @from, @until, @reason, @recordedBy)", new { outage.Id, outage.From, outage.Until, outage.Reason, outage.RecordedBy });
+
+    /// <summary>One that can be recorded, or the failure invalid_request.</summary>
+    public OutageSummary Check(RecordOutage asked, string recordedBy)
+    {
         var now = time.GetUtcNow();
         if (asked.From < 0 || asked.Until <= asked.From || asked.Until > now.ToUnixTimeSeconds() || asked.Until - asked.From > _longest.TotalSeconds)
         {
@@ -26,12 +41,7 @@ internal sealed class Outages(IDatabase directory, TimeProvider time)
             throw new HoldfastException(FailureTable.InvalidRequest, $"Why the service was not there is one line of up to {ReasonLengthMax} characters.");
         }
 
-        var outage = new OutageSummary(Guid.CreateVersion7(now).ToString(), asked.From, asked.Until, asked.Reason, recordedBy);
-        return directory.WriteAsync(async transaction =>
-        {
-            await transaction.ExecuteAsync("INSERT INTO outages (outage_id, from_at, until_at, reason, recorded_by) VALUES (@id, @from, @until, @reason, @recordedBy)", new { outage.Id, outage.From, outage.Until, outage.Reason, outage.RecordedBy });
-            return outage;
-        }, cancellation);
+        return new OutageSummary(Guid.CreateVersion7(now).ToString(), asked.From, asked.Until, asked.Reason, recordedBy);
     }
 
     /// <summary>Takes back one that was recorded wrongly; what was given for it is not taken back.</summary>

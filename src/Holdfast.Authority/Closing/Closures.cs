@@ -99,6 +99,7 @@ internal sealed class Closures(IDatabase directory, OwnerMail owners, Webhooks w
         await transaction.ExecuteAsync("DELETE FROM enrolment_codes WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM account_plans WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM quotas WHERE account_id = @id", new { id });
+        await transaction.ExecuteAsync("DELETE FROM gate_waits WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM drills WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM notices WHERE account_id = @id", new { id });
         await transaction.ExecuteAsync("DELETE FROM webhooks WHERE account_id = @id", new { id });

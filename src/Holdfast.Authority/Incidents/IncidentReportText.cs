@@ -23,7 +23,7 @@ internal static class IncidentReportText
         report.Heading("What it was");
         report.Line($"- {(incident.Impact == IncidentTable.Outage ? "Did not work" : "Worked badly")}: {string.Join(", ", incident.Components)}");
         report.Line($"- Began {ReportParts.At(incident.BeganAt)}{(incident.ClosedAt is { } closed ? $", ended {ReportParts.At(closed)}" : "")}");
-        report.Line($"- Found {ReportParts.Span(Math.Max(0, incident.OpenedAt - incident.BeganAt))} after it began, by {ReportParts.Plain(incident.OpenedBy)}");
+        report.Line($"- Found {ReportParts.Span(Math.Max(0, incident.OpenedAt - incident.BeganAt))} after it began, by {(incident.OpenedBy == IncidentTable.Service ? IncidentTable.Service : "an operator")}");
         report.Affected(affected, incident.ClosedAt is not null);
         report.Heading("When");
         foreach (var one in incident.Events.Where(one => one.IsPublic))

@@ -12,7 +12,7 @@ internal sealed class IncidentTable(IDatabase directory, Webhooks webhooks, Time
     public const string Outage = "outage";
 
     /// <summary>Who opens what probes measured.</summary>
-    private const string Service = "the service";
+    public const string Service = "the service";
 
     private const string Columns = "incident_id AS Id, title, components, impact, opened_by AS OpenedBy, began_at AS BeganAt, opened_at AS OpenedAt, closed_at AS ClosedAt, apology";
 
@@ -64,7 +64,23 @@ internal sealed class IncidentTable(IDatabase directory, Webhooks webhooks, Time
 
     /// <summary>Closes one that is open.</summary>
     /// <returns>False if it is not.</returns>
-    public Task<bool> CloseAsync(string id, string? message, long at, CancellationToken cancellation) => directory.WriteAsync(transaction => CloseAsync(transaction, id, message, at), cancellation);
+    /// <param name="id">The incident.</param>
+    /// <param name="message">What it was.</param>
+    /// <param name="at">When it was over.</param>
+    /// <param name="alongAsync">What is done with it, if it is closed by this.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public Task<bool> CloseAsync(string id, string? message, long at, Func<DatabaseTransaction, Task> alongAsync, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        // The probe's row first, as the probe itself locks them. What fails still is another incident from here on.
+        await transaction.ExecuteAsync("UPDATE probes SET failing_since = CASE WHEN failing_since < @at THEN @at ELSE failing_since END WHERE component = (SELECT measured FROM incidents WHERE incident_id = @id)", new { id, at });
+        if (!await CloseAsync(transaction, id, message, at))
+        {
+            return false;
+        }
+
+        await alongAsync(transaction);
+        return true;
+    }, cancellation);
 
     /// <summary>Keeps what the operator says to those who were affected.</summary>
     public Task ApologiseAsync(string id, string apology, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE incidents SET apology = @apology WHERE incident_id = @id", new { id, apology }), cancellation);

@@ -58,13 +58,8 @@ internal sealed class ServiceIncidents(IncidentTable table, Outages outages, Aff
             throw new HoldfastException(FailureTable.InvalidRequest, "An incident is over after it began, and not later than now.");
         }
 
-        // The outage first: what is closed is not closed again, and nobody would record it then.
-        if (asked.IsCredited && incident.ClosedAt is null && at > incident.BeganAt)
-        {
-            await outages.AddAsync(new RecordOutage(incident.BeganAt, at, incident.Title), by, cancellation);
-        }
-
-        return await table.CloseAsync(incident.Id, asked.Message is { } message ? Checked(message) : null, at, cancellation) ? await StatusAsync(incident.Id, cancellation)
+        var outage = asked.IsCredited && at > incident.BeganAt ? outages.Check(new RecordOutage(incident.BeganAt, at, incident.Title), by) : null;
+        return await table.CloseAsync(incident.Id, asked.Message is { } message ? Checked(message) : null, at, transaction => outage is null ? Task.CompletedTask : Outages.AddAsync(transaction, outage), cancellation) ? await StatusAsync(incident.Id, cancellation)
             : throw new HoldfastException(FailureTable.Conflict, "The incident is over already: `update` says more of it.");
     }
 

@@ -8,6 +8,9 @@ internal interface IJobKind
     /// <summary>True if it may take hours: one such job at a time, beside the others and not in their place.</summary>
     bool IsLong => false;
 
+    /// <summary>True if it is late when it waits for others: such jobs have places of their own.</summary>
+    bool IsPrompt => false;
+
     /// <summary>True if there may be thousands of it: it is only begun where nothing else is due.</summary>
     bool IsPatient => false;
 

@@ -7,6 +7,7 @@ namespace Holdfast.Authority.Jobs;
 internal sealed partial class JobRunner : IAsyncDisposable
 {
     private const int AtOnceMax = 4;
+    private const int PromptMax = 3;
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _pauseMax = TimeSpan.FromHours(1);
@@ -18,6 +19,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _running = [];
     private readonly List<Task> _long = [];
+    private readonly List<Task> _prompt = [];
     private Task _loop = Task.CompletedTask;
 
     public JobRunner(JobTable table, IEnumerable<IJobKind> kinds, TimeProvider time, ILogger logger)
@@ -33,7 +35,7 @@ internal sealed partial class JobRunner : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loop;
-        await Task.WhenAll([.. _running, .. _long]);
+        await Task.WhenAll([.. _running, .. _long, .. _prompt]);
     }
 
     public async ValueTask DisposeAsync()
@@ -48,8 +50,9 @@ internal sealed partial class JobRunner : IAsyncDisposable
         {
             try
             {
-                await TakeAsync(_running, AtOnceMax, isLong: false);
-                await TakeAsync(_long, 1, isLong: true);
+                await TakeAsync(_prompt, PromptMax, kind => kind.IsPrompt);
+                await TakeAsync(_running, AtOnceMax, kind => !kind.IsLong && !kind.IsPrompt);
+                await TakeAsync(_long, 1, kind => kind.IsLong);
                 await Task.Delay(_looksEvery, _time, _stop.Token);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -66,12 +69,12 @@ internal sealed partial class JobRunner : IAsyncDisposable
         }
     }
 
-    private async Task TakeAsync(List<Task> running, int most, bool isLong)
+    private async Task TakeAsync(List<Task> running, int most, Func<IJobKind, bool> isOf)
     {
         running.RemoveAll(task => task.IsCompleted);
         foreach (var isPatient in (bool[])[false, true])
         {
-            List<string> kinds = [.. _kinds.Values.Where(kind => kind.IsLong == isLong && kind.IsPatient == isPatient).Select(kind => kind.Name)];
+            List<string> kinds = [.. _kinds.Values.Where(kind => isOf(kind) && kind.IsPatient == isPatient).Select(kind => kind.Name)];
             while (kinds.Count > 0 && running.Count < most && await _table.ClaimAsync(kinds, _stop.Token) is { } lease)
             {
                 running.Add(Task.Run(() => RunAsync(lease)));

@@ -7,12 +7,18 @@ namespace Holdfast.Authority.Measuring;
 /// <summary>What long work really took, kept for ever: what the next is estimated by.</summary>
 internal sealed class Actuals(IDatabase directory)
 {
+    /// <summary>What was measured on a sample is of this, and the kind of work.</summary>
+    public const string OfSample = "rehearsal:";
+
     /// <summary>Keeps one; the same id again changes nothing, so that who was killed behind it may repeat it.</summary>
-    public Task KeepAsync(string id, Actual actual, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync(
+    public Task KeepAsync(string id, Actual actual, CancellationToken cancellation) => directory.WriteAsync(transaction => KeepAsync(transaction, id, actual), cancellation);
+
+    /// <summary>The same with what else the transaction does.</summary>
+    public static Task<int> KeepAsync(DatabaseTransaction transaction, string id, Actual actual) => transaction.ExecuteAsync(
         """
         INSERT INTO actuals (id, kind, subject, ended_at, volume, changed, milliseconds, threads, medium) VALUES (@id, @kind, @subject, @endedAt, @volume, @changed, @milliseconds, @threads, @medium)
         ON CONFLICT DO NOTHING
-        """, new { id, actual.Kind, actual.Subject, actual.EndedAt, actual.Volume, actual.Changed, actual.Milliseconds, threads = (long)actual.Threads, actual.Medium }), cancellation);
+        """, new { id, actual.Kind, actual.Subject, actual.EndedAt, actual.Volume, actual.Changed, actual.Milliseconds, threads = (long)actual.Threads, actual.Medium });
 
     /// <summary>The latest first.</summary>
     public async Task<ActualList> ListAsync(Paging paging, CancellationToken cancellation)

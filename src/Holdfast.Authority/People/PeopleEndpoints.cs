@@ -35,7 +35,8 @@ internal sealed class PeopleEndpoints(
     private void MapOneself(ApiRoutes me)
     {
         me.Get("", ApiAction.ReadOneself, "Who is signed in.", (HttpContext context, CancellationToken cancellation) => DescribeAsync(CallerCheck.CallerOf(context), cancellation));
-        me.Patch("", ApiAction.ChangeOneself, "Another name, or time zone.", ChangeAsync);
+        me.Patch("", ApiAction.ChangeOneself, "Another name.", RenameAsync);
+        me.Put("/time-zone", ApiAction.ChangeOneself, "Another time zone, in which mail says times.", ChangeTimeZoneAsync);
         me.Post("/memberships", ApiAction.ChangeOneself, "Takes an invitation up as somebody who is here already.",
             async (HttpContext context, TakeUp request, CancellationToken cancellation) => await DoneAsync(invitations.TakeUpAsync(CallerCheck.CallerOf(context), request.Code, cancellation)));
         me.Get("/sign-ins", ApiAction.ReadOneself, "One's sessions, the latest first.", (HttpContext context, CancellationToken cancellation) => signIns.ListAsync(CallerCheck.CallerOf(context), cancellation));
@@ -147,9 +148,15 @@ internal sealed class PeopleEndpoints(
         return new Oneself(person.Id, person.Email, person.Name, person.OperatorRole, person.PasswordHash is not null, person.TwoFactor, await credentials.CountRecoveryCodesAsync(person, cancellation), caller.Memberships, person.TimeZone);
     }
 
-    private async Task<Oneself> ChangeAsync(HttpContext context, ChangeOneself request, CancellationToken cancellation)
+    private async Task<Oneself> ChangeTimeZoneAsync(HttpContext context, ChangeTimeZone request, CancellationToken cancellation)
     {
-        await changes.ChangeAsync(CallerCheck.PersonOf(context), request, cancellation);
+        await changes.ChangeTimeZoneAsync(CallerCheck.PersonOf(context), request.TimeZone, cancellation);
+        return await DescribeAsync(CallerCheck.CallerOf(context), cancellation);
+    }
+
+    private async Task<Oneself> RenameAsync(HttpContext context, ChangeOneself request, CancellationToken cancellation)
+    {
+        await changes.RenameAsync(CallerCheck.PersonOf(context), Names.Checked(request.Name), cancellation);
         return await DescribeAsync(CallerCheck.CallerOf(context), cancellation);
     }
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using System.Text.Json.Serialization;
 using Holdfast.Authority.Auditing;
 using Holdfast.Authority.Callers;
@@ -12,7 +13,7 @@ using Microsoft.AspNetCore.Http;
 namespace Holdfast.Authority.People;
 
 /// <summary>What people change about themselves, and operators about people. Sessions end where a secret or a right was taken away.</summary>
-internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Credentials credentials, AttemptLimits limits, Outbox outbox, OwnerMail owners, AuditLog audit)
+internal sealed partial class PersonChanges(IDatabase directory, OneTimeCodes codes, Credentials credentials, AttemptLimits limits, Outbox outbox, OwnerMail owners, AuditLog audit)
 {
     private const string ResetPurpose = "password-reset";
     private const string EmailPurpose = "email-change";
@@ -22,14 +23,17 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
     private static readonly TimeSpan _resetLife = TimeSpan.FromHours(1);
     private static readonly TimeSpan _emailLife = TimeSpan.FromDays(1);
 
-    public Task ChangeAsync(Person person, ChangeOneself asked, CancellationToken cancellation)
+    public Task RenameAsync(Person person, string name, CancellationToken cancellation)
     {
-        if (asked.TimeZone is { } zone && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
-        {
-            throw new HoldfastException(FailureTable.InvalidRequest, "There is no such time zone: they are called like Europe/Berlin, or UTC.");
-        }
+        person.Name = name;
+        return UpdateAsync(person, null, null, cancellation);
+    }
 
-        (person.Name, person.TimeZone) = (asked.Name is { } name ? Names.Checked(name) : person.Name, asked.TimeZone ?? person.TimeZone);
+    /// <summary>Says in which zone mail says times.</summary>
+    public Task ChangeTimeZoneAsync(Person person, string zone, CancellationToken cancellation)
+    {
+        person.TimeZone = ZoneName().IsMatch(zone) && TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _)
+            ? zone : throw new HoldfastException(FailureTable.InvalidRequest, "There is no such time zone: they are called like Europe/Berlin, or UTC.");
         return UpdateAsync(person, null, null, cancellation);
     }
 
@@ -189,6 +193,10 @@ internal sealed class PersonChanges(IDatabase directory, OneTimeCodes codes, Cre
 
     private static async Task<Person> FindAsync(DatabaseTransaction transaction, string personId) =>
         await PersonStore.FindAsync(transaction, "person_id = @key", personId) ?? throw new HoldfastException(FailureTable.NotFound, "There is no such person.");
+
+    /// <summary>As they are called in the IANA's database; anything else would be looked for among files.</summary>
+    [GeneratedRegex(@"\A[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,2}\z")]
+    private static partial Regex ZoneName();
 
     private static PersonSummary Summary(Person person) => new(person.Id, person.Email, person.Name, person.OperatorRole, person.SuspendedAt is not null, person.CreatedAt);
 }

@@ -25,11 +25,16 @@ internal sealed class ProbeTable(IDatabase directory, IncidentTable incidents, T
     /// <summary>What fails for so long is an incident.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(1);
 
+    /// <summary>When this node kept what probes came to, by a clock that does not leap.</summary>
+    private long? _keptAt;
+
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Keeps what probes came to.</summary>
     public Task KeepAsync(IReadOnlyList<ProbeOutcome> outcomes, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
+        // A clock that leapt is no gap: this node was there just now.
+        var wasHere = _keptAt is { } kept && time.GetElapsedTime(kept) <= Gap;
         var (now, gapSince) = (Now, (long?)null);
         foreach (var outcome in outcomes.OrderBy(outcome => outcome.Component, StringComparer.Ordinal))
         {
@@ -40,8 +45,8 @@ internal sealed class ProbeTable(IDatabase directory, IncidentTable incidents, T
             await transaction.ExecuteAsync("UPDATE probes SET probed_at = probed_at WHERE component = @component", new { component });
             var before = (await transaction.FindAsync<Row>("SELECT component, probed_at AS ProbedAt, failing_since AS FailingSince, failure FROM probes WHERE component = @component", new { component }))!;
             var since = outcome.Failure is null ? (long?)null : before.FailingSince ?? now;
-            var isGap = before.ProbedAt > 0 && now - before.ProbedAt > (long)Gap.TotalSeconds;
-            var awayFrom = before.FailingSince is not null ? before.ProbedAt : isGap ? before.ProbedAt + (long)Every.TotalSeconds : now;
+            var isGap = !wasHere && before.ProbedAt > 0 && now - before.ProbedAt > (long)Gap.TotalSeconds;
+            var awayFrom = before.FailingSince is not null ? wasHere ? Math.Max(before.ProbedAt, now - (long)Gap.TotalSeconds) : before.ProbedAt : isGap ? before.ProbedAt + (long)Every.TotalSeconds : now;
             await KeepDaysAsync(transaction, outcome, awayFrom, now);
             await transaction.ExecuteAsync("UPDATE probes SET probed_at = @now, failing_since = @since, failure = @failure WHERE component = @component", new { component, now, since, failure = outcome.Failure });
             gapSince = isGap ? Math.Min(gapSince ?? long.MaxValue, before.ProbedAt) : gapSince;
@@ -54,6 +59,7 @@ internal sealed class ProbeTable(IDatabase directory, IncidentTable incidents, T
             await incidents.AddGapAsync(transaction, from, now);
         }
 
+        _keptAt = time.GetTimestamp();
         return 0;
     }, cancellation);
 
@@ -68,6 +74,9 @@ internal sealed class ProbeTable(IDatabase directory, IncidentTable incidents, T
     private static async Task KeepDaysAsync(DatabaseTransaction transaction, ProbeOutcome outcome, long awayFrom, long now)
     {
         var today = now / SecondsPerDay;
+
+        // Written while the clock was ahead.
+        await transaction.ExecuteAsync("DELETE FROM probe_days WHERE component = @component AND day > @today", new { outcome.Component, today });
         for (var day = Math.Max(awayFrom / SecondsPerDay, today - DaysKept); day <= today; day++)
         {
             var away = Math.Max(0, Math.Min(now, (day + 1) * SecondsPerDay) - Math.Max(awayFrom, day * SecondsPerDay));

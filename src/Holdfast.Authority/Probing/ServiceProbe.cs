@@ -1,3 +1,4 @@
+using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Placing;
@@ -29,20 +30,25 @@ internal sealed class ServiceProbe(IDatabase directory, AccountDirectory account
 {
     private const long ReadLength = 64 * 1024;
 
+    /// <summary>Of one that is being deleted, or compared with the pod, nothing need be there.</summary>
+    private const string IsThere = $"state <> '{AccountState.Purging}' AND reconciling = 0";
+
     /// <summary>Who waits longer takes it for refused.</summary>
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
 
     public async Task<IReadOnlyList<ProbeOutcome>> TryAsync(CancellationToken cancellation) =>
     [
-        await TryOneAsync(ServiceComponents.Restores, RestoreAsync, cancellation),
-        await TryOneAsync(ServiceComponents.SignIn, SignInAsync, cancellation),
-        await TryOneAsync(ServiceComponents.Backups, BackUpAsync, cancellation),
+        await TryOneAsync(ServiceComponents.Restores, WorkClass.Restore, RestoreAsync, cancellation),
+        await TryOneAsync(ServiceComponents.SignIn, WorkClass.Interactive, SignInAsync, cancellation),
+        await TryOneAsync(ServiceComponents.Backups, WorkClass.Interactive, BackUpAsync, cancellation),
     ];
 
-    private async Task<ProbeOutcome> TryOneAsync(string component, Func<CancellationToken, Task> workAsync, CancellationToken cancellation)
+    /// <summary>In the class of those for whom it stands: what waits behind all backups would say nothing of a restore.</summary>
+    private async Task<ProbeOutcome> TryOneAsync(string component, WorkClass workClass, Func<CancellationToken, Task> workAsync, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(_timeout);
+        Work.Current = new Work(workClass, "");
         var (began, failure) = (time.GetTimestamp(), (string?)null);
         try
         {
@@ -94,8 +100,8 @@ internal sealed class ServiceProbe(IDatabase directory, AccountDirectory account
     private async Task<AccountPlace?> FindAsync(CancellationToken cancellation)
     {
         var from = random();
-        var id = await directory.AskAsync(transaction => transaction.FindAsync<byte[]>("SELECT account_id FROM accounts WHERE account_id >= @from ORDER BY account_id LIMIT 1", new { from }), cancellation)
-            ?? await directory.AskAsync(transaction => transaction.FindAsync<byte[]>("SELECT account_id FROM accounts ORDER BY account_id LIMIT 1"), cancellation);
+        var id = await directory.AskAsync(transaction => transaction.FindAsync<byte[]>($"SELECT account_id FROM accounts WHERE account_id >= @from AND {IsThere} ORDER BY account_id LIMIT 1", new { from }), cancellation)
+            ?? await directory.AskAsync(transaction => transaction.FindAsync<byte[]>($"SELECT account_id FROM accounts WHERE {IsThere} ORDER BY account_id LIMIT 1"), cancellation);
         return id is null ? null : await accounts.FindAsync(new AccountId(id), cancellation);
     }
 }

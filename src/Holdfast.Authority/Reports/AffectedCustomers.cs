@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Billing;
@@ -18,6 +19,11 @@ internal sealed record Affected(GateWaits Waits, IReadOnlyList<OutageSummary> Ou
 /// <summary>Finds that from what was recorded.</summary>
 internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Verifications verifications, Outages outages)
 {
+    private const int DocumentsAtOnce = 500;
+
+    /// <summary>Behind that, nothing is given back for an outage any more.</summary>
+    private static readonly TimeSpan _creditedFor = TimeSpan.FromDays(150);
+
     /// <summary>Whom a time affected.</summary>
     /// <param name="from">Seconds since 1970.</param>
     /// <param name="until">The same.</param>
@@ -34,8 +40,7 @@ internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Ver
     private async Task<IReadOnlyList<(int Accounts, Money Sum)>> CreditsAsync(IReadOnlyList<OutageSummary> recorded, CancellationToken cancellation)
     {
         var (since, sums) = (recorded.Min(outage => outage.From), new Dictionary<string, (HashSet<string> Accounts, long Sum)>());
-        var texts = await directory.AskAsync(transaction => transaction.QueryAsync<string>("SELECT document FROM invoices WHERE issued_at >= @since AND document LIKE '%\"credit\"%'", new { since }), cancellation);
-        foreach (var document in texts.Select(text => JsonSerializer.Deserialize(text, MessageJson.Default.InvoiceDocument)!))
+        await foreach (var document in DocumentsAsync(since, since + (long)_creditedFor.TotalSeconds, cancellation))
         {
             foreach (var line in document.Lines.Where(line => line.Kind == "credit" && recorded.Any(outage => string.CompareOrdinal(DayOf(outage.From), line.Until) <= 0 && string.CompareOrdinal(line.From, DayOf(outage.Until)) <= 0)))
             {
@@ -46,6 +51,24 @@ internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Ver
         }
 
         return [.. sums.OrderBy(sum => sum.Key, StringComparer.Ordinal).Select(sum => (sum.Value.Accounts.Count, new Money(sum.Value.Sum, Currency.Parse(sum.Key))))];
+    }
+
+    /// <summary>Invoices of a time that give anything back, some at a time.</summary>
+    private async IAsyncEnumerable<InvoiceDocument> DocumentsAsync(long from, long until, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        IReadOnlyList<(long Number, string Document)> page;
+        var after = 0L;
+        do
+        {
+            page = await directory.AskAsync(transaction => transaction.QueryAsync<(long, string)>(
+                $"SELECT number, document FROM invoices WHERE issued_at >= @from AND issued_at <= @until AND number > @after AND document LIKE '%\"credit\"%' ORDER BY number LIMIT {DocumentsAtOnce}", new { from, until, after }), cancellation);
+            foreach (var (number, document) in page)
+            {
+                after = number;
+                yield return JsonSerializer.Deserialize(document, MessageJson.Default.InvoiceDocument)!;
+            }
+        }
+        while (page.Count == DocumentsAtOnce);
     }
 
     private static string DayOf(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);

@@ -46,7 +46,7 @@ internal sealed class ReportParts
         Line(affected.Verification switch
         {
             { Failure: null, DamageCount: 0 } proof => $"No. The pods read everything that snapshots need ({At(proof.StartedAt)} to {At(proof.EndedAt)}): {Count(proof.Snapshots, "snapshot")} of {Count(proof.Accounts, "account")}, {proof.Bytes} bytes; every frame is what its computer signed.",
-            { Failure: { } failure } proof => $"It is not known: the verification that ended at {At(proof.EndedAt)} did not read everything ({Plain(failure)}).",
+            { Failure: not null } proof => $"It is not known: the verification that ended at {At(proof.EndedAt)} did not read everything.",
             { DamageCount: var damages } proof => $"**Yes.** A verification found {Count(damages, "damage")} ({At(proof.EndedAt)}).",
             null => "Nobody has verified everything since it began.",
         });

@@ -32,7 +32,8 @@ internal sealed partial class StatusFiles(StatusSettings settings, StatusReader 
     private long _knownAt;
     private string? _written;
     private long _writtenAt;
-    private bool _isUploaded = true;
+    private Task _uploading = Task.CompletedTask;
+    private volatile bool _isUploaded = true;
 
     /// <summary>When an upload failed last; 0 if it did not.</summary>
     private long _uploadFailedAt;
@@ -49,6 +50,7 @@ internal sealed partial class StatusFiles(StatusSettings settings, StatusReader 
     {
         await _stop.CancelAsync();
         await _loop;
+        await _uploading;
     }
 
     private async Task LoopAsync()
@@ -81,11 +83,7 @@ internal sealed partial class StatusFiles(StatusSettings settings, StatusReader 
                     (_written, _writtenAt, _isUploaded) = (content, time.GetTimestamp(), false);
                 }
 
-                if (!_isUploaded && settings.Upload is { Count: > 0 } upload && (_uploadFailedAt == 0 || time.GetElapsedTime(_uploadFailedAt) > _uploadsAgain))
-                {
-                    _isUploaded = await UploadAsync(upload[0], [.. upload.Skip(1)], cancellation);
-                    _uploadFailedAt = _isUploaded ? 0 : time.GetTimestamp();
-                }
+                Upload();
             }
         }
 #pragma warning disable CA1031 // The edge of a background loop: the log says it, and the loop goes on.
@@ -131,11 +129,28 @@ internal sealed partial class StatusFiles(StatusSettings settings, StatusReader 
         }
     }
 
+    /// <summary>Has it brought elsewhere beside the loop, one at a time: the page here does not wait for a machine that does not answer.</summary>
+    private void Upload()
+    {
+        if (_isUploaded || !_uploading.IsCompleted || settings.Upload is not { Count: > 0 } upload || (_uploadFailedAt != 0 && time.GetElapsedTime(_uploadFailedAt) <= _uploadsAgain))
+        {
+            return;
+        }
+
+        _isUploaded = true;
+        _uploading = Task.Run(async () =>
+        {
+            var isDone = await UploadAsync(upload[0], [.. upload.Skip(1)], _stop.Token);
+            (_isUploaded, _uploadFailedAt) = (_isUploaded && isDone, isDone ? 0 : time.GetTimestamp());
+        }, CancellationToken.None);
+    }
+
+    /// <remarks>What it prints goes where the service's own words go.</remarks>
     private async Task<bool> UploadAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(_uploadPatience);
-        using var process = new Process { StartInfo = new ProcessStartInfo(program, [.. arguments, settings.Folder]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true } };
+        using var process = new Process { StartInfo = new ProcessStartInfo(program, [.. arguments, settings.Folder]) { RedirectStandardInput = true } };
         try
         {
             process.Start();
@@ -146,14 +161,13 @@ internal sealed partial class StatusFiles(StatusSettings settings, StatusReader 
             return false;
         }
 
-        process.StandardInput.Close();
         try
         {
-            var output = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+            process.StandardInput.Close();
             await process.WaitForExitAsync(limit.Token);
             if (process.ExitCode != 0)
             {
-                LogNotUploaded($"it ended with {process.ExitCode}: {string.Concat(output).Trim()}");
+                LogNotUploaded($"it ended with {process.ExitCode}.");
             }
 
             return process.ExitCode == 0;
@@ -161,8 +175,7 @@ internal sealed partial class StatusFiles(StatusSettings settings, StatusReader 
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            cancellation.ThrowIfCancellationRequested();
-            LogNotUploaded($"it did not end within {_uploadPatience}");
+            LogNotUploaded($"it did not end within {_uploadPatience}.");
             return false;
         }
     }

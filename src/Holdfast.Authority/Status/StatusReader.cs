@@ -1,3 +1,4 @@
+using Holdfast.Admission;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Incidents;
@@ -19,40 +20,42 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
     private static readonly TimeSpan _soon = TimeSpan.FromDays(7);
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(1);
 
+    private static readonly TimeSpan _knownFor = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _readPatience = TimeSpan.FromSeconds(15);
+
     private Task<(long ReadAt, ServiceStatus Status)>? _read;
+    private ServiceStatus? _last;
+    private long _readAt;
 
     /// <summary>As it was a few seconds ago.</summary>
-    public async Task<ServiceStatus> StatusAsync(CancellationToken cancellation)
+    public async Task<ServiceStatus> StatusAsync(CancellationToken cancellation) => (await Refresh(_kept).WaitAsync(cancellation)).Status;
+
+    /// <summary>Maintenance that is under way, or begins within a week, as far as it is known: nobody's backup waits for that. Null if there is none.</summary>
+    public PublicWindow? Soon()
     {
-        var reading = Volatile.Read(ref _read);
-        if (reading is null or { IsFaulted: true } or { IsCanceled: true } || (reading.IsCompletedSuccessfully && time.GetElapsedTime((await reading).ReadAt) > _kept))
-        {
-            // One reads for all who ask meanwhile; who hangs up ends it for nobody else.
-            var mine = new TaskCompletionSource<(long, ServiceStatus)>(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (Interlocked.CompareExchange(ref _read, mine.Task, reading) == reading)
-            {
-                await ReadIntoAsync(mine);
-            }
-
-            reading = Volatile.Read(ref _read)!;
-        }
-
-        return (await reading.WaitAsync(cancellation)).Status;
+        _ = Refresh(_knownFor);
+        var until = (time.GetUtcNow() + _soon).ToUnixTimeSeconds();
+        return Volatile.Read(ref _last)?.Windows.LastOrDefault(window => window.EndedAt is null && window.StartsAt <= until);
     }
 
-    /// <summary>Maintenance that is under way, or begins within a week; null if there is none, or it cannot be found out.</summary>
-    public async Task<PublicWindow?> SoonAsync(CancellationToken cancellation)
+    /// <summary>What was read last, or is being read; begun anew if that is older.</summary>
+    private Task<(long ReadAt, ServiceStatus Status)> Refresh(TimeSpan age)
     {
-        try
+        var reading = Volatile.Read(ref _read);
+        if (reading is { IsCompleted: false } || (reading is { IsCompletedSuccessfully: true } && time.GetElapsedTime(_readAt) <= age))
         {
-            var until = (time.GetUtcNow() + _soon).ToUnixTimeSeconds();
-            return (await StatusAsync(cancellation)).Windows.LastOrDefault(window => window.EndedAt is null && window.StartsAt <= until);
+            return reading;
         }
-        catch (HoldfastException)
+
+        // One reads for all who ask meanwhile; who hangs up ends it for nobody else.
+        var mine = new TaskCompletionSource<(long, ServiceStatus)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (Interlocked.CompareExchange(ref _read, mine.Task, reading) != reading)
         {
-            // Nobody's backup fails for want of a word.
-            return null;
+            return Volatile.Read(ref _read)!;
         }
+
+        _ = Task.Run(() => ReadIntoAsync(mine), CancellationToken.None);
+        return mine.Task;
     }
 
     /// <summary>As it is.</summary>
@@ -63,7 +66,7 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
         var probes = await ProbeTable.NowAsync(transaction);
         var incidents = await IncidentTable.SinceAsync(transaction, firstDay * SecondsPerDay, ListedMax);
         var windows = await WindowTable.PublicAsync(transaction, firstDay * SecondsPerDay, ListedMax);
-        var mode = GateTable.TryParse(await transaction.FindAsync<string>("SELECT mode FROM gate WHERE name = 'backups'") ?? "") ?? Admission.GateMode.Open;
+        var mode = GateTable.TryParse(await transaction.FindAsync<string>("SELECT mode FROM gate WHERE name = 'backups'") ?? "") ?? GateMode.Open;
         var components = new List<ComponentStatus>();
         foreach (var component in ServiceComponents.All)
         {
@@ -80,7 +83,13 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
     {
         try
         {
-            into.SetResult((time.GetTimestamp(), await ReadAsync(CancellationToken.None)));
+            // Whoever asked first, it is for all: and nobody waits for ever.
+            Work.Current = new Work(WorkClass.Interactive, "");
+            using var limit = new CancellationTokenSource(_readPatience, time);
+            var status = await ReadAsync(limit.Token);
+            Volatile.Write(ref _last, status);
+            Volatile.Write(ref _readAt, time.GetTimestamp());
+            into.SetResult((_readAt, status));
         }
 #pragma warning disable CA1031 // Whoever asked is told, by what they wait for.
         catch (Exception exception)
@@ -91,17 +100,17 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
     }
 
     private static string StateOf(
-        string component, IReadOnlyDictionary<string, (long ProbedAt, long? FailingSince, string? Failure)> probes, IReadOnlyList<IncidentStatus> incidents, IReadOnlyList<Window> windows, Admission.GateMode mode, long now)
+        string component, IReadOnlyDictionary<string, (long ProbedAt, long? FailingSince, string? Failure)> probes, IReadOnlyList<IncidentStatus> incidents, IReadOnlyList<Window> windows, GateMode mode, long now)
     {
         var open = incidents.Where(one => one.ClosedAt is null && one.Components.Contains(component)).ToList();
         return component switch
         {
             _ when open.Any(one => one.Impact == IncidentTable.Outage) => ComponentStates.Outage,
-            _ when !probes.TryGetValue(component, out var probe) || now - probe.ProbedAt > (long)ProbeTable.Gap.TotalSeconds => ComponentStates.Unknown,
+            _ when !probes.TryGetValue(component, out var probe) || Math.Abs(now - probe.ProbedAt) > (long)ProbeTable.Gap.TotalSeconds => ComponentStates.Unknown,
             _ when probes[component].FailingSince is { } since && now - since >= (long)_patience.TotalSeconds => ComponentStates.Outage,
             _ when open.Count > 0 => ComponentStates.Degraded,
-            ServiceComponents.Backups when windows.Any(window => IsUnderWay(window) && window.BackAt is null) || mode == Admission.GateMode.Closed => ComponentStates.Maintenance,
-            ServiceComponents.Backups when mode != Admission.GateMode.Open => ComponentStates.Degraded,
+            ServiceComponents.Backups when windows.Any(window => IsUnderWay(window) && window.BackAt is null) || mode == GateMode.Closed => ComponentStates.Maintenance,
+            ServiceComponents.Backups when mode != GateMode.Open => ComponentStates.Degraded,
             _ => ComponentStates.Working,
         };
     }
@@ -122,7 +131,7 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
     }
 
     private PublicWindow PublicOf(Window window) => new(
-        window.Id, window.Name, kinds.Parse(window.Plan).Message, IsUnderWay(window) ? WindowStates.InProgress : window.State, window.StartsAt, window.BackBy, window.CaughtUpBy, window.FirstBackBy == window.BackBy ? null : window.FirstBackBy, window.ChangeReason,
+        window.Id, window.Name, kinds.Parse(window.Plan).Message, IsUnderWay(window) ? WindowStates.InProgress : window.State == WindowStates.Aborting ? WindowStates.Cancelled : window.State, window.StartsAt, window.BackBy, window.CaughtUpBy, window.FirstBackBy == window.BackBy ? null : window.FirstBackBy, window.ChangeReason,
         window.StartedAt, window.BackAt, window.EndedAt, window.EndedAt ?? window.BackAt ?? Math.Max(window.StartedAt ?? 0, Math.Max(window.ChangedAt ?? 0, window.AnnouncedAt ?? 0)));
 
     private static bool IsUnderWay(Window window) => window.State is WindowStates.InProgress or WindowStates.Paused or WindowStates.Aborting && window.StartedAt is not null;

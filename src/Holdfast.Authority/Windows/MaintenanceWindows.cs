@@ -1,5 +1,6 @@
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Reports;
+using Holdfast.Authority.Windows.Rehearsing;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Documents;
 using Holdfast.Maintenance.Planning;
@@ -9,12 +10,13 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>Maintenance windows that operators plan, estimate, announce and run.</summary>
-internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowPromises promises, AffectedCustomers affected, ReportMail mail, TimeProvider time)
+internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowPromises promises, AffectedCustomers affected, ReportMail mail, RehearsalTable rehearsals, TimeProvider time)
 {
     /// <summary>How the event of a pause begins.</summary>
     public const string PausedBy = "Paused by";
 
     private static readonly TimeSpan _aheadMax = TimeSpan.FromDays(3 * 365);
+    private static readonly TimeSpan _rehearsedBefore = TimeSpan.FromHours(1);
     private const int ApologyMax = 4000;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
@@ -43,7 +45,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
             await table.AddAsync(window, plan.Steps, cancellation);
         }
 
-        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate);
+        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate, [.. plan.Steps.Select(step => kinds[step].Propose(step, plan)).OfType<string>()]);
     }
 
     /// <summary>How long a window takes that is planned, by what is known now.</summary>
@@ -64,9 +66,50 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     /// <summary>Promises something else, and tells those who are affected of it.</summary>
     public async Task<WindowStatus> ChangePromiseAsync(string id, ChangePromise asked, string by, CancellationToken cancellation)
     {
-        var (window, _) = await FindAsync(id, cancellation);
-        await promises.ChangeAsync(window, asked, by, cancellation);
+        var (window, steps) = await FindAsync(id, cancellation);
+        await promises.ChangeAsync(window, steps, asked, by, cancellation);
         return await StatusAsync(window.Id, cancellation);
+    }
+
+    /// <summary>Has steps tried with a part, to learn how fast they are; one after the other, beside customers.</summary>
+    public async Task<WindowRehearsal> RehearseAsync(string id, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        if (window.State is not (WindowStates.Planned or WindowStates.Announced))
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: only one that has not begun is rehearsed.");
+        }
+
+        var plan = kinds.Parse(window.Plan);
+        if (window.StartsAt < Now + (long)_rehearsedBefore.TotalSeconds)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window begins within {_rehearsedBefore.TotalHours:0} hour: it is too late to rehearse it.");
+        }
+
+        await rehearsals.BeginAsync(window.Id, [.. plan.Steps.Select(step => (step, kinds[step].IsRehearsed ? RehearsalJob.NameOf(kinds[step].RehearsedAt(step)) : null))], cancellation);
+        return await RehearsalAsync(window.Id, cancellation);
+    }
+
+    /// <summary>Gives that up.</summary>
+    public async Task<WindowRehearsal> StopRehearsalAsync(string id, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        await rehearsals.StopAsync(window.Id, cancellation);
+        return await RehearsalAsync(window.Id, cancellation);
+    }
+
+    /// <summary>What that came to, so far.</summary>
+    public async Task<WindowRehearsal> RehearsalAsync(string id, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        var (plan, rows) = (kinds.Parse(window.Plan), await rehearsals.ReadAsync(window.Id, cancellation));
+        if (rows.FirstOrDefault(row => row.IsUnderWay) is { } next)
+        {
+            // Its job may have ended just when this was written down.
+            await rehearsals.GoOnAsync(window.Id, RehearsalJob.NameOf(kinds[plan.Steps[(int)next.Position]].RehearsedAt(plan.Steps[(int)next.Position])), cancellation);
+        }
+
+        return new WindowRehearsal([.. rows.Select(row => row.StatusOf(plan.Steps[(int)row.Position], kinds[plan.Steps[(int)row.Position]].Unit))], !rows.Any(row => row.IsUnderWay));
     }
 
     /// <summary>Begins a window now that is announced.</summary>

@@ -17,6 +17,10 @@ internal sealed class WindowEndpoints(MaintenanceWindows windows)
         api.Get("/windows/{window}/report", ApiAction.ReadService, "What was promised, what happened, and when.", (string window, CancellationToken cancellation) => windows.ReportAsync(window, cancellation));
         api.Post("/windows/{window}/announce", ApiAction.ChangeWindows, "Promises when services are back and everyone is caught up, and tells those who are affected; less than the estimate's P90 only by force.",
             (HttpContext context, string window, AnnounceWindow asked, CancellationToken cancellation) => windows.AnnounceAsync(window, asked, By(context), cancellation));
+        api.Get("/windows/{window}/rehearsal", ApiAction.ReadService, "What trying a window's steps with a part came to.", (string window, CancellationToken cancellation) => windows.RehearsalAsync(window, cancellation));
+        api.Post("/windows/{window}/rehearsal", ApiAction.ChangeWindows, "Tries a window's steps with a part, on scratch targets, to learn how fast they are; nobody is told, and nothing is left.",
+            (string window, CancellationToken cancellation) => windows.RehearseAsync(window, cancellation));
+        api.Delete("/windows/{window}/rehearsal", ApiAction.ChangeWindows, "Gives such a try up: what has not begun is left out.", (string window, CancellationToken cancellation) => windows.StopRehearsalAsync(window, cancellation));
         api.Post("/windows/{window}/promise", ApiAction.ChangeWindows, "Promises something else of a window that is announced or under way, and tells those who are affected of it.",
             (HttpContext context, string window, ChangePromise asked, CancellationToken cancellation) => windows.ChangePromiseAsync(window, asked, By(context), cancellation));
         api.Post("/windows/{window}/report", ApiAction.ChangeWindows, "Adds the operator's words to a report, and sends it to the owners of all accounts.",

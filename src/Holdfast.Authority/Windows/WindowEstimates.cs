@@ -7,7 +7,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>How long windows take, by the service's own growth and by what earlier work took.</summary>
-internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSteps kinds)
+internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSteps kinds, TimeProvider time)
 {
     /// <summary>What steps' volumes are counted by.</summary>
     private static readonly string[] _metrics = ["rows", "tree_files", "stored_bytes", "computers"];
@@ -18,7 +18,7 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
     private const int MostThreads = 20;
 
     /// <summary>Reads what is known once, for as many estimates as are wanted.</summary>
-    public async Task<KnownWork> ReadAsync(CancellationToken cancellation) => new(await samples.ReadAsync(_metrics, cancellation), await actuals.LatestAsync(ActualsMax, cancellation));
+    public async Task<KnownWork> ReadAsync(CancellationToken cancellation) => new(await samples.ReadAsync(_metrics, cancellation), await actuals.LatestAsync(ActualsMax, cancellation), time.GetUtcNow());
 
     /// <summary>A window's forecast, if it begins then (seconds since 1970).</summary>
     public WindowForecast ForecastOf(WindowPlan plan, long start, KnownWork known) => WindowForecast.Of(start / SecondsPerDay, Histories(plan, known));
@@ -45,7 +45,7 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
             var isFixed = history.Fixed is not null;
             return new StepEstimate(
                 step.Name, step.Kind, isFixed ? null : kind.Unit, isFixed ? null : one.Volume?.Now, isFixed ? null : one.Volume?.Value, isFixed || history.Volume is not null ? null : one.Volume?.PerMonth, isFixed ? null : one.PerSecond, one.Runs,
-                one.Interval is { } interval ? SecondsOf(interval) : null, one.Interval is not null ? null : one.Volume is null ? $"How many {kind.Unit} there are was not counted yet: that is done once a day." : "It was never run: rehearse it, or run it on a part first.", byThreads);
+                one.Interval is { } interval ? SecondsOf(interval) : null, one.Interval is not null ? null : one.Volume is null ? $"How many {kind.Unit} there are was not counted yet: that is done once a day." : kind.IsRehearsed ? "It was never run: `holdfast admin maintenance rehearse --measure` tries a part of it." : "It was never run, and cannot be tried on a part: run it by itself first, or promise what you know of it.", byThreads, history.Probes.Count);
         }).ToList();
         return new WindowEstimate(SecondsOf(forecast.First(StepsBefore(plan))), SecondsOf(forecast.First()), steps, forecast.Unknown);
     }

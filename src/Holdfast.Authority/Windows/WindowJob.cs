@@ -36,6 +36,8 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
     public string Name => JobName;
 
+    public bool IsPrompt => true;
+
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         if (await table.FindAsync(lease.Job.Subject, cancellation) is not var (window, steps))
@@ -84,7 +86,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         }
 
         var why = late > _lateMost.TotalSeconds ? "It should have begun long ago, when no node was there or the clock was wrong: `holdfast admin maintenance start` begins it, `abort` gives it up." : "Another window is in progress.";
-        if (late <= _lateMost.TotalSeconds && await table.ChangeAsync(window.Id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", "Begun, as planned.", new { now = now.ToUnixTimeSeconds() }, cancellation, alone: true))
+        if (late <= _lateMost.TotalSeconds && await table.ChangeAsync(window.Id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", "Begun, as planned.", new { now = now.ToUnixTimeSeconds() }, cancellation, alone: true, promisedAs: window))
         {
             return now;
         }
@@ -105,7 +107,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         if (row.State == StepStates.Failed)
         {
             // Killed between the step's row and the window's.
-            await PauseAsync(window, cancellation);
+            await PauseAsync(window, null, cancellation);
             return now;
         }
 
@@ -157,16 +159,16 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return time.GetUtcNow();
         }
 
-        if (outlook.Failure is not null)
+        if (outlook.Failure is { } failure)
         {
-            await PauseAsync(window, cancellation);
+            await PauseAsync(window, failure, cancellation);
         }
 
         await LookAsync(lease, window, [.. steps.Select(one => one.Position == next.Position ? next : one)], plan, outlook.Failure ?? outlook.Trouble, cancellation);
         return time.GetUtcNow() + (outlook.IsOver ? TimeSpan.Zero : outlook.Trouble is not null ? _triesAgain : _looksEvery);
     }
 
-    private Task PauseAsync(Window window, CancellationToken cancellation) => table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", "It waits for somebody.", new { }, cancellation);
+    private Task PauseAsync(Window window, string? failure, CancellationToken cancellation) => table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}', failure = coalesce(@failure, failure)", "It waits for somebody.", new { failure }, cancellation);
 
     private async Task<DateTimeOffset?> UndoAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
     {
@@ -245,7 +247,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     /// <summary>What it took, for the next estimate; engines that keep their own do that themselves.</summary>
     private async Task KeepAsync(Window window, PlanStep step, WindowStep row, double? worked, CancellationToken cancellation)
     {
-        if (row is not { StartedAt: { } started, EndedAt: { } ended } || ended <= started || step.Kind is not (VerifyStep.Work or RunStep.Work or BringUpStep.Work))
+        if (row is not { StartedAt: { } started, EndedAt: { } ended } || ended <= started || kinds[step] is MigrateStep or PermissionsStep || kinds[step].Work is null)
         {
             return;
         }
@@ -261,7 +263,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp((started / 1000.0 - began) / turnover.TotalSeconds, 0, 1) : 1;
         if (volume * shared >= 1)
         {
-            await actuals.KeepAsync($"{window.Id}-{row.Position}", new Actual(step.Kind, step.Find("command") ?? "", ended / 1000, (long)(volume * shared), (long)(volume * shared), ended - started, 0, ""), cancellation);
+            await actuals.KeepAsync($"{window.Id}-{row.Position}", new Actual(kinds[step].Work!, step.Find("command") ?? "", ended / 1000, (long)(volume * shared), (long)(volume * shared), ended - started, 0, ""), cancellation);
         }
     }
 }

@@ -10,6 +10,7 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
     private const long PromiseUnit = 15 * 60;
     private const int ReasonMax = 500;
 
+    private static readonly TimeSpan _aheadMax = TimeSpan.FromDays(3 * 365);
     private static readonly TimeSpan _lengthMax = TimeSpan.FromDays(365);
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
@@ -29,17 +30,16 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
 
         var estimate = await EstimateAsync(window, window.StartsAt, cancellation);
         var promise = PromiseOf(window.StartsAt, asked.BackBy, asked.CaughtUpBy, estimate, asked.Force);
-        await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
         if (!await table.ChangeAsync(window.Id, [WindowStates.Planned],
             $"state = '{WindowStates.Announced}', announced_at = @now, announced_by = @by, back_by = @backBy, caught_up_by = @caughtUpBy, first_back_by = @backBy, first_caught_up_by = @caughtUpBy, live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, is_forced = @isForced, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost",
-            $"Announced by {by}: {promise.Sentence}", Values(promise, estimate, by, window.StartsAt, null), cancellation, checkAsync: transaction => CheckAloneAsync(transaction, window, window.StartsAt, promise.CaughtUpBy)))
+            $"Announced by {by}: {promise.Sentence}", Values(promise, estimate, by, window.StartsAt, null), cancellation, checkAsync: transaction => PromiseAsync(transaction, window, window.StartsAt, promise, estimate)))
         {
             throw Changed();
         }
     }
 
     /// <summary>Promises something else: of a window that is announced another time too, of one that is under way by what is expected now.</summary>
-    public async Task ChangeAsync(Window window, ChangePromise asked, string by, CancellationToken cancellation)
+    public async Task ChangeAsync(Window window, IReadOnlyList<WindowStep> steps, ChangePromise asked, string by, CancellationToken cancellation)
     {
         if (asked.Reason is { } reason && (reason.Length is 0 or > ReasonMax || reason.Any(char.IsControl)))
         {
@@ -52,24 +52,24 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
         }
 
         var isBegun = window.StartedAt is not null;
-        if (asked.StartsAt is { } another && (isBegun || another < Now))
+        if (isBegun && (asked.StartsAt is not null || (window.BackAt is not null && asked.BackBy is not null)))
         {
-            throw new HoldfastException(FailureTable.WindowRefused, isBegun ? "The window has begun: only what it ends by is changed." : "The window would have begun by then: say a time to come.");
+            throw new HoldfastException(FailureTable.WindowRefused, window.BackAt is null ? "The window has begun: only what it ends by is changed." : "Services are back: only when everyone is caught up is changed.");
         }
 
         var startsAt = asked.StartsAt ?? window.StartsAt;
-        var estimate = isBegun ? await LiveAsync(window, cancellation) : await EstimateAsync(window, startsAt, cancellation);
-        var promise = PromiseOf(window.StartedAt ?? startsAt, window.BackAt is null ? asked.BackBy : window.BackBy, asked.CaughtUpBy, estimate, asked.Force || window.BackAt is not null);
-        if (!isBegun)
+        if (!isBegun && (startsAt < Now || startsAt > Now + (long)_aheadMax.TotalSeconds))
         {
-            await table.EstimateAsync(window.Id, [.. estimate.Steps.Select(step => step.Seconds)], cancellation);
+            throw new HoldfastException(FailureTable.WindowRefused, $"The window would begin {At(startsAt)}: say with `--start` another time to come, no more than {_aheadMax.TotalDays / 365:0} years ahead.");
         }
 
+        var estimate = isBegun ? await LiveAsync(window, steps, cancellation) : await EstimateAsync(window, startsAt, cancellation);
+        var promise = PromiseOf(window.StartedAt ?? startsAt, asked.BackBy, asked.CaughtUpBy, estimate, asked.Force, isBack: window.BackAt is not null ? window.BackBy : null);
         if (!await table.ChangeAsync(window.Id, [window.State],
             "starts_at = @startsAt, back_by = @backBy, caught_up_by = @caughtUpBy, changes = changes + 1, changed_at = @now, change_reason = @reason, is_forced = CASE WHEN @isForced = 1 THEN 1 ELSE is_forced END"
                 + (isBegun ? "" : ", live_back_by = @backLeast, live_caught_up_by = @caughtUpLeast, back_half = @backHalf, back_most = @backMost, caught_up_half = @caughtUpHalf, caught_up_most = @caughtUpMost"),
             $"Changed by {by}: begins {At(startsAt)}, {promise.Sentence}{(asked.Reason is { } why ? $" {why}" : "")}", Values(promise, estimate, by, startsAt, asked.Reason), cancellation,
-            checkAsync: transaction => CheckAloneAsync(transaction, window, startsAt, promise.CaughtUpBy)))
+            checkAsync: transaction => PromiseAsync(transaction, window, startsAt, promise, estimate), promisedAs: window))
         {
             throw Changed();
         }
@@ -82,18 +82,25 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
         return estimates.Of(plan, startsAt, await estimates.ReadAsync(cancellation));
     }
 
-    /// <summary>What is expected of a window that is under way, counted from when it began.</summary>
-    private async Task<WindowEstimate> LiveAsync(Window window, CancellationToken cancellation)
+    /// <summary>What is expected of a window that is under way, counted from when it began. What is done is known.</summary>
+    private async Task<WindowEstimate> LiveAsync(Window window, IReadOnlyList<WindowStep> steps, CancellationToken cancellation)
     {
-        var (started, unknown) = (window.StartedAt!.Value, estimates.Of(kinds.Parse(window.Plan), window.StartedAt.Value, await estimates.ReadAsync(cancellation)).Unknown);
+        var started = window.StartedAt!.Value;
+        var unknown = estimates.Of(kinds.Parse(window.Plan), started, await estimates.ReadAsync(cancellation)).Unknown.Where(name => steps.Any(step => step.Name == name && step.EndedAt is null)).ToList();
         static EstimatedSeconds Until(long? at, long from) => new((at ?? from) - from, (at ?? from) - from);
-        return new WindowEstimate(Until(window.BackAt ?? window.LiveBackBy, started), Until(window.LiveCaughtUpBy, started), [], window.LiveBackBy is null ? unknown : []);
+        return new WindowEstimate(Until(window.BackAt ?? window.LiveBackBy, started), Until(window.LiveCaughtUpBy, started), [], unknown);
     }
 
-    private static Promise PromiseOf(long startsAt, long? askedBackBy, long? askedCaughtUpBy, WindowEstimate estimate, bool force)
+    /// <param name="startsAt">When it begins, or began.</param>
+    /// <param name="askedBackBy">What is to be promised; by the estimate if null.</param>
+    /// <param name="askedCaughtUpBy">The same.</param>
+    /// <param name="estimate">What is known.</param>
+    /// <param name="force">Less may be promised.</param>
+    /// <param name="isBack">What was promised of services that are back: it stays; null if they are not.</param>
+    private static Promise PromiseOf(long startsAt, long? askedBackBy, long? askedCaughtUpBy, WindowEstimate estimate, bool force, long? isBack = null)
     {
         var (backLeast, caughtUpLeast) = (startsAt + (long)Math.Ceiling(estimate.Back.Most), startsAt + (long)Math.Ceiling(estimate.CaughtUp.Most));
-        var (backBy, caughtUpBy) = (askedBackBy ?? RoundUp(backLeast), askedCaughtUpBy ?? Math.Max(askedBackBy ?? 0, RoundUp(caughtUpLeast)));
+        var (backBy, caughtUpBy) = (isBack ?? askedBackBy ?? RoundUp(backLeast), askedCaughtUpBy ?? Math.Max(isBack ?? askedBackBy ?? 0, RoundUp(caughtUpLeast)));
         if (caughtUpBy > startsAt + (long)_lengthMax.TotalSeconds)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"No window takes longer than {_lengthMax.TotalDays:0} days: {(askedCaughtUpBy is null ? "shorten it" : "promise another time")}.");
@@ -104,7 +111,7 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
             throw new HoldfastException(FailureTable.InvalidRequest, "Services are back after the window begins, and everyone is caught up after that.");
         }
 
-        var isShort = backBy < backLeast || caughtUpBy < caughtUpLeast || estimate.Unknown.Count > 0;
+        var isShort = (isBack is null && backBy < backLeast) || caughtUpBy < caughtUpLeast || estimate.Unknown.Count > 0;
         if (isShort && !force)
         {
             throw new HoldfastException(FailureTable.WindowTooShort, estimate.Unknown.Count > 0
@@ -122,12 +129,16 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
         caughtUpHalf = (long)estimate.CaughtUp.Half, caughtUpMost = (long)estimate.CaughtUp.Most, startsAt, reason,
     };
 
-    private static async Task CheckAloneAsync(Databases.DatabaseTransaction transaction, Window window, long startsAt, long caughtUpBy)
+    /// <summary>Looks whether no other window is then, and keeps the estimate with what is promised by it.</summary>
+    private static async Task PromiseAsync(Databases.DatabaseTransaction transaction, Window window, long startsAt, Promise promise, WindowEstimate estimate)
     {
+        var caughtUpBy = promise.CaughtUpBy;
         if ((await WindowTable.OpenAsync(transaction)).FirstOrDefault(other => other.Id != window.Id && other.StartsAt < caughtUpBy && startsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
         {
             throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
         }
+
+        await WindowTable.EstimateAsync(transaction, window.Id, [.. estimate.Steps.Select(step => step.Seconds)]);
     }
 
     private static long RoundUp(long seconds) => (seconds + PromiseUnit - 1) / PromiseUnit * PromiseUnit;

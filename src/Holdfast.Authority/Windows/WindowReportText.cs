@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Holdfast.Authority.Reports;
 using Holdfast.Protocol.Messages;
 using static Holdfast.Authority.Reports.ReportParts;
@@ -6,7 +7,7 @@ using static Holdfast.Authority.Reports.ReportParts;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>A window's report in Markdown: what was promised and what happened.</summary>
-internal static class WindowReportText
+internal static partial class WindowReportText
 {
     private const int BarLength = 40;
 
@@ -59,11 +60,29 @@ internal static class WindowReportText
         report.Line();
         foreach (var one in events)
         {
-            report.Line($"- {At(one.At)}: {Plain(one.Event)}");
+            report.Line($"- {At(one.At)}: {Plain(Told(one.Event))}");
         }
 
         return report.ToString();
     }
+
+    /// <summary>What happened as customers are told it: who did it is the operator's business, and so is what stands in errors.</summary>
+    private static string Told(string happened)
+    {
+        happened = Who().Replace(happened, "$1 by an operator$3");
+        foreach (var end in (string[])[" needs somebody:", "A probe of restores failed:", "A probe of sign-in failed:"])
+        {
+            if (happened.IndexOf(end, StringComparison.Ordinal) is >= 0 and var at)
+            {
+                happened = happened[..(at + end.Length - 1)] + ".";
+            }
+        }
+
+        return happened;
+    }
+
+    [GeneratedRegex(@"^(Planned|Announced|Begun|Paused|Resumed|Changed|Given up|Cancelled|The step \S+ was skipped|skipped) by (.+?)(:|\.$)")]
+    private static partial Regex Who();
 
     private static void Promises(ReportParts report, WindowStatus window)
     {
@@ -93,7 +112,7 @@ internal static class WindowReportText
         {
             var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began) / 1000.0 : (double?)null;
             var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
-            report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {Plain(step.Detail ?? "")} |");
+            report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {Plain(Told(step.Detail ?? ""))} |");
         }
     }
 

@@ -78,11 +78,12 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
     /// <param name="values">The values of it.</param>
     /// <param name="cancellation">Ends waiting.</param>
     /// <param name="alone">It may not be while another window is in progress.</param>
+    /// <param name="promisedAs">It may not be once something else was promised than here.</param>
     /// <param name="checkAsync">Looks, in the same transaction, and throws if it may not be; nobody else does so meanwhile.</param>
     /// <returns>False if it is in another state, or another is in progress.</returns>
-    public Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, object values, CancellationToken cancellation, bool alone = false, Func<DatabaseTransaction, Task>? checkAsync = null) => directory.WriteAsync(async transaction =>
+    public Task<bool> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, object values, CancellationToken cancellation, bool alone = false, Func<DatabaseTransaction, Task>? checkAsync = null, Window? promisedAs = null) => directory.WriteAsync(async transaction =>
     {
-        if (alone)
+        if (alone || checkAsync is not null)
         {
             await transaction.LockAsync(OneAtATime);
         }
@@ -92,9 +93,13 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
             return false;
         }
 
+        if (promisedAs is { Changes: var changes } && await transaction.FindAsync<long?>("SELECT changes FROM windows WHERE window_id = @id", new { id }) != changes)
+        {
+            return false;
+        }
+
         if (checkAsync is not null)
         {
-            await transaction.LockAsync(OneAtATime);
             await checkAsync(transaction);
         }
 
@@ -112,9 +117,9 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
     }, cancellation);
 
     /// <summary>Keeps the estimate that a window is announced with.</summary>
-    public Task EstimateAsync(string id, IReadOnlyList<EstimatedSeconds?> steps, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteEachAsync(
+    public static Task EstimateAsync(DatabaseTransaction transaction, string id, IReadOnlyList<EstimatedSeconds?> steps) => transaction.ExecuteEachAsync(
         "UPDATE window_steps SET half = @half, most = @most WHERE window_id = @id AND position = @position",
-        [.. steps.Select((step, position) => (object)new { id, position, half = (long?)(step?.Half * 1000), most = (long?)(step?.Most * 1000) })]), cancellation);
+        [.. steps.Select((step, position) => (object)new { id, position, half = (long?)(step?.Half * 1000), most = (long?)(step?.Most * 1000) })]);
 
     /// <summary>Keeps how a step stands, and what happened, under a lease of the window's job: who lost it changes nothing, and a step that somebody else changed meanwhile stays as they left it.</summary>
     /// <returns>False if somebody else did.</returns>
@@ -147,7 +152,7 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         new { id, step.Position, step.State, step.Reference, step.Detail, step.Share, step.StartedAt, step.EndedAt, before = was.State }) == 1;
 
     /// <summary>Locks the job's row, so that nobody takes it over before this is written; and the window's, so that what happened is numbered one after the other.</summary>
-    private static async Task HoldAsync(DatabaseTransaction transaction, JobLease lease)
+    public static async Task HoldAsync(DatabaseTransaction transaction, JobLease lease)
     {
         var (id, token, window) = (lease.Job.Id, lease.Job.Token, lease.Job.Subject);
         if (await transaction.ExecuteAsync("UPDATE jobs SET token = token WHERE job_id = @id AND token = @token AND state = 'running'", new { id, token }) == 0)

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Holdfast.Client.Connecting;
 using Holdfast.Maintenance.Estimating;
-using Holdfast.Maintenance.Rehearsing;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
@@ -48,14 +47,13 @@ internal static class MaintenanceVerbs
             AdminCall.Ask("plan", "Looks whether all of a plan can be done, estimates it, and writes it down.", [file], async (parsed, service, cancellation) =>
             {
                 var planned = await PlanAsync(service, parsed.GetRequiredValue(file), isDry: false, cancellation);
-                Show(output, planned.Estimate, planned.Window.StartsAt);
+                Show(output, planned);
                 output.Print($"Planned as {planned.Window.Id}.");
                 Tell(output, planned.Window);
             }),
             AdminCall.Ask("estimate", "How long a window takes, until services are back and until everyone is caught up, and why. Nothing is written down.", [planOrWindow], async (parsed, service, cancellation) =>
             {
-                var estimated = await EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation);
-                Show(output, estimated.Estimate, estimated.Window.StartsAt);
+                Show(output, await EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation));
             }),
             AdminCall.List("list", "Windows, the latest first.", "/v1/windows", MessageJson.Default.WindowList, page => (page.Windows, page.Next), one =>
             {
@@ -70,10 +68,10 @@ internal static class MaintenanceVerbs
             Act(output, "pause", "Begins no other step; what runs goes on by itself.", window, [], _ => ""),
             Act(output, "resume", "Goes on with a window that is paused, or that needed somebody.", window, [skip], parsed => parsed.GetValue(skip) ? "?skip=true" : ""),
             Act(output, "abort", "Gives a window up: accounts that moved go back, computers come back by turns; what cannot be taken back is said.", window, [], _ => ""),
-            RehearseVerb(output, planOrWindow),
+            RehearsalVerb.Of(output, planOrWindow),
             BackTestVerb(output),
             PromiseVerb(output, window, backBy, caughtUpBy, force),
-            ReportVerb.Of(output, "What was promised, what happened and when, to whom, and what was given back.", window, "/v1/windows/{of}/report", MessageJson.Default.WindowReport, report => (report.Markdown, report.Html), "window_report"),
+            ReportVerb.Of(output, "What was promised, what happened and when, to whom, and what was given back.", window, "/v1/windows/{of}/report", MessageJson.Default.WindowReport, report => (report.Markdown, report.Html ?? ""), "window_report"),
         });
     }
 
@@ -93,64 +91,8 @@ internal static class MaintenanceVerbs
                 MessageJson.Default.ChangePromise, MessageJson.Default.WindowStatus, cancellation)));
     }
 
-    private static Command RehearseVerb(Output output, Argument<string> planOrWindow)
-    {
-        var capacity = new Option<string>("--capacity") { Description = "What the service takes in a second, such as 400M: what it did on its busiest days, or what a load test showed.", Required = true, HelpName = "SIZE" };
-        var computers = new Option<int?>("--computers") { Description = "How many computers back up; as counted last unless given.", HelpName = "N" };
-        var perDay = new Option<string?>("--per-day") { Description = "What a computer sends a day, such as 300M; by the growth of the last month unless given.", HelpName = "SIZE" };
-        var seed = new Option<int>("--seed") { Description = "The same seed gives the same.", DefaultValueFactory = _ => 1, HelpName = "N" };
-        return AdminCall.Ask("rehearse", """
-            Plays a window through, and everybody's return behind it, under a clock of its own, with the gate and the turns that the service uses: when everyone would be caught up, and what would go wrong. Nothing is begun, and nobody is told.
-
-            Example:
-              holdfast admin maintenance rehearse plan.yaml --capacity 400M
-            """, [planOrWindow, capacity, computers, perDay, seed], async (parsed, service, cancellation) =>
-        {
-            var (window, estimate) = await EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation);
-            Show(output, estimate, window.StartsAt);
-            var counted = await GrowthAsync(service, "computers", cancellation);
-            var stored = await GrowthAsync(service, "stored_bytes", cancellation);
-            var count = parsed.GetValue(computers) ?? (int)(counted.Count == 0 ? 0 : counted[^1].Value);
-            var daily = parsed.GetValue(perDay) is { } size ? BackupVerb.ParseSize(size) : PerDay(stored) / Math.Max(1, count);
-            if (count < 1 || !(daily > 0))
-            {
-                throw new HoldfastException(FailureTable.InvalidRequest, "How many computers there are, and how much they send, was not counted for long enough yet: say so with --computers and --per-day.");
-            }
-
-            var capacityBytes = BackupVerb.ParseSize(parsed.GetRequiredValue(capacity));
-            output.Print($"{Units.Count(count)} computers come back, each with {Units.Bytes((long)daily)} a day, to a service that takes in {Units.Bytes(capacityBytes)} a second. Services are back, after a window that takes");
-            foreach (var one in ReturnRehearsal.Of(new ServiceNumbers(count, daily, capacityBytes), TimeSpan.FromSeconds(estimate.Back.Half), TimeSpan.FromSeconds(estimate.Back.Most), parsed.GetValue(seed)))
-            {
-                var back = window.StartsAt + (long)one.Away.TotalSeconds;
-                output.Print($"  {one.Assumption}: {AdminVerb.At(back)}. Half of all are caught up {After(one.After.Half)} later, 90 % {After(one.After.NineTenths)}, 99 % {After(one.After.NinetyNine)}, everyone {After(one.After.All)}. Restores take {one.Restore.ToString("0.00", CultureInfo.InvariantCulture)} times as long as on an idle service.");
-                if (one.HasCollapsed)
-                {
-                    output.Print("    For half an hour and more less than half is done of what could be: the service does not bear that.");
-                }
-
-                if (window.CaughtUpBy is { } promised && back + one.After.All > promised)
-                {
-                    output.Print($"    That is later than promised ({AdminVerb.At(promised)}).");
-                }
-
-                output.Message("rehearsed_return", ("assumption", one.Assumption), ("back_at", back), ("half_seconds", one.After.Half), ("nine_tenths_seconds", one.After.NineTenths), ("ninety_nine_seconds", one.After.NinetyNine), ("all_seconds", double.IsFinite(one.After.All) ? one.After.All : null),
-                    ("restore", one.Restore), ("has_collapsed", one.HasCollapsed));
-            }
-        });
-    }
-
-    private static string After(double seconds) => double.IsFinite(seconds) ? Span(seconds) : "never";
-
-    private static Task<IReadOnlyList<GrowthSample>> GrowthAsync(ServiceClient service, string metric, CancellationToken cancellation) => service.ListAsync($"/v1/growth?metric={metric}", MessageJson.Default.GrowthHistory, page => (page.Samples, page.Next), cancellation);
-
-    /// <summary>By how much a metric grew a day in the last month; nothing if it was not counted for so long as two days.</summary>
-    private static double PerDay(IReadOnlyList<GrowthSample> samples)
-    {
-        const int Days = 30;
-        return samples.Count > 1 && samples.FirstOrDefault(sample => sample.Day >= samples[^1].Day - Days) is { } first && first.Day < samples[^1].Day ? (double)(samples[^1].Value - first.Value) / (samples[^1].Day - first.Day) : 0;
-    }
-
-    private static async Task<EstimatedWindow> EstimateAsync(ServiceClient service, string which, CancellationToken cancellation) => which == "latest" || Guid.TryParse(which, out _)
+    /// <summary>A plan in a file, or a window that is planned, and how long it takes.</summary>
+    public static async Task<EstimatedWindow> EstimateAsync(ServiceClient service, string which, CancellationToken cancellation) => which == "latest" || Guid.TryParse(which, out _)
         ? await service.GetAtAsync($"/v1/windows/{Uri.EscapeDataString(which)}/estimate", MessageJson.Default.EstimatedWindow, cancellation)
         : await PlanAsync(service, which, isDry: true, cancellation);
 
@@ -195,6 +137,16 @@ internal static class MaintenanceVerbs
         return await service.SendOnceAsync(HttpMethod.Post, "/v1/windows", new PlanWindow(text, isDry), MessageJson.Default.PlanWindow, MessageJson.Default.EstimatedWindow, cancellation);
     }
 
+    public static void Show(Output output, EstimatedWindow estimated)
+    {
+        Show(output, estimated.Estimate, estimated.Window.StartsAt);
+        foreach (var proposal in estimated.Proposals ?? [])
+        {
+            output.Print($"Proposed, which the plan has not: {proposal}");
+            output.Message("proposal", ("step", proposal));
+        }
+    }
+
     private static void Show(Output output, WindowEstimate estimate, long start)
     {
         foreach (var step in estimate.Steps)
@@ -207,11 +159,16 @@ internal static class MaintenanceVerbs
 
             if (step is { PerSecond: { } rate, Unit: { } of } && step.VolumeNow is not 1)
             {
-                why.Add($"{(rate >= 10 ? Units.Count((long)rate) : rate.ToString("0.##", CultureInfo.InvariantCulture))} {of} a second by {step.Runs} earlier runs");
+                why.Add($"{(rate >= 10 ? Units.Count((long)rate) : rate.ToString("0.##", CultureInfo.InvariantCulture))} {of} a second{(step.Runs > 0 ? $" by {step.Runs} earlier runs" : "")}");
             }
             else if (step is { Unit: not null, Runs: > 0 })
             {
                 why.Add($"by {step.Runs} earlier runs");
+            }
+
+            if (step.Probes > 0)
+            {
+                why.Add($"rehearsed {step.Probes} time{(step.Probes == 1 ? "" : "s")} on a part");
             }
 
             if (step.Unknown is { } unknown)
@@ -270,7 +227,7 @@ internal static class MaintenanceVerbs
         ("started_at", window.StartedAt), ("back_at", window.BackAt), ("ended_at", window.EndedAt), ("live_back_by", window.LiveBackBy), ("live_caught_up_by", window.LiveCaughtUpBy), ("probes", window.Probes.Tried), ("probes_failed", window.Probes.Failed),
         ("step", window.Steps.FirstOrDefault(step => step.State is "running" or "failed")?.Name), ("failure", window.Failure));
 
-    private static string Span(double seconds) => seconds switch
+    public static string Span(double seconds) => seconds switch
     {
         < 120 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0} s"),
         < 7200 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:0} min"),

@@ -15,7 +15,7 @@ internal static class OneselfVerbs
             HttpMethod.Patch, "/v1/me", new ChangeOneself(parsed.GetRequiredValue(name)), MessageJson.Default.ChangeOneself, MessageJson.Default.Oneself, cancellation))));
         var zone = new Argument<string>("ZONE") { Description = "Such as Europe/Berlin, or UTC." };
         admin.Subcommands.Add(AdminCall.Ask("time-zone", "Mail of maintenance says its times in this zone from now on.", [zone], async (parsed, service, cancellation) => Describe(output, await service.SendOnceAsync(
-            HttpMethod.Patch, "/v1/me", new ChangeOneself(TimeZone: parsed.GetRequiredValue(zone)), MessageJson.Default.ChangeOneself, MessageJson.Default.Oneself, cancellation))));
+            HttpMethod.Put, "/v1/me/time-zone", new ChangeTimeZone(parsed.GetRequiredValue(zone)), MessageJson.Default.ChangeTimeZone, MessageJson.Default.Oneself, cancellation))));
         admin.Subcommands.Add(Email(output));
         admin.Subcommands.Add(Authenticator(output));
         admin.Subcommands.Add(AdminCall.Ask("recovery-codes", "Other recovery codes; those before are worthless.", [], async (_, service, cancellation) =>

@@ -67,10 +67,12 @@ public sealed record Oneself(string Person, string Email, string Name, string? O
 /// <summary>What somebody is in an organisation.</summary>
 public sealed record Membership(string Organisation, string Name, string Role);
 
-/// <summary>Another name, or time zone; what is not given stays.</summary>
-/// <param name="Name">What one wants to be called.</param>
-/// <param name="TimeZone">In which mail says times, such as Europe/Berlin.</param>
-public sealed record ChangeOneself(string? Name = null, string? TimeZone = null);
+/// <summary>Another name.</summary>
+public sealed record ChangeOneself(string Name);
+
+/// <summary>Another time zone, in which mail says times.</summary>
+/// <param name="TimeZone">Such as Europe/Berlin.</param>
+public sealed record ChangeTimeZone(string TimeZone);
 
 /// <summary>Another address; it counts once its code came back.</summary>
 public sealed record ChangeEmail(string Email);

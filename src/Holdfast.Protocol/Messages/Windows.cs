@@ -36,8 +36,9 @@ public sealed record EstimatedSeconds(double Half, double Most);
 /// <param name="Seconds">How long it takes; null if that is not known.</param>
 /// <param name="Unknown">What is not known, and how to find out; null if nothing is.</param>
 /// <param name="ByThreads">How long it would take with other numbers of threads, if it has threads.</param>
+/// <param name="Probes">Rehearsals on a part that say so too.</param>
 public sealed record StepEstimate(
-    string Name, string Kind, string? Unit, double? VolumeNow, double? VolumeThen, double? GrowthPerMonth, double? PerSecond, int Runs, EstimatedSeconds? Seconds, string? Unknown, IReadOnlyDictionary<int, EstimatedSeconds> ByThreads);
+    string Name, string Kind, string? Unit, double? VolumeNow, double? VolumeThen, double? GrowthPerMonth, double? PerSecond, int Runs, EstimatedSeconds? Seconds, string? Unknown, IReadOnlyDictionary<int, EstimatedSeconds> ByThreads, int Probes = 0);
 
 /// <summary>How long a window takes.</summary>
 /// <param name="Back">Until services are back.</param>
@@ -97,7 +98,23 @@ public sealed record WindowStatus(
 /// <summary>A window that was looked at, and how long it takes.</summary>
 /// <param name="Window">The window.</param>
 /// <param name="Estimate">How long it takes.</param>
-public sealed record EstimatedWindow(WindowStatus Window, WindowEstimate Estimate);
+/// <param name="Proposals">What its plan should have and has not, as lines of a plan; null if that was not looked at.</param>
+public sealed record EstimatedWindow(WindowStatus Window, WindowEstimate Estimate, IReadOnlyList<string>? Proposals = null);
+
+/// <summary>What a rehearsal of a window's steps on samples came to.</summary>
+/// <param name="Steps">By step.</param>
+/// <param name="IsOver">Nothing of it is under way.</param>
+public sealed record WindowRehearsal(IReadOnlyList<RehearsedStep> Steps, bool IsOver);
+
+/// <summary>A step that is, or was, tried with a part.</summary>
+/// <param name="Name">What it is called.</param>
+/// <param name="Kind">What it does.</param>
+/// <param name="State"><c>waiting</c>, <c>running</c>, <c>done</c>, <c>failed</c>, or <c>left_out</c> (it cannot be tried with a part).</param>
+/// <param name="Detail">What it came to, or why it did not.</param>
+/// <param name="Volume">How much was worked on.</param>
+/// <param name="Unit">What that counts.</param>
+/// <param name="Seconds">How long that took.</param>
+public sealed record RehearsedStep(string Name, string Kind, string State, string? Detail, long? Volume, string? Unit, double? Seconds);
 
 /// <summary>Windows, the latest first.</summary>
 /// <param name="Windows">A page.</param>
@@ -109,4 +126,4 @@ public sealed record WindowList(IReadOnlyList<WindowStatus> Windows, string? Nex
 /// <param name="Events">What happened, in order.</param>
 /// <param name="Markdown">The report, to be sent to whoever was affected.</param>
 /// <param name="Html">The same as a page.</param>
-public sealed record WindowReport(WindowStatus Window, IReadOnlyList<WindowEvent> Events, string Markdown, string Html);
+public sealed record WindowReport(WindowStatus Window, IReadOnlyList<WindowEvent> Events, string Markdown, string? Html = null);

@@ -8,8 +8,7 @@ namespace Holdfast.Authority.Windows.Steps;
 /// <summary><c>bring-up</c>: computers come back by turns, the oldest last backup first; over when everyone had a turn.</summary>
 internal sealed class BringUpStep(Admissions admissions) : IWindowStep
 {
-    /// <summary>What actuals call it.</summary>
-    public const string Work = "bring-up";
+    public string Work => "bring-up";
 
     private const int AtMostMax = 1_000_000;
 

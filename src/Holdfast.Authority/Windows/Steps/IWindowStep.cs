@@ -1,3 +1,4 @@
+using Holdfast.Authority.Measuring;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
 
@@ -25,6 +26,21 @@ internal interface IWindowStep
 
     /// <summary>What is known of how long it takes.</summary>
     StepHistory HistoryOf(PlanStep step, KnownWork known);
+
+    /// <summary>What actuals call what it does; null if nothing is learned from it.</summary>
+    string? Work => null;
+
+    /// <summary>What the plan should have behind it and has not, as a line of a plan; null if nothing.</summary>
+    string? Propose(PlanStep step, WindowPlan plan) => null;
+
+    /// <summary>True if a part of it can be tried without anybody noticing.</summary>
+    bool IsRehearsed => false;
+
+    /// <summary>The tree whose node alone can try it; null if any can.</summary>
+    string? RehearsedAt(PlanStep step) => null;
+
+    /// <summary>Tries it with a part, on a scratch target, and leaves nothing behind; null if there is nothing to try it with.</summary>
+    Task<Measured?> RehearseAsync(PlanStep step, CancellationToken cancellation) => Task.FromResult<Measured?>(null);
 
     /// <summary>Does what is to be done next, and says how it stands. Whoever does this may be killed anywhere: it is called again, perhaps on another node, until it says that it is over.</summary>
     Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation);

@@ -1,3 +1,4 @@
+using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Moving;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -7,7 +8,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows.Steps;
 
 /// <summary><c>migrate</c>: accounts move to another store, while customers work; without <c>source</c> all that are not there yet.</summary>
-internal sealed class MigrateStep(Moves moves) : IWindowStep
+internal sealed class MigrateStep(Moves moves, RehearsedMoves rehearsed, IReadOnlyDictionary<string, string> trees) : IWindowStep
 {
     private const char Separator = ' ';
     private const int AtOnceMax = 16;
@@ -20,13 +21,33 @@ internal sealed class MigrateStep(Moves moves) : IWindowStep
 
     public string Unit => "rows";
 
+    public string Work => "move";
+
+    /// <summary>Files at a new home have whatever permissions its server gives them.</summary>
+    public string? Propose(PlanStep step, WindowPlan plan)
+    {
+        if (plan.Steps.SkipWhile(one => one != step).Any(one => one.Kind == PermissionsStep.Name))
+        {
+            return null;
+        }
+
+        var target = step.Require("target");
+        var tree = rehearsed.FileOf(target) is { } file ? trees.Where(one => file.StartsWith(one.Value.TrimEnd('/') + "/", StringComparison.Ordinal)).Select(one => one.Key).FirstOrDefault() : null;
+        return tree is not null ? $"- permissions: {{ tree: {tree}, mode: \"u=rwX,go=\" }}   # the files of '{target}', behind {step.Name}"
+            : $"- permissions: {{ tree: NAME, mode: \"u=rwX,go=\" }}   # the files of '{target}', behind {step.Name}: name their folder under \"trees\" on the machine that has them";
+    }
+
+    public bool IsRehearsed => true;
+
+    public Task<Measured?> RehearseAsync(PlanStep step, CancellationToken cancellation) => rehearsed.RunAsync(step.Require("target"), step.Find("source"), step.FindNumber("at_once", 1, AtOnceMax) ?? AtOnceDefault, cancellation);
+
     public async Task CheckAsync(PlanStep step, CancellationToken cancellation) => await moves.PlanAsync(AskedOf(step) with { IsDry = true }, cancellation);
 
     public StepHistory HistoryOf(PlanStep step, KnownWork known)
     {
         var (source, target, tables) = (step.Find("source"), step.Require("target"), MoveTables());
         bool IsSource(string home) => home != "directory" && home != target && (source is null || home == source);
-        return new StepHistory(step.Name, known.Samples("rows", subject => subject.Split('/') is [var home, var table] && IsSource(home) && tables.Contains(table)), known.Runs("move", subject => !subject.EndsWith(" and back", StringComparison.Ordinal)), [])
+        return new StepHistory(step.Name, known.Samples("rows", subject => subject.Split('/') is [var home, var table] && IsSource(home) && tables.Contains(table)), known.Runs(Work, subject => !subject.EndsWith(" and back", StringComparison.Ordinal)), known.Probes(Work, subject => subject.EndsWith($" to {target}", StringComparison.Ordinal)))
         {
             Threads = step.FindNumber("at_once", 1, AtOnceMax) ?? AtOnceDefault,
         };

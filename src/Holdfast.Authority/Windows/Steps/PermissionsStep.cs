@@ -1,4 +1,5 @@
 using System.Globalization;
+using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Trees;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -7,22 +8,32 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows.Steps;
 
 /// <summary><c>permissions</c>: a tree's permissions are changed, on the node that has it.</summary>
-internal sealed class PermissionsStep(PermissionChanges changes) : IWindowStep
+internal sealed class PermissionsStep(PermissionChanges changes, RehearsedPermissions rehearsed) : IWindowStep
 {
     private const int ThreadsMax = 20;
 
-    public string Kind => "permissions";
+    public const string Name = "permissions";
+
+    public string Kind => Name;
 
     public IReadOnlyCollection<string> Settings => ["tree", "mode", "owner", "group", "access_list", "rules", "owner_map", "threads"];
 
     public string Unit => "files";
+
+    public string Work => Name;
+
+    public bool IsRehearsed => true;
+
+    public string RehearsedAt(PlanStep step) => step.Require("tree");
+
+    public Task<Measured?> RehearseAsync(PlanStep step, CancellationToken cancellation) => rehearsed.RunAsync(AskedOf(step), cancellation);
 
     public Task CheckAsync(PlanStep step, CancellationToken cancellation) => changes.CheckAsync(AskedOf(step), cancellation);
 
     public StepHistory HistoryOf(PlanStep step, KnownWork known)
     {
         var tree = step.Require("tree");
-        return new StepHistory(step.Name, known.Samples("tree_files", subject => subject == tree), known.Runs("permissions", subject => subject == tree), []) { Threads = step.FindNumber("threads", 1, ThreadsMax) ?? ThreadsMax };
+        return new StepHistory(step.Name, known.Samples("tree_files", subject => subject == tree), known.Runs(Work, subject => subject == tree), known.Probes(Work, subject => subject == tree)) { Threads = step.FindNumber("threads", 1, ThreadsMax) ?? ThreadsMax };
     }
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)

@@ -13,8 +13,7 @@ namespace Holdfast.Authority.Windows.Steps;
 /// </summary>
 internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>> commands, TimeProvider time) : IWindowStep
 {
-    /// <summary>What actuals call it.</summary>
-    public const string Work = "run";
+    public string Work => "run";
 
     private const int OutputMax = 2000;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Verifying;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -6,10 +7,9 @@ using Holdfast.Maintenance.Planning;
 namespace Holdfast.Authority.Windows.Steps;
 
 /// <summary><c>verify</c>: the pod reads everything that snapshots need, and compares it with what computers signed.</summary>
-internal sealed class VerifyStep(Verifications verifications) : IWindowStep
+internal sealed class VerifyStep(Verifications verifications, RehearsedVerification rehearsed) : IWindowStep
 {
-    /// <summary>What actuals call it.</summary>
-    public const string Work = "verify";
+    public string Work => "verify";
 
     public string Kind => "verify";
 
@@ -17,9 +17,13 @@ internal sealed class VerifyStep(Verifications verifications) : IWindowStep
 
     public string Unit => "bytes";
 
+    public bool IsRehearsed => true;
+
+    public Task<Measured?> RehearseAsync(PlanStep step, CancellationToken cancellation) => rehearsed.RunAsync(cancellation);
+
     public Task CheckAsync(PlanStep step, CancellationToken cancellation) => verifications.CheckAsync(step.Find("account"), cancellation);
 
-    public StepHistory HistoryOf(PlanStep step, KnownWork known) => new(step.Name, known.Samples("stored_bytes", _ => true), known.Runs(Work, _ => true), []);
+    public StepHistory HistoryOf(PlanStep step, KnownWork known) => new(step.Name, known.Samples("stored_bytes", _ => true), known.Runs(Work, _ => true), known.Probes(Work, _ => true));
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {

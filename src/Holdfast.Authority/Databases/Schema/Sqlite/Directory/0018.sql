@@ -78,3 +78,6 @@ ALTER TABLE people ADD COLUMN time_zone TEXT;
 ALTER TABLE outbox ADD COLUMN is_markdown INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX windows_by_start ON windows (starts_at);
 CREATE INDEX invoices_by_time ON invoices (issued_at);
+UPDATE windows SET first_back_by = back_by, first_caught_up_by = caught_up_by WHERE announced_at IS NOT NULL;
+CREATE INDEX gate_waits_open ON gate_waits (account_id, computer) WHERE admitted_at IS NULL;
+CREATE INDEX rehearsals_open ON rehearsals (window_id) WHERE state IN ('waiting', 'running');
