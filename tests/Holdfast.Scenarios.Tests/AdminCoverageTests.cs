@@ -163,6 +163,7 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("backups", (await computer.MustAsync(Cancellation, "status")).Output, StringComparison.Ordinal);
         Assert.Contains("It is over.", (await AdminAsync("incident", "close")).Output, StringComparison.Ordinal);
         Assert.Contains("A switch.", (await AdminAsync("incident", "show")).Output, StringComparison.Ordinal);
+        Assert.Contains("an operator", (await AdminAsync("incident", "report")).Output, StringComparison.Ordinal);
         Assert.Contains("# Incident: Slow", (await AdminAsync("incident", "report", "--mail")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await AdminAsync("maintenance", "abort")).ExitCode);
         await File.WriteAllTextAsync(plan, """{"start":400,"steps":[{"known":{"name":"copy","samples":[{"day":395,"value":1000000}],"runs":[{"day":300,"volume":1000000,"seconds":100}],"probes":[]},"seconds":110}]}""", Cancellation);

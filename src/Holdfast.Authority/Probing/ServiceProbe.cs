@@ -101,7 +101,7 @@ internal sealed class ServiceProbe(IDatabase directory, AccountDirectory account
     {
         var from = random();
         var id = await directory.AskAsync(transaction => transaction.FindAsync<byte[]>($"SELECT account_id FROM accounts WHERE account_id >= @from AND {IsThere} ORDER BY account_id LIMIT 1", new { from }), cancellation)
-            ?? await directory.AskAsync(transaction => transaction.FindAsync<byte[]>($"SELECT account_id FROM accounts WHERE {IsThere} ORDER BY account_id LIMIT 1"), cancellation);
+            ?? await directory.AskAsync(transaction => transaction.FindAsync<byte[]>($"SELECT account_id FROM accounts WHERE account_id < @from AND {IsThere} ORDER BY account_id LIMIT 1", new { from }), cancellation);
         return id is null ? null : await accounts.FindAsync(new AccountId(id), cancellation);
     }
 }

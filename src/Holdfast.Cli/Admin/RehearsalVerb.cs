@@ -86,10 +86,11 @@ internal static class RehearsalVerb
         }
 
         var path = $"/v1/windows/{Uri.EscapeDataString(which)}/rehearsal";
-        var rehearsal = await AdminCall.SendAsync(service, HttpMethod.Post, path, MessageJson.Default.WindowRehearsal, cancellation);
+        await AdminCall.SendAsync(service, HttpMethod.Post, path, MessageJson.Default.WindowRehearsal, cancellation);
         var said = new HashSet<string>();
         while (true)
         {
+            var rehearsal = await service.GetAtAsync(path, MessageJson.Default.WindowRehearsal, cancellation);
             foreach (var step in rehearsal.Steps.Where(step => step is { State: "done" or "failed" } or { State: "left_out", Detail: not null }).Where(step => said.Add(step.Name)))
             {
                 output.Print($"  {step.Name,-20}  {step.State.Replace('_', ' ')}: {step.Detail}{(step.Seconds is { } seconds && step.Volume is { } volume ? $", {MaintenanceVerbs.Span(seconds)}: {Units.Count((long)(volume / Math.Max(0.001, seconds)))} {step.Unit} a second" : "")}");
@@ -102,7 +103,6 @@ internal static class RehearsalVerb
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
-            rehearsal = await service.GetAtAsync(path, MessageJson.Default.WindowRehearsal, cancellation);
         }
     }
 
