@@ -46,7 +46,12 @@ public abstract partial class DatabaseContract
         Assert.Equal(began + 150, Assert.Single(await IncidentsAsync()).ClosedAt);
         Assert.Equal(30 + 150, (await DaysAsync(ServiceComponents.Restores)).Values.Sum());
 
-        // Nobody was there for three days: known behind it, on each of them.
+        // A clock that leaps while the node is there is no gap.
+        await ProbeAsync(3600, null);
+        Assert.Single(await IncidentsAsync());
+
+        // Nobody was there for three days: another node knows behind it, on each of them.
+        probes = new ProbeTable(DirectoryDatabase, incidents, time);
         await ProbeAsync(3 * 86_400, null);
         var gap = (await IncidentsAsync())[0];
         Assert.Equal((3 * 86_400, 3), (gap.ClosedAt - gap.BeganAt, gap.Components.Count));
