@@ -38,7 +38,7 @@ await new Enrolment(folders, TimeProvider.System, RandomNumberGenerator.GetBytes
 var computer = ComputerFile.Load(folders);
 var cached = folders.Of(computer.Account);
 cached.Create();
-using var service = Attachment.Connect(cached, computer, TimeProvider.System, RandomNumberGenerator.GetBytes, () => { });
+using var service = Attachment.Connect(cached, computer, TimeProvider.System, RandomNumberGenerator.GetBytes, () => { }, () => { });
 var tree = Directory.CreateDirectory(Path.Combine(work, "tree")).FullName;
 ActivitySource.AddActivityListener(listener);
 

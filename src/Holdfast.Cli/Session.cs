@@ -15,8 +15,9 @@ internal sealed class Session : IDisposable
     {
         Folders = folders;
         Computer = computer;
-        Service = Attachment.Connect(folders, computer, TimeProvider.System, Random, () => Console.Error.WriteLine(
-            "holdfast: the service did not know this computer's token any more, and let it in by its key. It may have been rebuilt after a loss: run `holdfast attach`."));
+        Service = Attachment.Connect(folders, computer, TimeProvider.System, Random,
+            () => Console.Error.WriteLine("holdfast: the service did not know this computer's token any more, and let it in by its key. It may have been rebuilt after a loss: run `holdfast attach`."),
+            () => Console.Error.WriteLine("holdfast: the service does not answer; it is tried again for a minute."));
     }
 
     public static RandomSource Random { get; } = RandomNumberGenerator.GetBytes;

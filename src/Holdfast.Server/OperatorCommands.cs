@@ -91,7 +91,7 @@ internal static class OperatorCommands
         }
 
         var tls = ServiceConfiguration.Read(root).TlsOf(root);
-        using var http = new HttpClient(OwnCertificate.Trust(new SocketsHttpHandler { UseProxy = !new Uri(url).IsLoopback, AllowAutoRedirect = false }, () => tls is null ? null : OwnCertificate.Read(tls))) { BaseAddress = new Uri(url) };
+        using var http = new HttpClient(new BrokenConnections(OwnCertificate.Trust(new SocketsHttpHandler { UseProxy = !new Uri(url).IsLoopback, AllowAutoRedirect = false }, () => tls is null ? null : OwnCertificate.Read(tls)))) { BaseAddress = new Uri(url) };
         using var request = new HttpRequestMessage(method, path) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(tokenFile, cancellation)).Trim());
         try

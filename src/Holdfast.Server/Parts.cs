@@ -26,7 +26,7 @@ internal sealed class Parts : IAsyncDisposable
     private Parts(WebApplication web, OwnCertificate? certificate)
     {
         Web = web;
-        _http = new HttpClient(OwnCertificate.Trust(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }, () => certificate?.Current)) { Timeout = TimeSpan.FromMinutes(10) };
+        _http = new HttpClient(new BrokenConnections(OwnCertificate.Trust(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }, () => certificate?.Current))) { Timeout = TimeSpan.FromMinutes(10) };
     }
 
     public WebApplication Web { get; }

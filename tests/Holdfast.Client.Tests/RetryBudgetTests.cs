@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Holdfast.Client.Connecting;
-using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
@@ -30,7 +29,14 @@ public sealed class RetryBudgetTests
     [Fact]
     public async Task A_service_that_is_overloaded_gets_hardly_more_from_those_who_try_again()
     {
-        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        const int Requests = 200;
+        var asked = await AskOverloadedAsync(Requests);
+        Assert.InRange(asked, Requests, Requests + RetryBudget.Most + (Requests / 10) + 1);
+    }
+
+    /// <summary>Asks a service that answers nothing but 503; how often it was asked.</summary>
+    private static async Task<int> AskOverloadedAsync(int requests)
+    {
         using var listener = new HttpListener();
         using (var free = new TcpListener(IPAddress.Loopback, 0))
         {
@@ -57,16 +63,64 @@ public sealed class RetryBudgetTests
                 }
             }
         }, CancellationToken.None);
-        using var client = new ServiceClient(listener.Prefixes.Single(), AccountId.TryParse(new string('a', 32), out var account) ? account : default, "token", new HurriedTime());
-        const int Requests = 200;
-        for (var request = 0; request < Requests; request++)
+        using var client = new ServiceClient(listener.Prefixes.Single(), null, "token", new HurriedTime());
+        for (var request = 0; request < requests; request++)
         {
-            await Assert.ThrowsAsync<HoldfastException>(() => client.GetAtAsync("/v1/gate", MessageJson.Default.GateStatus, cancellation.Token));
+            await Assert.ThrowsAsync<HoldfastException>(() => client.GetAtAsync("/v1/gate", MessageJson.Default.GateStatus, TestContext.Current.CancellationToken));
         }
 
         listener.Stop();
         await answering;
-        Assert.InRange(asked, Requests, Requests + RetryBudget.Most + (Requests / 10) + 1);
+        return asked;
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_reset_at_any_moment_is_a_service_that_cannot_be_reached() => await AskResettingAsync(500, isKnown: false, () => { });
+
+    [Theory]
+    [InlineData(true, Retries.PatientAttemptsMax)]
+    [InlineData(false, Retries.AttemptsMax)]
+    public async Task A_service_that_is_known_is_waited_for_and_who_waits_is_told_once(bool isKnown, int attempts)
+    {
+        var told = 0;
+        Assert.Equal(attempts, await AskResettingAsync(1, isKnown, () => told++));
+        Assert.Equal(1, told);
+    }
+
+    /// <summary>Asks a service that resets every connection; how many it got.</summary>
+    private static async Task<int> AskResettingAsync(int requests, bool isKnown, Action waiting)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var connections = 0;
+        var resetting = Task.Run(() =>
+        {
+            try
+            {
+                while (true)
+                {
+                    using var socket = listener.AcceptSocket();
+                    connections++;
+
+                    // Closed so, it is reset.
+                    socket.LingerState = new LingerOption(true, 0);
+                }
+            }
+            catch (SocketException)
+            {
+                // The listener was stopped.
+            }
+        }, CancellationToken.None);
+        using var client = new ServiceClient($"http://{listener.LocalEndpoint}/", null, null, new HurriedTime()) { IsKnown = isKnown, Waiting = waiting };
+        for (var request = 0; request < requests; request++)
+        {
+            var failure = await Assert.ThrowsAsync<HoldfastException>(() => client.GetAtAsync("/v1/gate", MessageJson.Default.GateStatus, TestContext.Current.CancellationToken));
+            Assert.Equal(FailureTable.ServiceUnavailable, failure.Kind);
+        }
+
+        listener.Stop();
+        await resetting;
+        return connections;
     }
 
     /// <summary>Waits take no time.</summary>

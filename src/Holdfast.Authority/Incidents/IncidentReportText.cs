@@ -26,11 +26,20 @@ internal static class IncidentReportText
         report.Line($"- Found {ReportParts.Span(Math.Max(0, incident.OpenedAt - incident.BeganAt))} after it began, by {(incident.OpenedBy == IncidentTable.Service ? IncidentTable.Service : "an operator")}");
         report.Affected(affected, incident.ClosedAt is not null);
         report.Heading("When");
+        report.Chart(BarsOf(incident, affected, until));
         foreach (var one in incident.Events.Where(one => one.IsPublic))
         {
             report.Line($"- {ReportParts.At(one.At)}: {ReportParts.Plain(one.Event)}");
         }
 
         return report.ToString();
+    }
+
+    private static IReadOnlyList<ChartBar> BarsOf(IncidentStatus incident, Affected affected, long until)
+    {
+        var found = Math.Clamp(incident.OpenedAt, incident.BeganAt, until);
+        IEnumerable<(string Name, long From, long Until)> times = [("not known yet", incident.BeganAt, found), ("known", found, until),
+            .. affected.Outages.Select(outage => ("recorded as an outage", Math.Max(outage.From, incident.BeganAt), Math.Min(outage.Until, until)))];
+        return [.. times.Where(one => one.Until > one.From).Select(one => new ChartBar(one.Name, one.From * 1000, one.Until * 1000))];
     }
 }

@@ -7,6 +7,8 @@ namespace Holdfast.Authority.Reports;
 /// <summary>What reports have in common: Markdown, from what was recorded alone. The apology, if there has to be one, is the operator's to write.</summary>
 internal sealed class ReportParts
 {
+    private const int BarLength = 40;
+
     private readonly StringBuilder _text = new();
 
     public void Line(string line = "") => _text.Append(line).Append('\n');
@@ -23,6 +25,28 @@ internal sealed class ReportParts
     {
         Line();
         Line($"## {text}");
+        Line();
+    }
+
+    /// <summary>A bar for each of what took its time, along the time of all of them.</summary>
+    public void Chart(IReadOnlyList<ChartBar> bars)
+    {
+        if (bars.Count == 0)
+        {
+            return;
+        }
+
+        var (began, width) = (bars.Min(bar => bar.From), bars.Max(bar => bar.Name.Length));
+        var span = Math.Max(1, bars.Max(bar => bar.Until) - began);
+        Line("```");
+        foreach (var bar in bars)
+        {
+            var from = (int)Math.Clamp(BarLength * (double)(bar.From - began) / span, 0, BarLength - 1);
+            var until = (int)Math.Clamp(Math.Ceiling(BarLength * (double)(bar.Until - began) / span), from + 1, BarLength);
+            Line($"{bar.Name.PadRight(width)} {new string(' ', from)}{new string('█', until - from)}{new string(' ', BarLength - until)} {Span((bar.Until - bar.From) / 1000.0)}");
+        }
+
+        Line("```");
         Line();
     }
 
@@ -77,3 +101,9 @@ internal sealed class ReportParts
         return plain.ToString();
     }
 }
+
+/// <summary>Something that took its time, in a report's chart.</summary>
+/// <param name="Name">What it was.</param>
+/// <param name="From">When it began, in milliseconds since 1970.</param>
+/// <param name="Until">When it was over, the same.</param>
+internal readonly record struct ChartBar(string Name, long From, long Until);

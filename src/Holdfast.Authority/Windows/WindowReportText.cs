@@ -9,8 +9,6 @@ namespace Holdfast.Authority.Windows;
 /// <summary>A window's report in Markdown: what was promised and what happened.</summary>
 internal static partial class WindowReportText
 {
-    private const int BarLength = 40;
-
     /// <param name="window">The window.</param>
     /// <param name="events">What happened.</param>
     /// <param name="message">What its plan says to those who were affected.</param>
@@ -56,8 +54,7 @@ internal static partial class WindowReportText
 
         Learned(report, window);
         report.Heading("When");
-        Chart(window, until, report.Line);
-        report.Line();
+        report.Chart([.. window.Steps.Where(step => step.StartedAt is not null).Select(step => new ChartBar(step.Name, step.StartedAt!.Value, step.EndedAt ?? until.ToUnixTimeMilliseconds()))]);
         foreach (var one in events)
         {
             report.Line($"- {At(one.At)}: {Plain(Told(one.Event))}");
@@ -130,23 +127,6 @@ internal static partial class WindowReportText
                 report.Line($"| {step.Name} | {(step.Estimated is { } then ? $"{Span(then.Half)}, {Span(then.Most)} at most" : "not known")} | {Span(step.Learned!.Half)}, {Span(step.Learned.Most)} at most |");
             }
         }
-    }
-
-    /// <summary>A bar for each step, along the window's time.</summary>
-    private static void Chart(WindowStatus window, DateTimeOffset until, Action<string> line)
-    {
-        var began = window.Steps.Select(step => step.StartedAt).OfType<long>().DefaultIfEmpty().Min();
-        var span = Math.Max(1, until.ToUnixTimeMilliseconds() - began);
-        line("```");
-        var width = window.Steps.Max(step => step.Name.Length);
-        foreach (var step in window.Steps.Where(step => step.StartedAt is not null))
-        {
-            var from = (int)Math.Clamp(BarLength * (double)(step.StartedAt!.Value - began) / span, 0, BarLength - 1);
-            var to = (int)Math.Clamp(Math.Ceiling(BarLength * (double)((step.EndedAt ?? until.ToUnixTimeMilliseconds()) - began) / span), from + 1, BarLength);
-            line($"{step.Name.PadRight(width)} {new string(' ', from)}{new string('█', to - from)}{new string(' ', BarLength - to)} {Span(((step.EndedAt ?? until.ToUnixTimeMilliseconds()) - step.StartedAt.Value) / 1000.0)}");
-        }
-
-        line("```");
     }
 
     private static string Difference(long? happened, long? promised) => (happened, promised) is ({ } at, { } by) ? at <= by ? $"{Span(by - at)} before" : $"**{Span(at - by)} late**" : "";

@@ -34,7 +34,7 @@ internal sealed class Download(string path, string id)
             throw new HoldfastException(FailureTable.Tampered, $"The service names {link.GetLeftPart(UriPartial.Authority)}, which is no https address.");
         }
 
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !link.IsLoopback }) { Timeout = Timeout.InfiniteTimeSpan };
+        using var http = new HttpClient(new BrokenConnections(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !link.IsLoopback })) { Timeout = Timeout.InfiniteTimeSpan };
         await using var file = new FileStream(_draft, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite, BufferSize = 0 });
         for (var attempt = 1; ; attempt++)
         {

@@ -10,16 +10,20 @@ internal static class Retries
 {
     public const int AttemptsMax = 5;
 
-    /// <summary>For a service that has answered before: about a minute.</summary>
+    /// <summary>For a service that is known to be there: about a minute.</summary>
     public const int PatientAttemptsMax = 10;
+
+    /// <summary>Who waits for more than some seconds is told so.</summary>
+    private const int AttemptsUnseen = 4;
 
     private static readonly TimeSpan _pauseMax = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _retryAfterMax = TimeSpan.FromMinutes(1);
 
     /// <param name="attempts">How often a request is made at most.</param>
     /// <param name="budget">What all requests of the client may spend on being made again.</param>
+    /// <param name="waits">Called when a request is not answered for some seconds.</param>
     /// <param name="time">Clock of the pauses.</param>
-    public static ResiliencePipeline<HttpResponseMessage> Build(Func<int> attempts, RetryBudget budget, TimeProvider time)
+    public static ResiliencePipeline<HttpResponseMessage> Build(Func<int> attempts, RetryBudget budget, Action waits, TimeProvider time)
     {
         var isPassing = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing).Build();
         return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
@@ -40,6 +44,15 @@ internal static class Retries
             Delay = TimeSpan.FromMilliseconds(400),
             MaxDelay = _pauseMax,
             DelayGenerator = arguments => ValueTask.FromResult(WaitToldBy(arguments.Outcome.Result)),
+            OnRetry = arguments =>
+            {
+                if (arguments.AttemptNumber == AttemptsUnseen - 1)
+                {
+                    waits();
+                }
+
+                return ValueTask.CompletedTask;
+            },
         }).Build();
     }
 

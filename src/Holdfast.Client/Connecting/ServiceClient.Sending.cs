@@ -101,7 +101,7 @@ public sealed partial class ServiceClient
             }
 
             var answered = await SendPatientlyAsync(request, HttpCompletionOption.ResponseContentRead, _patience, token);
-            _hasAnswered = true;
+            _isKnown = true;
             return answered;
         }, cancellation), cancellation);
 

@@ -8,7 +8,7 @@ using Polly;
 
 namespace Holdfast.Client.Connecting;
 
-/// <summary>The authority's API and the pods, as a computer uses them. What fails for a moment is tried again a few times, with growing pauses; a service that has answered once and is being restarted is waited for, a minute.</summary>
+/// <summary>The authority's API and the pods, as a computer uses them. What fails for a moment is tried again a few times, with growing pauses; a service that is known to be there and is being restarted is waited for, a minute.</summary>
 public sealed partial class ServiceClient : IDisposable
 {
     private const int RenewalsMax = 3;
@@ -34,7 +34,9 @@ public sealed partial class ServiceClient : IDisposable
     private readonly ResiliencePipeline<HttpResponseMessage> _podRetries;
 
     /// <summary>Nobody waits a minute for an address that was mistyped.</summary>
-    private volatile bool _hasAnswered;
+    private volatile bool _isKnown;
+
+    private int _waits;
 
     /// <param name="serviceUrl">The authority's address.</param>
     /// <param name="account">The account, or null before enrolment.</param>
@@ -52,13 +54,22 @@ public sealed partial class ServiceClient : IDisposable
             throw new HoldfastException(FailureTable.InvalidRequest, $"{serviceUrl} would send this computer's token in the clear: use https.");
         }
 
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback }) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
+        _http = new HttpClient(new BrokenConnections(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback })) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
         _account = account?.ToString() ?? "";
         _token = token;
         var budget = new RetryBudget();
-        _apiRetries = Retries.Build(() => _hasAnswered ? Retries.PatientAttemptsMax : Retries.AttemptsMax, budget, time);
-        _podRetries = Retries.Build(() => Retries.AttemptsMax, budget, time);
+        _apiRetries = Retries.Build(() => _isKnown ? Retries.PatientAttemptsMax : Retries.AttemptsMax, budget, Wait, time);
+        _podRetries = Retries.Build(() => Retries.PatientAttemptsMax, budget, Wait, time);
     }
+
+    /// <summary>Whether the address has proved to be a service's, as an enrolled computer knows it.</summary>
+    public bool IsKnown
+    {
+        init => _isKnown = value;
+    }
+
+    /// <summary>Called once, when an answer takes more than some seconds to come.</summary>
+    public Action? Waiting { get; init; }
 
     /// <summary>Gets a new token when the service does not know this one any more, as after it was rebuilt; tried a few times.</summary>
     public Func<CancellationToken, Task<string>>? RenewToken { get; set; }
@@ -181,6 +192,14 @@ public sealed partial class ServiceClient : IDisposable
     {
         _http.Dispose();
         _renewing.Dispose();
+    }
+
+    private void Wait()
+    {
+        if (Interlocked.Exchange(ref _waits, 1) == 0)
+        {
+            Waiting?.Invoke();
+        }
     }
 
     private string Path(string rest) => $"/v1/accounts/{_account}/{rest}";

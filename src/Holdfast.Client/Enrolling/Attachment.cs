@@ -17,9 +17,12 @@ public static class Attachment
     /// <param name="time">Clock.</param>
     /// <param name="random">Draws the token.</param>
     /// <param name="attached">Called once that has happened.</param>
-    public static ServiceClient Connect(ComputerFolders folders, Computer computer, TimeProvider time, RandomSource random, Action attached) =>
+    /// <param name="waiting">Called once when the service does not answer for some seconds, and is waited for.</param>
+    public static ServiceClient Connect(ComputerFolders folders, Computer computer, TimeProvider time, RandomSource random, Action attached, Action waiting) =>
         new(computer.ServiceUrl, computer.Account, computer.Token, time)
         {
+            IsKnown = true,
+            Waiting = waiting,
             RenewToken = async cancellation =>
             {
                 if (ComputerFile.Load(folders) is var now && now.Token != computer.Token)

@@ -12,10 +12,10 @@ namespace Holdfast.Pages.Calling;
 internal sealed class PageRoutes(IEndpointRouteBuilder routes, Func<string> serviceUrl, HttpClient http, SessionCookie session, TimeProvider time)
 {
     public void Get([StringSyntax("Route")] string pattern, Func<PageCall, Task<IResult>> page) =>
-        routes.MapGet(pattern, (Delegate)((HttpContext context) => AnswerAsync(context, null, page))).ExcludeFromDescription();
+        routes.MapGet(pattern, Shown(context => AnswerAsync(context, null, page))).ExcludeFromDescription();
 
     /// <summary>A form. It is taken from this service's own pages only: browsers say where a form came from, and cookies of other sites' forms are not sent.</summary>
-    public void Post([StringSyntax("Route")] string pattern, Func<PageCall, Task<IResult>> page) => routes.MapPost(pattern, (Delegate)(async (HttpContext context) =>
+    public void Post([StringSyntax("Route")] string pattern, Func<PageCall, Task<IResult>> page) => routes.MapPost(pattern, Shown(async context =>
     {
         if (!IsOwn(context.Request) || !context.Request.HasFormContentType)
         {
@@ -27,6 +27,9 @@ internal sealed class PageRoutes(IEndpointRouteBuilder routes, Func<string> serv
 
     /// <summary>A path of this service, and nothing that leads elsewhere.</summary>
     public static string Local(string? path) => path is ['/', not ('/' or '\\'), ..] or "/" && !path.Any(char.IsControl) ? path : "/";
+
+    // Not left to the framework, which would compile code for each page when the service starts.
+    private static RequestDelegate Shown(Func<HttpContext, Task<IResult>> answer) => async context => await (await answer(context)).ExecuteAsync(context);
 
     private static bool IsOwn(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() switch
     {
