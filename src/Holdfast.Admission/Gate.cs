@@ -116,7 +116,8 @@ public sealed class Gate(TimeProvider time)
         var now = _lastAsked = time.GetUtcNow();
         if (_view.Mode is GateMode.Closed or GateMode.Held)
         {
-            return Refuse(ReasonNow, asker, now, _view.OpensAt is { } opens && opens > now ? opens - now : Heartbeat);
+            // What is late by some time is expected to take about as long again.
+            return Refuse(ReasonNow, asker, now, _view.OpensAt is not { } opens ? Heartbeat : opens > now ? opens - now : now - opens > _soon ? now - opens : _soon);
         }
 
         if (turn is { } told && TooEarly(told) is { } early)

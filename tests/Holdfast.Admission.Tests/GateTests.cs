@@ -25,6 +25,12 @@ public sealed class GateTests
         Assert.InRange(_gate.Ask(Of(7), null).At, Now.AddMinutes(21), Now.AddMinutes(30));
         Look(new GateView { Mode = GateMode.Closed, OpensAt = DateTimeOffset.MinValue, InFlightMax = 100 });
         Assert.InRange(_gate.Ask(Of(7), null).At, Now, Now.AddMinutes(30));
+
+        // What was to be over just now may be soon; what is late may take as long again.
+        Look(new GateView { Mode = GateMode.Closed, OpensAt = Now, InFlightMax = 100 });
+        Assert.InRange(_gate.Ask(Of(7), null).At, Now.AddSeconds(50), Now.AddSeconds(70));
+        Look(new GateView { Mode = GateMode.Closed, OpensAt = Now.AddMinutes(-10), InFlightMax = 100 });
+        Assert.InRange(_gate.Ask(Of(7), null).At, Now.AddMinutes(9), Now.AddMinutes(11));
     }
 
     [Fact]

@@ -227,6 +227,9 @@ public sealed class MaintenanceTests : TwoStoresScenario
         await WaitAsync(async () => await ShowAsync("latest") is var window && window.GetProperty("step").GetString() == "waits");
         await MustAsync("maintenance", "pause");
         Assert.Contains("[window_refused]", await RefusedAsync("maintenance", "pause"), StringComparison.Ordinal);
+
+        // It takes longer than was estimated, and computers that ask are told so.
+        await WaitAsync(() => Task.FromResult(Service.DirectoryAsk<long>("SELECT coalesce(opens_at, 0) FROM gate") >= TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
         Assert.Equal("2", (await Cluster.AskAsync(Accounts, "SELECT count(*) FROM fence WHERE state = 'open'", Cancellation)).Trim());
 
         // Given up: accounts go back, and computers come back by turns.

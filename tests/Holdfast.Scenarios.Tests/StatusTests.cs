@@ -79,6 +79,7 @@ public sealed class StatusTests : Scenario
         await PageSaysAsync("The service was not there");
         var report = await MustAsync("incident", "report");
         Assert.Contains("the service did not run", report, StringComparison.Ordinal);
+        Assert.Matches("not known yet +██", report);
         Assert.Contains("Did not work: backups, restores, sign-in", report, StringComparison.Ordinal);
     }
 

@@ -1,3 +1,4 @@
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Probing;
@@ -13,7 +14,7 @@ namespace Holdfast.Authority.Windows;
 /// Runs windows: each look does one thing, writes it down, and comes again. Whatever was under way when a node was killed is found by the next from the window's rows and from what it works with. Each looks a step in the
 /// eye: its engine's own state decides, never what this job remembers.
 /// </summary>
-internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, ServiceProbe probe, ProbeTable probes, Actuals actuals, TimeProvider time) : IJobKind
+internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, ServiceProbe probe, ProbeTable probes, GateTable gate, Actuals actuals, TimeProvider time) : IJobKind
 {
     public const string JobName = "window";
 
@@ -233,8 +234,17 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             // What passed between steps, in pauses, is over too.
             var progress = steps.TakeWhile(step => step.StartedAt is not null).Select(step => new StepProgress(TimeSpan.FromMilliseconds(Math.Max(0, (step.EndedAt ?? now.ToUnixTimeMilliseconds()) - step.StartedAt!.Value)), step.Status.Share, step.EndedAt is not null)).ToList();
             var lost = Math.Max(0, now.ToUnixTimeSeconds() - started - progress.Sum(step => step.Elapsed.TotalSeconds));
-            long By(int count) => started + (long)Math.Ceiling(lost + kept.Forecast.Live(progress, count).NineTenths.TotalSeconds);
-            (backBy, caughtUpBy) = (backBy ?? By(estimates.StepsBefore(plan)), By(int.MaxValue));
+            long At(TimeSpan taken) => started + (long)Math.Ceiling(lost + taken.TotalSeconds);
+            caughtUpBy = At(kept.Forecast.Live(progress).NineTenths);
+            if (backBy is null)
+            {
+                var back = kept.Forecast.Live(progress, estimates.StepsBefore(plan));
+                backBy = At(back.NineTenths);
+                if (steps.Any(step => step is { Kind: GateStep.Name, Reference: GateStep.ClosedByWindow }))
+                {
+                    await gate.ExpectAsync(At(back.Half), cancellation);
+                }
+            }
         }
 
         await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, result, cancellation);

@@ -8,13 +8,17 @@ namespace Holdfast.Authority.Windows.Steps;
 /// <summary><c>gate</c>: no backup begins any more; those under way may end within <c>wait</c>. Restores and people never pass the gate.</summary>
 internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWindowStep
 {
+    public const string Name = "gate";
+
+    /// <summary>The step's reference if it closed the gate; when that opens, those who ask are told by what is expected of the window.</summary>
+    public const string ClosedByWindow = "closed";
+
     private const int ReasonMax = 200;
-    private const string Closed = "closed";
     private const string WasClosed = "was closed before";
     private static readonly TimeSpan _heard = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _waitDefault = TimeSpan.FromMinutes(10);
 
-    public string Kind => "gate";
+    public string Kind => Name;
 
     public IReadOnlyCollection<string> Settings => ["wait", "reason"];
 
@@ -32,7 +36,7 @@ internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWind
         var reference = run.Row.Reference ?? (gate.Mode == "closed" ? WasClosed : null);
         if (gate.Mode != "closed")
         {
-            reference = Closed;
+            reference = ClosedByWindow;
             await run.KeepReferenceAsync(reference, cancellation);
 
             // Those who ask are told to come when services are as likely back as not: by what is promised they would come too late nine times in ten.
