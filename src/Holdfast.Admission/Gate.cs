@@ -22,6 +22,9 @@ public sealed class Gate(TimeProvider time)
 
     private static readonly TimeSpan _soon = TimeSpan.FromMinutes(1);
 
+    private static readonly TimeSpan _leastClosed = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _mostClosed = TimeSpan.FromMinutes(5);
+
     private static readonly TimeSpan _shortestRound = TimeSpan.FromSeconds(30);
 
     private const int RoundsDoubled = 4;
@@ -116,8 +119,7 @@ public sealed class Gate(TimeProvider time)
         var now = _lastAsked = time.GetUtcNow();
         if (_view.Mode is GateMode.Closed or GateMode.Held)
         {
-            // What is late by some time is expected to take about as long again.
-            return Refuse(ReasonNow, asker, now, _view.OpensAt is not { } opens ? Heartbeat : opens > now ? opens - now : now - opens > _soon ? now - opens : _soon);
+            return Refuse(ReasonNow, asker, now, UntilOpen(asker, now));
         }
 
         if (turn is { } told && TooEarly(told) is { } early)
@@ -172,6 +174,22 @@ public sealed class Gate(TimeProvider time)
 
     /// <summary>How many go before the edge comes to this computer; nothing or less if it has.</summary>
     private double AheadOf(Asker asker) => _view is { Mode: GateMode.Ramp, BringUp: { } order } ? (order.Rank(asker, _view.Expected) * order.Population) - Edge : double.NegativeInfinity;
+
+    /// <summary>
+    /// How long a closed gate has a computer wait: as long as it is expected to stay closed; what is late by some time, as long again. But never less than a quarter of how long it has been closed, up to some minutes, and
+    /// differently long for each: what always opens in a moment may never do so, and all would come each moment.
+    /// </summary>
+    private TimeSpan UntilOpen(Asker asker, DateTimeOffset now)
+    {
+        if (_view.OpensAt is not { } opens)
+        {
+            return Heartbeat;
+        }
+
+        var expected = (opens - now).Duration();
+        var least = TimeSpan.FromSeconds(Math.Clamp((now - _view.Since).TotalSeconds / 4, _leastClosed.TotalSeconds, _mostClosed.TotalSeconds)) * (1 + Fraction(Mix(asker.Id)));
+        return expected > least ? expected : least;
+    }
 
     /// <summary>Times beyond a heartbeat are cut, and spread, so that nobody's next call meets all the others'.</summary>
     private GateAnswer Refuse(GateReason reason, Asker asker, DateTimeOffset now, TimeSpan wait)

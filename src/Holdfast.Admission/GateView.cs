@@ -5,6 +5,9 @@ public sealed record GateView
 {
     public required GateMode Mode { get; init; }
 
+    /// <summary>Since when a closed gate is closed.</summary>
+    public DateTimeOffset Since { get; init; }
+
     /// <summary>When a closed gate is expected to open, if anybody said so.</summary>
     public DateTimeOffset? OpensAt { get; init; }
 

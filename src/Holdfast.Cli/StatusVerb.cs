@@ -19,7 +19,7 @@ internal static class StatusVerb
             """);
         command.SetAction(async (_, cancellation) =>
         {
-            using var session = Session.Open();
+            using var session = Session.Open(waits: false);
             var status = await session.Service.GetAtAsync("/v1/status", MessageJson.Default.ServiceStatus, cancellation);
             foreach (var component in status.Components)
             {

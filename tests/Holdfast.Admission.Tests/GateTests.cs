@@ -13,7 +13,7 @@ public sealed class GateTests
     public void Before_it_has_looked_and_while_it_is_closed_nobody_is_let_in_and_the_time_that_was_named_is_told()
     {
         Assert.Equal(GateReason.Closed, _gate.Ask(Of(1), null).Reason);
-        Look(new GateView { Mode = GateMode.Closed, OpensAt = Now.AddMinutes(10), InFlightMax = 100 });
+        Look(new GateView { Mode = GateMode.Closed, Since = Now, OpensAt = Now.AddMinutes(10), InFlightMax = 100 });
         for (var computer = 0UL; computer < 1000; computer++)
         {
             var answer = _gate.Ask(Of(computer), null);
@@ -26,11 +26,23 @@ public sealed class GateTests
         Look(new GateView { Mode = GateMode.Closed, OpensAt = DateTimeOffset.MinValue, InFlightMax = 100 });
         Assert.InRange(_gate.Ask(Of(7), null).At, Now, Now.AddMinutes(30));
 
-        // What was to be over just now may be soon; what is late may take as long again.
-        Look(new GateView { Mode = GateMode.Closed, OpensAt = Now, InFlightMax = 100 });
-        Assert.InRange(_gate.Ask(Of(7), null).At, Now.AddSeconds(50), Now.AddSeconds(70));
-        Look(new GateView { Mode = GateMode.Closed, OpensAt = Now.AddMinutes(-10), InFlightMax = 100 });
+        // What is late may take as long again.
+        Look(new GateView { Mode = GateMode.Closed, Since = Now.AddMinutes(-20), OpensAt = Now.AddMinutes(-10), InFlightMax = 100 });
         Assert.InRange(_gate.Ask(Of(7), null).At, Now.AddMinutes(9), Now.AddMinutes(11));
+    }
+
+    [Fact]
+    public void A_gate_that_always_opens_in_a_moment_is_asked_more_and_more_rarely()
+    {
+        var (began, asked) = (Now, 0);
+        while (Now < began + TimeSpan.FromHours(3))
+        {
+            Look(new GateView { Mode = GateMode.Closed, Since = began, OpensAt = Now.AddSeconds(2), InFlightMax = 100 });
+            asked++;
+            _time.Advance(_gate.Ask(Of(7), null).At - Now);
+        }
+
+        Assert.InRange(asked, 5, 50);
     }
 
     [Fact]

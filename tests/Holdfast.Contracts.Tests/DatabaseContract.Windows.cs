@@ -1,3 +1,5 @@
+using Holdfast.Admission;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Notifying;
@@ -32,11 +34,20 @@ public abstract partial class DatabaseContract
         time.Advance(JobTable.LeaseLength * 2);
         var other = (await new JobTable(DirectoryDatabase, "other", time).ClaimAsync([WindowJob.JobName], Cancellation))!;
         await Assert.ThrowsAsync<LeaseLostException>(() => table.StepAsync(lease, window.Id, running, running with { State = StepStates.Done }, "Done.", Cancellation));
-        await Assert.ThrowsAsync<LeaseLostException>(() => table.LiveAsync(lease, window.Id, 1, 2, "late", null, Cancellation));
-        await table.LiveAsync(other, window.Id, 1, 2, null, [new ProbeOutcome(ServiceComponents.Restores, 30, "gone"), new ProbeOutcome(ServiceComponents.SignIn, 10, null), new ProbeOutcome(ServiceComponents.Backups, 99, "closed")], Cancellation);
-        await table.LiveAsync(other, window.Id, 1, 2, null, [new ProbeOutcome(ServiceComponents.Restores, 20, null), new ProbeOutcome(ServiceComponents.SignIn, 10, null)], Cancellation);
+        await Assert.ThrowsAsync<LeaseLostException>(() => table.LiveAsync(lease, window.Id, 1, 2, "late", null, ("Drives", 99), Cancellation));
+        await table.LiveAsync(other, window.Id, 1, 2, null, [new ProbeOutcome(ServiceComponents.Restores, 30, "gone"), new ProbeOutcome(ServiceComponents.SignIn, 10, null), new ProbeOutcome(ServiceComponents.Backups, 99, "closed")], null, Cancellation);
+        await table.LiveAsync(other, window.Id, 1, 2, null, [new ProbeOutcome(ServiceComponents.Restores, 20, null), new ProbeOutcome(ServiceComponents.SignIn, 10, null)], null, Cancellation);
         var (now, steps) = (await table.FindAsync("latest", Cancellation))!.Value;
         Assert.Equal((4, 1, 30, StepStates.Running), (now.Probes, now.ProbesFailed, now.ProbeWorst, steps[0].State));
+
+        // When the gate opens is said of the gate that was closed for this, and no other.
+        var gate = new GateTable(DirectoryDatabase, "one", new NodeFacts("1/1", [], null), time);
+        await gate.OpenAsync(Cancellation);
+        Assert.True(await gate.ChangeAsync(GateMode.Closed, "Drives", 500, null, long.MaxValue / 2, [], null, Cancellation));
+        await table.LiveAsync(other, window.Id, 1, 2, null, null, ("Discs", 1000), Cancellation);
+        Assert.Equal(500, (await gate.ReadAsync(Cancellation)).OpensAt);
+        await table.LiveAsync(other, window.Id, 1, 2, null, null, ("Drives", 1000), Cancellation);
+        Assert.Equal(1000, (await gate.ReadAsync(Cancellation)).OpensAt);
 
         // Only a window that is paused is resumed, and one alone is in progress.
         Assert.False(await table.ResumeAsync(window.Id, running, running with { State = StepStates.Done }, "Skipped.", Cancellation));

@@ -162,6 +162,7 @@ internal sealed partial class Admissions
             _gate.Look(new GateView
             {
                 Mode = state.Mode,
+                Since = DateTimeOffset.FromUnixTimeSeconds(state.Since),
                 OpensAt = state.OpensAt is { } opens ? DateTimeOffset.FromUnixTimeSeconds(opens) : null,
                 BringUp = _bringUp,
                 Expected = _bringUp is null ? TimeSpan.Zero : time.GetUtcNow() - _bringUp.Began + TimeSpan.FromSeconds(Math.Min(left / Math.Max(_rate.PerSecond, 0.0001), TimeSpan.FromDays(365).TotalSeconds)),

@@ -83,9 +83,9 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
             WHERE name = 'backups' AND since < @since AND (@expected < 0 OR since = @expected)
             """, new { mode = NameOf(mode), reason, opensAt, atMost, cohorts = string.Join(',', cohorts), since, expected = expectedSince ?? -1 }), cancellation) == 1;
 
-    /// <summary>Says of a gate that is closed, and is to open at some time, when that is expected now; what is hardly another time is left.</summary>
-    public Task ExpectAsync(long opensAt, CancellationToken cancellation) => directory.WriteAsync(transaction =>
-        transaction.ExecuteAsync("UPDATE gate SET opens_at = @opensAt WHERE name = 'backups' AND mode = 'closed' AND abs(opens_at - @opensAt) > @little", new { opensAt, little = Math.Max(1, (opensAt - Now) / 20) }), cancellation);
+    /// <summary>Says of a gate that was closed for a reason, to open at some time, when that is expected now; what is hardly another time is left.</summary>
+    public static Task<int> ExpectAsync(DatabaseTransaction transaction, string reason, long opensAt, long now) =>
+        transaction.ExecuteAsync("UPDATE gate SET opens_at = @opensAt WHERE name = 'backups' AND mode = 'closed' AND reason = @reason AND abs(opens_at - @opensAt) > @little", new { reason, opensAt, little = Math.Max(1, (opensAt - now) / 20) });
 
     /// <summary>Holds a ramp, or lets it go on: the order and what was let in stay.</summary>
     public async Task<bool> TurnAsync(GateMode from, GateMode to, int? atMost, CancellationToken cancellation) => await directory.WriteAsync(transaction =>

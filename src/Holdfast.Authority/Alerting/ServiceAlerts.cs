@@ -156,7 +156,7 @@ internal sealed class WindowAlerts(IDatabase directory) : IAlertSource
         var findings = new List<Finding>();
         foreach (var window in await directory.AskAsync(WindowTable.OpenAsync, cancellation))
         {
-            if (window is { State: WindowStates.Paused, Failure: { } why })
+            if (window is { State: WindowStates.Paused or WindowStates.Announced, Failure: { } why })
             {
                 findings.Add(new Finding(window.Id, true, $"The window '{window.Name}' waits for somebody: {why} See `holdfast admin maintenance show`."));
             }

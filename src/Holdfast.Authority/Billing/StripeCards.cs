@@ -26,7 +26,7 @@ internal sealed class StripeCards : ICardProvider
 
     private readonly StripeSettings _settings;
     private readonly TimeProvider _time;
-    private readonly HttpClient _http = new() { Timeout = _patience };
+    private readonly HttpClient _http = new(new BrokenConnections(new SocketsHttpHandler())) { Timeout = _patience };
 
     public StripeCards(StripeSettings settings, TimeProvider time) => (_settings, _time) = (settings, time);
 

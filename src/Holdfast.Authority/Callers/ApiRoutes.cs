@@ -2,6 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Holdfast.Authority.Callers;
 
@@ -22,8 +24,25 @@ internal sealed class ApiRoutes(IEndpointRouteBuilder routes)
 
 #pragma warning disable RS0030 // The one place where endpoints are mapped.
     private void Map(string method, string pattern, ApiAction action, string summary, Delegate handler) =>
-        routes.MapMethods(pattern, [method], handler).WithMetadata(new ApiEndpoint(action)).WithSummary(summary);
+        routes.MapMethods(pattern, [method], static _ => Task.CompletedTask).WithMetadata(new ApiEndpoint(action)).WithSummary(summary).Add(endpoint => CompileWhenCalled(endpoint, method, handler));
 #pragma warning restore RS0030
+
+    /// <summary>As the framework maps a handler, but its code is compiled when the endpoint is called first, not that of all endpoints when the first is: half a second for whoever asks a node that has just started.</summary>
+    private static void CompileWhenCalled(EndpointBuilder endpoint, string method, Delegate handler)
+    {
+        var options = new RequestDelegateFactoryOptions
+        {
+            EndpointBuilder = endpoint,
+            ServiceProvider = endpoint.ApplicationServices,
+            RouteParameterNames = ((RouteEndpointBuilder)endpoint).RoutePattern.Parameters.Select(parameter => parameter.Name),
+            DisableInferBodyFromParameters = method == HttpMethods.Get || method == HttpMethods.Delete,
+            ThrowOnBadRequest = endpoint.ApplicationServices.GetRequiredService<IOptions<RouteHandlerOptions>>().Value.ThrowOnBadRequest,
+        };
+        endpoint.Metadata.Add(handler.Method);
+        var inferred = RequestDelegateFactory.InferMetadata(handler.Method, options);
+        var compiled = new Lazy<RequestDelegate>(() => RequestDelegateFactory.Create(handler, options, inferred).RequestDelegate);
+        endpoint.RequestDelegate = context => compiled.Value(context);
+    }
 }
 
 /// <summary>Marks the API's endpoints, and says what they do.</summary>

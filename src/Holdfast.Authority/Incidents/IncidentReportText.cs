@@ -12,7 +12,7 @@ internal static class IncidentReportText
     /// <param name="now">For one that is not over.</param>
     public static string Of(IncidentStatus incident, string? apology, Affected affected, DateTimeOffset now)
     {
-        var (report, until) = (new ReportParts(), incident.ClosedAt ?? now.ToUnixTimeSeconds());
+        var (report, until) = (new ReportParts(), Math.Max(incident.BeganAt, incident.ClosedAt ?? now.ToUnixTimeSeconds()));
         report.Line($"# Incident: {ReportParts.Plain(incident.Title)}");
         report.Paragraph(incident.ClosedAt is null ? "It is not over." : $"It is over; it lasted {ReportParts.Span(until - incident.BeganAt)}.");
         if (apology is not null)
@@ -24,6 +24,7 @@ internal static class IncidentReportText
         report.Line($"- {(incident.Impact == IncidentTable.Outage ? "Did not work" : "Worked badly")}: {string.Join(", ", incident.Components)}");
         report.Line($"- Began {ReportParts.At(incident.BeganAt)}{(incident.ClosedAt is { } closed ? $", ended {ReportParts.At(closed)}" : "")}");
         report.Line($"- Found {ReportParts.Span(Math.Max(0, incident.OpenedAt - incident.BeganAt))} after it began, by {(incident.OpenedBy == IncidentTable.Service ? IncidentTable.Service : "an operator")}");
+        report.Line($"- Whom: whoever used that meanwhile, of {ReportParts.Count(affected.Accounts, "account")}");
         report.Affected(affected, incident.ClosedAt is not null);
         report.Heading("When");
         report.Chart(BarsOf(incident, affected, until));

@@ -18,6 +18,8 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     private static readonly TimeSpan _pauseMax = TimeSpan.FromHours(25);
 
     private const int CandidatesMax = 16;
+
+    /// <summary>Of each kind: what was verified last is asked for when thousands of mails have been sent.</summary>
     private const int EndedKept = 1000;
 
     private const string Columns =
@@ -96,7 +98,7 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
         var ended = await transaction.ExecuteAsync(
             "UPDATE jobs SET state = 'done', lease_until = 0, ended_at = @now, failure = NULL WHERE job_id = @id AND token = @token AND state = 'running'", new { job.Id, job.Token, Now });
         await transaction.ExecuteAsync(
-            $"DELETE FROM jobs WHERE state = 'done' AND job_id < (SELECT min(job_id) FROM (SELECT job_id FROM jobs WHERE state = 'done' ORDER BY job_id DESC LIMIT {EndedKept}) AS kept)");
+            $"DELETE FROM jobs WHERE state = 'done' AND kind = @kind AND job_id < (SELECT min(job_id) FROM (SELECT job_id FROM jobs WHERE state = 'done' AND kind = @kind ORDER BY job_id DESC LIMIT {EndedKept}) AS kept)", new { job.Kind });
         return ended;
     }, cancellation) == 1;
 

@@ -13,8 +13,10 @@ namespace Holdfast.Authority.Reports;
 /// <param name="Waits">Computers that asked for a turn and had to wait.</param>
 /// <param name="Outages">Outages that were recorded of that time.</param>
 /// <param name="Credits">What was given back for the months that they lie in, by currency: how many accounts, and the sum.</param>
+/// <param name="Incidents">What went wrong meanwhile: what it was, when it began, and when it was over.</param>
+/// <param name="Accounts">How many accounts there are.</param>
 /// <param name="Verification">The latest verification of everything that began since, and has ended; null if there is none.</param>
-internal sealed record Affected(GateWaits Waits, IReadOnlyList<OutageSummary> Outages, IReadOnlyList<(int Accounts, Money Sum)> Credits, VerificationStatus? Verification);
+internal sealed record Affected(GateWaits Waits, IReadOnlyList<OutageSummary> Outages, IReadOnlyList<(int Accounts, Money Sum)> Credits, IReadOnlyList<(string Title, long BeganAt, long? ClosedAt)> Incidents, long Accounts, VerificationStatus? Verification);
 
 /// <summary>Finds that from what was recorded.</summary>
 internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Verifications verifications, Outages outages)
@@ -24,6 +26,8 @@ internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Ver
     /// <summary>Behind that, nothing is given back for an outage any more.</summary>
     private static readonly TimeSpan _creditedFor = TimeSpan.FromDays(150);
 
+    private static readonly TimeSpan _incidentLongest = TimeSpan.FromDays(92);
+
     /// <summary>Whom a time affected.</summary>
     /// <param name="from">Seconds since 1970.</param>
     /// <param name="until">The same.</param>
@@ -31,9 +35,13 @@ internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Ver
     public async Task<Affected> FindAsync(long from, long until, CancellationToken cancellation)
     {
         var recorded = await outages.BetweenAsync(from, until, cancellation);
-        var verification = await verifications.StatusAsync(cancellation);
-        return new Affected(await gate.WaitsAsync(from, until, cancellation), recorded, recorded.Count == 0 ? [] : await CreditsAsync(recorded, cancellation),
-            verification is { EndedAt: not null, Account: null } && verification.StartedAt >= from ? verification : null);
+        var verification = await verifications.FindOfAllAsync(cancellation);
+        var (incidents, accounts) = await directory.ReadAsync(async transaction => (
+            await transaction.QueryAsync<(string, long, long?)>("SELECT title, began_at, closed_at FROM incidents WHERE began_at >= @earliest AND began_at < @until AND (closed_at IS NULL OR closed_at > @from) ORDER BY began_at",
+                new { earliest = from - (long)_incidentLongest.TotalSeconds, from, until }),
+            await transaction.FindAsync<long>("SELECT count(*) FROM accounts")), cancellation);
+        return new Affected(await gate.WaitsAsync(from, until, cancellation), recorded, recorded.Count == 0 ? [] : await CreditsAsync(recorded, cancellation), incidents, accounts,
+            verification is { EndedAt: not null } && verification.StartedAt >= from ? verification : null);
     }
 
     /// <summary>Lines of invoices that give back for months in which these outages lie.</summary>

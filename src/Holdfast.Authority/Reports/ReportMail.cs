@@ -15,7 +15,7 @@ internal sealed class ReportMail(IDatabase directory, Circulars circulars, Outbo
 
     public string Name => JobName;
 
-    /// <summary>Has one sent; again changes nothing.</summary>
+    /// <summary>Has one sent; one that was is the failure conflict.</summary>
     /// <param name="what">Which report.</param>
     /// <param name="title">What it is about.</param>
     /// <param name="markdown">The report.</param>
@@ -25,11 +25,12 @@ internal sealed class ReportMail(IDatabase directory, Circulars circulars, Outbo
         : directory.WriteAsync(async transaction =>
         {
             var text = JsonSerializer.Serialize<string[]>([Letter.OnOneLine(title), markdown]);
-            if (await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@mark, @text) ON CONFLICT DO NOTHING", new { mark = MarkOf(what), text }) == 1)
+            if (await transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@mark, @text) ON CONFLICT DO NOTHING", new { mark = MarkOf(what), text }) == 0)
             {
-                await JobTable.EnqueueAsync(transaction, JobName, what, time);
+                throw new HoldfastException(FailureTable.Conflict, "This report was mailed before, as it was then: nobody is sent it twice.");
             }
 
+            await JobTable.EnqueueAsync(transaction, JobName, what, time);
             return 0;
         }, cancellation);
 

@@ -45,6 +45,9 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
     public async Task<VerificationStatus> StatusAsync(CancellationToken cancellation) =>
         await jobs.FindLatestAsync(Name, cancellation) is { } job ? StatusOf(job) : new VerificationStatus("none", null, 0, null, 0, 0, 0, 0, 0, [], 0);
 
+    /// <summary>The latest of everything, not of one account; null if there was none.</summary>
+    public async Task<VerificationStatus?> FindOfAllAsync(CancellationToken cancellation) => await jobs.FindLatestAsync(Name, cancellation, "") is { } job ? StatusOf(job) : null;
+
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {
         var only = lease.Job.Subject.Length == 0 ? null : lease.Job.Subject;

@@ -1,4 +1,3 @@
-using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Probing;
@@ -14,7 +13,7 @@ namespace Holdfast.Authority.Windows;
 /// Runs windows: each look does one thing, writes it down, and comes again. Whatever was under way when a node was killed is found by the next from the window's rows and from what it works with. Each looks a step in the
 /// eye: its engine's own state decides, never what this job remembers.
 /// </summary>
-internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, ServiceProbe probe, ProbeTable probes, GateTable gate, Actuals actuals, TimeProvider time) : IJobKind
+internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, ServiceProbe probe, ProbeTable probes, Actuals actuals, TimeProvider time) : IJobKind
 {
     public const string JobName = "window";
 
@@ -32,6 +31,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
     /// <summary>By this node; a step that takes long looks under one look of the job.</summary>
     private long _probedAt;
+    private (string Window, IReadOnlyList<ProbeOutcome> Outcomes) _notCounted = ("", []);
     private (string Window, DateTimeOffset At, WindowForecast Forecast)? _forecast;
     private (string Window, long Changes) _toldChanges;
 
@@ -92,7 +92,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return now;
         }
 
-        await table.LiveAsync(lease, window.Id, window.LiveBackBy, window.LiveCaughtUpBy, why, null, cancellation);
+        await table.LiveAsync(lease, window.Id, window.LiveBackBy, window.LiveCaughtUpBy, why, null, null, cancellation);
         return now + _triesAgain;
     }
 
@@ -102,6 +102,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         if (steps.FirstOrDefault(step => step.State is StepStates.Waiting or StepStates.Running or StepStates.Failed) is not { } row)
         {
             await LearnAsync(window, plan, cancellation);
+            await OpenAsync(window, steps, plan, cancellation);
             return await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Completed}', back_at = coalesce(back_at, @now), ended_at = @now", "Completed.", new { now = now.ToUnixTimeSeconds() }, cancellation) ? null : now;
         }
 
@@ -215,15 +216,18 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     {
         var now = time.GetUtcNow();
         var since = now - DateTimeOffset.FromUnixTimeSeconds(Math.Max(window.ProbedAt, _probedAt));
-        IReadOnlyList<ProbeOutcome>? result = null;
+        IReadOnlyList<ProbeOutcome> result;
         if (since >= _probesEvery || since < TimeSpan.Zero)
         {
             _probedAt = now.ToUnixTimeSeconds();
             result = await probe.TryAsync(cancellation);
+
+            // What cannot be kept now, such as while the directory is away, counts at the next look.
+            _notCounted = (window.Id, [.. _notCounted.Window == window.Id ? _notCounted.Outcomes : [], .. result]);
             await probes.KeepAsync(result, cancellation);
         }
 
-        var (backBy, caughtUpBy) = (window.BackAt, (long?)null);
+        var (backBy, caughtUpBy, gate) = (window.BackAt, (long?)null, ((string, long)?)null);
         if (window is { StartedAt: { } started, State: not WindowStates.Aborting })
         {
             if (_forecast is not { } kept || kept.Window != window.Id || now - kept.At > _forecastKept || now < kept.At)
@@ -240,14 +244,21 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             {
                 var back = kept.Forecast.Live(progress, estimates.StepsBefore(plan));
                 backBy = At(back.NineTenths);
-                if (steps.Any(step => step is { Kind: GateStep.Name, Reference: GateStep.ClosedByWindow }))
-                {
-                    await gate.ExpectAsync(At(back.Half), cancellation);
-                }
+                gate = GateStep.FindReason(window, plan, steps) is { } reason ? (reason, At(back.Half)) : null;
             }
         }
 
-        await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, result, cancellation);
+        await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, _notCounted.Window == window.Id ? _notCounted.Outcomes : [], gate, cancellation);
+        _notCounted = (window.Id, []);
+    }
+
+    /// <summary>Lets computers come back if no step of the plan did: a gate that a window closed does not stay closed behind it.</summary>
+    private async Task OpenAsync(Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
+    {
+        foreach (var row in steps.Where(row => kinds[plan.Steps[(int)row.Position]] is GateStep && !plan.Steps.Any(step => kinds[step] is BringUpStep)))
+        {
+            await kinds[plan.Steps[(int)row.Position]].UndoAsync(new Steps.StepRun(plan.Steps[(int)row.Position], row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(true)), cancellation);
+        }
     }
 
     /// <summary>What the same steps would be estimated to take now, for the report.</summary>

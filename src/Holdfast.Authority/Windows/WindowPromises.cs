@@ -111,8 +111,8 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
             throw new HoldfastException(FailureTable.InvalidRequest, "Services are back after the window begins, and everyone is caught up after that.");
         }
 
-        var isShort = (isBack is null && backBy < backLeast) || caughtUpBy < caughtUpLeast || estimate.Unknown.Count > 0;
-        if (isShort && !force)
+        var isShort = (isBack is null && backBy < backLeast) || caughtUpBy < caughtUpLeast;
+        if ((isShort || estimate.Unknown.Count > 0) && !force)
         {
             throw new HoldfastException(FailureTable.WindowTooShort, estimate.Unknown.Count > 0
                 ? $"How long these steps take is not known: {string.Join(", ", estimate.Unknown)}. Rehearse them (`holdfast admin maintenance rehearse --measure`) or run them on a part first, or announce it with `--force`; that is recorded."
@@ -120,7 +120,7 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
         }
 
         return new Promise(backBy, caughtUpBy, backLeast, caughtUpLeast, isShort,
-            $"back by {At(backBy)}, everyone caught up by {At(caughtUpBy)}.{(isShort ? $" That is less than the estimate ({At(backLeast)}, {At(caughtUpLeast)}{(estimate.Unknown.Count > 0 ? $", not counting {string.Join(", ", estimate.Unknown)}" : "")}), and was forced." : "")}");
+            $"back by {At(backBy)}, everyone caught up by {At(caughtUpBy)}.{(isShort ? $" That is less than the estimate ({At(backLeast)}, {At(caughtUpLeast)}), and was forced." : "")}{(estimate.Unknown.Count > 0 ? $" How long these steps take was not known, and it was forced: {string.Join(", ", estimate.Unknown)}." : "")}");
     }
 
     private object Values(Promise promise, WindowEstimate estimate, string by, long startsAt, string? reason) => new

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Holdfast.Authority.Reports;
+using Holdfast.Authority.Windows.Steps;
 using Holdfast.Protocol.Messages;
 using static Holdfast.Authority.Reports.ReportParts;
 
@@ -41,6 +42,11 @@ internal static partial class WindowReportText
         Promises(report, window);
         report.Heading("Restores and sign-ins meanwhile");
         report.Line(window.Probes.Tried == 0 ? "None were tried." : $"{window.Probes.Tried - window.Probes.Failed} of {window.Probes.Tried} that the service tried itself worked ({Percent(window.Probes.Tried - window.Probes.Failed, window.Probes.Tried)}); the slowest took {window.Probes.WorstMilliseconds} ms.");
+        foreach (var (title, beganAt, closedAt) in affected?.Incidents ?? [])
+        {
+            report.Line($"- {Plain(title)}: {At(beganAt)} to {(closedAt is { } closed ? $"{At(closed)} ({Span(closed - beganAt)})" : "now")}");
+        }
+
         if (affected is not null)
         {
             report.Affected(affected, window.EndedAt is not null);
@@ -57,16 +63,21 @@ internal static partial class WindowReportText
         report.Chart([.. window.Steps.Where(step => step.StartedAt is not null).Select(step => new ChartBar(step.Name, step.StartedAt!.Value, step.EndedAt ?? until.ToUnixTimeMilliseconds()))]);
         foreach (var one in events)
         {
-            report.Line($"- {At(one.At)}: {Plain(Told(one.Event))}");
+            report.Line($"- {At(one.At)}: {Plain(Told(one.Event, window))}");
         }
 
         return report.ToString();
     }
 
-    /// <summary>What happened as customers are told it: who did it is the operator's business, and so is what stands in errors.</summary>
-    private static string Told(string happened)
+    /// <summary>What happened as customers are told it: who did it is the operator's business, and so is what stands in errors, and what operators' own commands say.</summary>
+    private static string Told(string happened, WindowStatus window)
     {
-        happened = Who().Replace(happened, "$1 by an operator$3");
+        happened = Who().Replace(Skipped().Replace(happened, "$1skipped by an operator."), "$1 by an operator$3");
+        if (window.Steps.Any(step => step.Kind == RunStep.StepKind && happened.StartsWith($"The step {step.Name} is done:", StringComparison.Ordinal)))
+        {
+            happened = happened[..happened.IndexOf(':', StringComparison.Ordinal)] + ".";
+        }
+
         foreach (var end in (string[])[" needs somebody:", "A probe of restores failed:", "A probe of sign-in failed:"])
         {
             if (happened.IndexOf(end, StringComparison.Ordinal) is >= 0 and var at)
@@ -78,8 +89,11 @@ internal static partial class WindowReportText
         return happened;
     }
 
-    [GeneratedRegex(@"^(Planned|Announced|Begun|Paused|Resumed|Changed|Given up|Cancelled|The step \S+ was skipped|skipped) by (.+?)(:|\.$)")]
+    [GeneratedRegex(@"^(Planned|Announced|Begun|Paused|Resumed|Changed|Given up|Cancelled) by (.+?)(:|\.$)")]
     private static partial Regex Who();
+
+    [GeneratedRegex(@"^(The step \S+ was |)skipped by .+$", RegexOptions.Singleline)]
+    private static partial Regex Skipped();
 
     private static void Promises(ReportParts report, WindowStatus window)
     {
@@ -109,7 +123,7 @@ internal static partial class WindowReportText
         {
             var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began) / 1000.0 : (double?)null;
             var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
-            report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {Plain(Told(step.Detail ?? ""))} |");
+            report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {(step.Kind == RunStep.StepKind && step.State == StepStates.Done && step.Detail?.StartsWith("skipped", StringComparison.Ordinal) != true ? "" : Plain(Told(step.Detail ?? "", window)))} |");
         }
     }
 

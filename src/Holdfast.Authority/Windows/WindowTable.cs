@@ -1,4 +1,5 @@
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Probing;
@@ -163,14 +164,19 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         await transaction.ExecuteAsync("UPDATE windows SET state = state WHERE window_id = @window", new { window });
     }
 
-    /// <summary>Keeps what is expected now, why it does not go on, and how the probes went.</summary>
-    public Task LiveAsync(JobLease lease, string id, long? backBy, long? caughtUpBy, string? failure, IReadOnlyList<ProbeOutcome>? probe, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    /// <summary>Keeps what is expected now, why it does not go on, how the probes went, and when the gate opens that the window closed for a reason.</summary>
+    public Task LiveAsync(JobLease lease, string id, long? backBy, long? caughtUpBy, string? failure, IReadOnlyList<ProbeOutcome>? probe, (string Reason, long OpensAt)? gate, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
         // Backups pause by themselves: whether they work then says nothing of the promise.
         var promised = (probe ?? []).Where(outcome => outcome.Component != ServiceComponents.Backups).ToList();
         var failures = promised.Where(outcome => outcome.Failure is not null).Select(outcome => $"A probe of {outcome.Component} failed: {outcome.Failure}").ToList();
         await HoldAsync(transaction, lease);
         var now = Now;
+        if (gate is var (reason, opensAt))
+        {
+            await GateTable.ExpectAsync(transaction, reason, opensAt, now);
+        }
+
         return await transaction.ExecuteAsync(
             """
             UPDATE windows SET live_back_by = @backBy, live_caught_up_by = @caughtUpBy, failure = @failure, probes = probes + @tried, probes_failed = probes_failed + @failed,

@@ -19,11 +19,16 @@ internal static class Retries
     private static readonly TimeSpan _pauseMax = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _retryAfterMax = TimeSpan.FromMinutes(1);
 
-    /// <param name="attempts">How often a request is made at most.</param>
+    /// <summary>Behind its first trouble for so long, a request is not made again, however few attempts that were: where packets are lost, one takes long.</summary>
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(90);
+
+    private static readonly ResiliencePropertyKey<long> _failingSince = new("holdfast.failing-since");
+
+    /// <param name="attempts">How often a request is made at most that met this answer, or none.</param>
     /// <param name="budget">What all requests of the client may spend on being made again.</param>
-    /// <param name="waits">Called when a request is not answered for some seconds.</param>
+    /// <param name="waits">Called when nothing answers for some seconds.</param>
     /// <param name="time">Clock of the pauses.</param>
-    public static ResiliencePipeline<HttpResponseMessage> Build(Func<int> attempts, RetryBudget budget, Action waits, TimeProvider time)
+    public static ResiliencePipeline<HttpResponseMessage> Build(Func<HttpResponseMessage?, int> attempts, RetryBudget budget, Action waits, TimeProvider time)
     {
         var isPassing = new PredicateBuilder<HttpResponseMessage>().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutException>().HandleResult(IsPassing).Build();
         return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
@@ -33,10 +38,12 @@ internal static class Retries
                 if (arguments.AttemptNumber == 0)
                 {
                     budget.Request();
+                    arguments.Context.Properties.Set(_failingSince, time.GetTimestamp());
                 }
 
                 // Who comes when it was told to is no burden that the service did not choose.
-                return ValueTask.FromResult(arguments.AttemptNumber < attempts() - 1 && isPassing(arguments.Outcome) && (WaitToldBy(arguments.Outcome.Result) is not null || budget.TrySpend()));
+                return ValueTask.FromResult(arguments.AttemptNumber < attempts(arguments.Outcome.Result) - 1 && isPassing(arguments.Outcome)
+                    && time.GetElapsedTime(arguments.Context.Properties.GetValue(_failingSince, 0)) < _longest && (WaitToldBy(arguments.Outcome.Result) is not null || budget.TrySpend()));
             },
             MaxRetryAttempts = PatientAttemptsMax,
             BackoffType = DelayBackoffType.Exponential,
@@ -46,7 +53,7 @@ internal static class Retries
             DelayGenerator = arguments => ValueTask.FromResult(WaitToldBy(arguments.Outcome.Result)),
             OnRetry = arguments =>
             {
-                if (arguments.AttemptNumber == AttemptsUnseen - 1)
+                if (arguments.Outcome.Exception is TimeoutException || (arguments.Outcome.Exception is not null && arguments.AttemptNumber == AttemptsUnseen - 1))
                 {
                     waits();
                 }

@@ -19,6 +19,8 @@ public sealed partial class ServiceClient : IDisposable
     /// <summary>Pages of one list: ten million rows.</summary>
     private const int PagesMax = 10_000;
 
+    private static readonly TimeSpan _connectPatience = TimeSpan.FromSeconds(15);
+
     /// <summary>An answer must begin, and each piece of it arrive, within this time.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(2);
 
@@ -54,18 +56,21 @@ public sealed partial class ServiceClient : IDisposable
             throw new HoldfastException(FailureTable.InvalidRequest, $"{serviceUrl} would send this computer's token in the clear: use https.");
         }
 
-        _http = new HttpClient(new BrokenConnections(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback })) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
+        _http = new HttpClient(new BrokenConnections(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !address.IsLoopback, ConnectTimeout = _connectPatience })) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerLengthMax };
         _account = account?.ToString() ?? "";
         _token = token;
         var budget = new RetryBudget();
-        _apiRetries = Retries.Build(() => _isKnown ? Retries.PatientAttemptsMax : Retries.AttemptsMax, budget, Wait, time);
-        _podRetries = Retries.Build(() => Retries.PatientAttemptsMax, budget, Wait, time);
+        _apiRetries = Retries.Build(_ => _isKnown ? Retries.PatientAttemptsMax : Retries.AttemptsMax, budget, Wait, time);
+
+        // A pod that refuses says so; one that is not there may be restarting.
+        _podRetries = Retries.Build(answer => answer is null && IsKnown ? Retries.PatientAttemptsMax : Retries.AttemptsMax, budget, Wait, time);
     }
 
     /// <summary>Whether the address has proved to be a service's, as an enrolled computer knows it.</summary>
     public bool IsKnown
     {
-        init => _isKnown = value;
+        get;
+        init => _isKnown = field = value;
     }
 
     /// <summary>Called once, when an answer takes more than some seconds to come.</summary>

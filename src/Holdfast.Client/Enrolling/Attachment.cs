@@ -17,11 +17,11 @@ public static class Attachment
     /// <param name="time">Clock.</param>
     /// <param name="random">Draws the token.</param>
     /// <param name="attached">Called once that has happened.</param>
-    /// <param name="waiting">Called once when the service does not answer for some seconds, and is waited for.</param>
-    public static ServiceClient Connect(ComputerFolders folders, Computer computer, TimeProvider time, RandomSource random, Action attached, Action waiting) =>
+    /// <param name="waiting">Called once when the service does not answer for some seconds, and is waited for, a minute; null if it is not waited for so long.</param>
+    public static ServiceClient Connect(ComputerFolders folders, Computer computer, TimeProvider time, RandomSource random, Action attached, Action? waiting) =>
         new(computer.ServiceUrl, computer.Account, computer.Token, time)
         {
-            IsKnown = true,
+            IsKnown = waiting is not null,
             Waiting = waiting,
             RenewToken = async cancellation =>
             {

@@ -8,19 +8,19 @@ namespace Holdfast.Authority.Windows.Steps;
 /// <summary><c>gate</c>: no backup begins any more; those under way may end within <c>wait</c>. Restores and people never pass the gate.</summary>
 internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWindowStep
 {
-    public const string Name = "gate";
-
-    /// <summary>The step's reference if it closed the gate; when that opens, those who ask are told by what is expected of the window.</summary>
-    public const string ClosedByWindow = "closed";
-
     private const int ReasonMax = 200;
+    private const string GateKind = "gate";
+    private const string Closed = "closed";
     private const string WasClosed = "was closed before";
     private static readonly TimeSpan _heard = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _waitDefault = TimeSpan.FromMinutes(10);
 
-    public string Kind => Name;
+    public string Kind => GateKind;
 
     public IReadOnlyCollection<string> Settings => ["wait", "reason"];
+
+    /// <summary>Why a window closed the gate; null if it did not, or somebody else did before.</summary>
+    public static string? FindReason(Window window, WindowPlan plan, IReadOnlyList<WindowStep> steps) => steps.FirstOrDefault(step => step is { Kind: GateKind, Reference: Closed }) is { } row ? ReasonOf(window, plan.Steps[(int)row.Position]) : null;
 
     public Task CheckAsync(PlanStep step, CancellationToken cancellation)
     {
@@ -36,11 +36,11 @@ internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWind
         var reference = run.Row.Reference ?? (gate.Mode == "closed" ? WasClosed : null);
         if (gate.Mode != "closed")
         {
-            reference = ClosedByWindow;
+            reference = Closed;
             await run.KeepReferenceAsync(reference, cancellation);
 
             // Those who ask are told to come when services are as likely back as not: by what is promised they would come too late nine times in ten.
-            gate = await admissions.ChangeAsync(new ChangeGate("closed", null, run.Window.StartedAt + run.Window.BackHalf, run.Step.Find("reason") ?? run.Window.Name), cancellation);
+            gate = await admissions.ChangeAsync(new ChangeGate("closed", null, run.Window.StartedAt + run.Window.BackHalf, ReasonOf(run.Window, run.Step)), cancellation);
         }
 
         // Other nodes hear of it within a second, and say then whom they let in before.
@@ -65,4 +65,6 @@ internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWind
 
         return StepOutlook.Over("computers come back by turns");
     }
+
+    private static string ReasonOf(Window window, PlanStep step) => step.Find("reason") ?? window.Name;
 }

@@ -89,7 +89,7 @@ internal sealed class MigrateStep(Moves moves, RehearsedMoves rehearsed, IReadOn
         }
 
         var done = move.Moved + move.Retired + move.LeftOut;
-        var detail = $"{move.Moved + move.Retired} of {move.Accounts} accounts, {move.Rows} rows{(move.FreezeMaxMs is { } freeze ? $"; writes waited {freeze:F0} ms at most" : "")}";
+        var detail = $"{move.Moved + move.Retired} of {move.Accounts} accounts, {move.Rows} rows{(move.FreezeMaxMs is { } freeze ? $"; writes waited {freeze:F0} ms at most" : "")}{(move.NotPlanned > 0 ? $"; {move.NotPlanned} other accounts stay where they are: being moved, deleted, or compared with the pod when it was planned" : "")}";
         return move.State switch
         {
             MoveStates.Reversible or MoveStates.Ended when move.LeftOut > 0 && move.Troubles.Count > 0 => StepOutlook.Failed($"{move.LeftOut} accounts were left out: {move.Troubles[0].Failure}"),

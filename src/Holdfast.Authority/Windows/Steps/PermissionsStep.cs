@@ -43,7 +43,8 @@ internal sealed class PermissionsStep(PermissionChanges changes, RehearsedPermis
         return change.State switch
         {
             "ended" when change.Failed > 0 => StepOutlook.Failed($"{change.Failed} entries of {change.Tree} could not be changed{(change.Failures.Count > 0 ? $", such as {change.Failures[0].Path}: {change.Failures[0].Message}" : "")}. `holdfast admin permissions` shows them; then abort, or have the step done with `resume --skip`."),
-            "ended" => new StepOutlook(true, 1, $"{change.Entries} entries, {change.Changed} changed{(change.IsVerified ? ", and none left that is wrong" : "")}"),
+            "ended" when !change.IsVerified => StepOutlook.Failed($"{change.Tree} was changed by others all the while, so that nobody can say that no entry is left: have it done once more with `resume`, or go on without with `resume --skip`."),
+            "ended" => new StepOutlook(true, 1, $"{change.Entries} entries, {change.Changed} changed, and none left that is wrong"),
             "failed" => StepOutlook.Failed(change.Failure ?? "The change of permissions failed."),
             _ => new StepOutlook(false, change.Share, $"{change.Entries} entries, {change.Changed} changed, {change.Threads} threads", change.AskedAt.ToString(CultureInfo.InvariantCulture)),
         };

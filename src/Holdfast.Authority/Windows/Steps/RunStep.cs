@@ -13,7 +13,7 @@ namespace Holdfast.Authority.Windows.Steps;
 /// </summary>
 internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>> commands, TimeProvider time) : IWindowStep
 {
-    public string Work => "run";
+    public const string StepKind = "run";
 
     private const int OutputMax = 2000;
 
@@ -25,7 +25,9 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _outputWait = TimeSpan.FromSeconds(2);
 
-    public string Kind => "run";
+    public string Kind => StepKind;
+
+    public string Work => StepKind;
 
     public IReadOnlyCollection<string> Settings => ["command", "timeout"];
 
