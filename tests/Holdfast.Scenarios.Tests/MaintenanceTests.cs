@@ -57,7 +57,7 @@ public sealed class MaintenanceTests : TwoStoresScenario
             }
         }).ToList();
         await MustAsync("maintenance", "start", id);
-        foreach (var step in new[] { "migrate", "verify" })
+        foreach (var step in new[] { "gate", "migrate", "permissions", "run", "verify", "bring-up" })
         {
             await WaitAsync(async () => (await ShowAsync(id)).GetProperty("state").GetString() == "completed" || Service.DirectoryAsk<string>($"SELECT state FROM window_steps WHERE window_id = '{id}' AND name = '{step}'") is "running" or "done");
             await Service.KillAsync(Cancellation);

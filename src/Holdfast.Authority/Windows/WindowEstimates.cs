@@ -15,7 +15,6 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
     private const double SecondsPerDay = 86_400;
     private const int ActualsMax = 2000;
     private const int FewThreads = 1;
-    private const int MostThreads = 20;
 
     /// <summary>Reads what is known once, for as many estimates as are wanted.</summary>
     public async Task<KnownWork> ReadAsync(CancellationToken cancellation) => new(await samples.ReadAsync(_metrics, cancellation), await actuals.LatestAsync(ActualsMax, cancellation), time.GetUtcNow());
@@ -36,7 +35,7 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
             var byThreads = new Dictionary<int, EstimatedSeconds>();
             if (history.Threads is { } threads && one.Interval is not null)
             {
-                foreach (var count in new[] { FewThreads, threads, MostThreads }.Distinct())
+                foreach (var count in new[] { FewThreads, threads, history.ThreadsMost }.Distinct())
                 {
                     byThreads[count] = SecondsOf(WindowForecast.Of(start / SecondsPerDay, [history with { Threads = count }]).First());
                 }

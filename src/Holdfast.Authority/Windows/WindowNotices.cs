@@ -30,7 +30,8 @@ internal sealed class WindowNotices(Circulars circulars, Webhooks webhooks, Time
     private Letter LetterOf(Window window, string what, string? message, TimeZoneInfo zone)
     {
         string At(long? seconds) => PersonTimes.At(seconds, zone);
-        return Letter.OfParagraphs(Outbox.Language, $"window_{what}", message is null ? [] : message.Split("\n", StringSplitOptions.RemoveEmptyEntries), window.Name, At(window.StartsAt), At(window.BackBy), At(window.CaughtUpBy),
+        var text = what == Changed && window.StartedAt is not null ? "window_changed_meanwhile" : $"window_{what}";
+        return Letter.OfParagraphs(Outbox.Language, text, message is null ? [] : message.Split("\n", StringSplitOptions.RemoveEmptyEntries), window.Name, At(window.StartsAt), At(window.BackBy), At(window.CaughtUpBy),
             At(time.GetUtcNow().ToUnixTimeSeconds()), At(window.BackAt), window.ChangeReason ?? "", At(window.FirstBackBy), At(window.FirstCaughtUpBy));
     }
 

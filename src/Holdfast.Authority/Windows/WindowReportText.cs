@@ -122,7 +122,7 @@ internal static partial class WindowReportText
         foreach (var step in window.Steps)
         {
             var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began) / 1000.0 : (double?)null;
-            var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
+            var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 && Math.Abs(estimated.Half - took.Value) >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
             report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {(step.Kind == RunStep.StepKind && step.State == StepStates.Done && step.Detail?.StartsWith("skipped", StringComparison.Ordinal) != true ? "" : Plain(Told(step.Detail ?? "", window)))} |");
         }
     }
@@ -143,7 +143,7 @@ internal static partial class WindowReportText
         }
     }
 
-    private static string Difference(long? happened, long? promised) => (happened, promised) is ({ } at, { } by) ? at <= by ? $"{Span(by - at)} before" : $"**{Span(at - by)} late**" : "";
+    private static string Difference(long? happened, long? promised) => (happened, promised) is ({ } at, { } by) ? at == by ? "on time" : at < by ? $"{Span(by - at)} before" : $"**{Span(at - by)} late**" : "";
 
     private static string Error(long took, long half) => took == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"the estimate was off by {100.0 * Math.Abs(half - took) / took:0} %");
 

@@ -58,13 +58,19 @@ public sealed record StatusView(ServiceStatus Status, string ServiceName, string
     /// <summary>What is said of a window, a sentence each.</summary>
     internal IEnumerable<string> SentencesOf(PublicWindow window)
     {
-        yield return Words[window.StartedAt is null ? "status_window_starts" : "status_window_started", At(window.StartedAt ?? window.StartsAt)];
-        if (window is { BackBy: { } back, CaughtUpBy: { } caughtUp })
+        // What was given up before it began promises nothing any more.
+        var isOff = window is { State: "cancelled", StartedAt: null };
+        if (!isOff)
+        {
+            yield return Words[window.StartedAt is null ? "status_window_starts" : "status_window_started", At(window.StartedAt ?? window.StartsAt)];
+        }
+
+        if (!isOff && window is { BackBy: { } back, CaughtUpBy: { } caughtUp })
         {
             yield return Words["status_window_promise", At(back), At(caughtUp)];
         }
 
-        if (window.FirstBackBy is { } first)
+        if (!isOff && window.FirstBackBy is { } first)
         {
             yield return window.ChangeReason is { } why ? Words["status_window_changed_why", At(first), why] : Words["status_window_changed", At(first)];
         }

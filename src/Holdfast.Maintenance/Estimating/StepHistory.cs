@@ -10,6 +10,9 @@ public sealed record StepHistory(string Name, IReadOnlyList<VolumeSample> Sample
     /// <summary>Threads that it will have; null if that is not known, or does not matter.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>How many it may have at most.</summary>
+    public int ThreadsMost { get; init; } = 20;
+
     /// <summary>How much there will be, if somebody says so instead of the samples.</summary>
     public double? Volume { get; init; }
 

@@ -50,6 +50,7 @@ internal sealed class MigrateStep(Moves moves, RehearsedMoves rehearsed, IReadOn
         return new StepHistory(step.Name, known.Samples("rows", subject => subject.Split('/') is [var home, var table] && IsSource(home) && tables.Contains(table)), known.Runs(Work, subject => !subject.EndsWith(" and back", StringComparison.Ordinal)), known.Probes(Work, subject => subject.EndsWith($" to {target}", StringComparison.Ordinal)))
         {
             Threads = step.FindNumber("at_once", 1, AtOnceMax) ?? AtOnceDefault,
+            ThreadsMost = AtOnceMax,
         };
     }
 
