@@ -61,6 +61,7 @@ public sealed class Authority : IAsyncDisposable
     private readonly QuotaEndpoints _quotas;
     private readonly NotifyingEndpoints _notifying;
     private readonly MaintenanceWindows _windows;
+    private readonly Outbox _outbox;
     private readonly WindowEndpoints _windowEndpoints;
     private readonly IncidentEndpoints _incidents;
     private readonly StatusEndpoints _status;
@@ -106,7 +107,7 @@ public sealed class Authority : IAsyncDisposable
         var verifications = new Verifications(directory, store, pod, proofs, _jobs, time, logging.CreateLogger<Verifications>());
         var (samples, audit) = (new Samples(directoryDatabase), new AuditLog(directoryDatabase, time));
         var growth = new GrowthSampling(directory, directoryDatabase, store, usages, samples, place, settings.Trees, time, logging.CreateLogger<GrowthSampling>());
-        var outbox = new Outbox(directoryDatabase, settings.Mail, time, settings.ServiceUrl);
+        var outbox = _outbox = new Outbox(directoryDatabase, settings.Mail, time, settings.ServiceUrl);
         var (owners, webhooks, subscriptions) = (new OwnerMail(directoryDatabase, outbox, time, logging.CreateLogger<OwnerMail>()), new Webhooks(directoryDatabase, directory, time), new Subscriptions(directoryDatabase, outbox));
         var closures = new Closures(directoryDatabase, owners, webhooks, settings.ClosingGrace, time);
         _escrow = new EscrowKeys(directoryDatabase, directory, log, _objects, audit, time);
@@ -308,6 +309,7 @@ public sealed class Authority : IAsyncDisposable
         await _moves.ContinueAsync(cancellation);
         await _directoryMoves.ContinueAsync(cancellation);
         await _windows.ContinueAsync(cancellation);
+        await _outbox.StartAsync(cancellation);
         if (await _directory.CountReconcilingAsync(cancellation) > 0)
         {
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);

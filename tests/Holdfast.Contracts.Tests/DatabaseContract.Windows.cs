@@ -5,7 +5,9 @@ using Holdfast.Authority.Mailing;
 using Holdfast.Authority.Notifying;
 using Holdfast.Authority.Probing;
 using Holdfast.Authority.Windows;
+using Holdfast.Authority.Measuring;
 using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Contracts.Tests;
@@ -81,6 +83,60 @@ public abstract partial class DatabaseContract
         Assert.Contains("until 2027-01-15 17:00 (Asia/Tokyo, 08:00 UTC)", mail.Single(one => one.Recipient == "p003@example.org").Body, StringComparison.Ordinal);
         await notices.TellAsync(window, WindowNotices.Over, null, Cancellation);
         Assert.Equal(882, await CountAsync("outbox"));
+
+        // A node that sends no mail tells nobody, unless another one does: then it leaves what is to be sent to that.
+        var (silent, other) = (new Outbox(DirectoryDatabase, null, time), new WindowNotices(new Circulars(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time)), new Webhooks(DirectoryDatabase, Directory, time), time));
+        await silent.StartAsync(Cancellation);
+        await other.TellAsync(window, WindowNotices.Begins, null, Cancellation);
+        Assert.Equal(882, await CountAsync("outbox"));
+        await new Outbox(DirectoryDatabase, _mail, time).StartAsync(Cancellation);
+        await other.TellAsync(window, WindowNotices.GivenUp, null, Cancellation);
+        Assert.Equal(1323, await CountAsync("outbox"));
+    }
+
+    [Fact]
+    public async Task Two_windows_are_not_at_once_also_if_one_of_them_is_late()
+    {
+        var time = new ManualTime();
+        var (table, jobs) = (new WindowTable(DirectoryDatabase, time), new JobTable(DirectoryDatabase, "node", time));
+        var (first, second) = ((await AddWindowAsync(table)).Window, (await AddWindowAsync(table)).Window);
+        const long From = 1_799_990_000, Hour = 3600;
+        Task CheckAsync(long from, long until) => DirectoryDatabase.WriteAsync(async transaction =>
+        {
+            await table.CheckAloneAsync(transaction, second.Id, from, until);
+            return 0;
+        }, Cancellation);
+
+        // What is only planned is in nobody's way.
+        await CheckAsync(From, From + Hour);
+        Assert.True(await table.ChangeAsync(first.Id, [WindowStates.Planned], $"state = '{WindowStates.Announced}', announced_at = 1, back_by = {From + Hour}, caught_up_by = {From + Hour}", "Announced.", new { }, Cancellation));
+        Assert.Contains("'New disks'", (await Assert.ThrowsAsync<HoldfastException>(() => CheckAsync(From + Hour - 1, From + (2 * Hour)))).Message, StringComparison.Ordinal);
+        await CheckAsync(From + Hour, From + (2 * Hour));
+        await CheckAsync(From - Hour, From);
+
+        // Under way it is where it really is: begun before its time, and later over.
+        Assert.True(await table.ChangeAsync(first.Id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = {From - Hour}", "Begun.", new { }, Cancellation, alone: true));
+        var lease = (await jobs.ClaimAsync([WindowJob.JobName], Cancellation))!;
+        var late = time.GetUtcNow().ToUnixTimeSeconds() + (5 * Hour);
+        await table.LiveAsync(lease, first.Id, late, late, null, null, null, Cancellation);
+        Assert.Contains("by what is known now", (await Assert.ThrowsAsync<HoldfastException>(() => CheckAsync(late - 1, late + Hour))).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<HoldfastException>(() => CheckAsync(From - 1, From));
+        await CheckAsync(late, late + Hour);
+    }
+
+    [Fact]
+    public async Task Estimates_read_the_latest_runs_of_each_kind_of_work_however_many_there_are_of_another()
+    {
+        var actuals = new Actuals(DirectoryDatabase);
+        Task KeepAsync(string id, string kind) => actuals.KeepAsync(id, new Actual(kind, "x", 1, 2, 2, 3, 1, ""), Cancellation);
+        await KeepAsync("1", "move");
+        for (var run = 0; run < 20; run++)
+        {
+            await KeepAsync($"2{run:00}", "verify");
+        }
+
+        await KeepAsync("3", "nobody asks");
+        Assert.Equal(["move", "verify", "verify", "verify"], (await actuals.LatestAsync(["move", "verify"], 3, Cancellation)).Select(actual => actual.Kind));
     }
 
     private async Task<(Window Window, PlanStep Step)> AddWindowAsync(WindowTable table)

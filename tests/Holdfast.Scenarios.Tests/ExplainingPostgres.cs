@@ -29,7 +29,6 @@ internal sealed partial class ExplainingPostgres : IAsyncDisposable
         ("SELECT kind, number, oldest", "one row"),
         ("UPDATE windows SET first_back_by = back_by", "an upgrade of the schema, once"),
         ("SELECT component, probed_at", "one row for each component"),
-        ("SELECT number, length FROM objects WHERE account_id = $1 AND receipt IS NOT NULL AND state = 'live' ORDER BY number DESC", "the probe, twice a minute: it passes over numbers that are granted and not used yet, some thousands of one account; and without statistics over all of its"),
         ("SELECT incident_id AS Id", "an index of only the incidents that are open"),
         ("SELECT incident_id FROM incidents WHERE closed_at IS NULL", "the same"),
         ("SELECT count(*) FROM incidents WHERE closed_at IS NULL", "the same"),

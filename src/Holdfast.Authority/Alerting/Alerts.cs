@@ -77,7 +77,7 @@ internal sealed class Alerts(IDatabase directory, Outbox outbox, Webhooks webhoo
 
     private async Task TellAsync(DatabaseTransaction transaction, Row row, bool isOver)
     {
-        if (outbox.IsConfigured)
+        if (await outbox.IsSentAsync(transaction))
         {
             var letter = isOver ? Letter.Of(Outbox.Language, "alert_resolved", row.Kind, row.Subject, row.Message, $"{DateTimeOffset.FromUnixTimeSeconds(row.RaisedAt):yyyy-MM-dd HH:mm}")
                 : Letter.Of(Outbox.Language, row.Severity == Critical ? "alert_critical" : "alert", row.Kind, row.Subject, row.Message);

@@ -145,7 +145,7 @@ internal sealed class Customers(IDatabase directory, Outbox outbox)
     /// <summary>Writes to whoever pays for an account: the customer's own address, or the organisation's owners and those who see its bills. How many those are.</summary>
     public async Task<int> TellAsync(DatabaseTransaction transaction, byte[] id, CustomerDetails details, Letter letter)
     {
-        if (!outbox.IsConfigured)
+        if (!await outbox.IsSentAsync(transaction))
         {
             return 0;
         }

@@ -75,7 +75,7 @@ internal sealed class ServiceIncidents(IncidentTable table, Outages outages, Aff
         var (incident, events) = await FindAsync(id, cancellation);
         var status = incident.StatusOf(events);
         var until = status.ClosedAt ?? Now;
-        var markdown = IncidentReportText.Of(status, incident.Apology, await affected.FindAsync(status.BeganAt, until, cancellation), time.GetUtcNow());
+        var markdown = IncidentReportText.Of(status, incident.Apology, await affected.FindAsync(status.BeganAt, until, status.ClosedAt ?? status.BeganAt, cancellation), time.GetUtcNow());
         return new IncidentReport(status, markdown, await PageRenderer.RenderMarkdownAsync(status.Title, markdown, Mailing.Outbox.Language));
     }
 

@@ -114,6 +114,10 @@ internal sealed class JobTable(IDatabase directory, string node, TimeProvider ti
     public Task<Page<Job>> ListAsync(Paging paging, CancellationToken cancellation) => directory.AskAsync(async transaction => paging.Cut(
         await transaction.QueryAsync<Job>($"SELECT {Columns} FROM jobs WHERE job_id < @before ORDER BY job_id DESC LIMIT @rows", new { before = paging.After ?? "~", rows = paging.Rows }), job => job.Id), cancellation);
 
+    /// <summary>Jobs of a kind and subject that were wanted since a moment and have ended, the earliest first, not more than <paramref name="most"/>.</summary>
+    public Task<IReadOnlyList<Job>> EndedSinceAsync(string kind, string subject, long since, int most, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Job>(
+        $"SELECT {Columns} FROM jobs WHERE kind = @kind AND subject = @subject AND created_at >= @since AND ended_at IS NOT NULL ORDER BY job_id LIMIT @most", new { kind, subject, since, most }), cancellation);
+
     /// <summary>The latest job of a kind (of a subject, if one is given); null if there was none.</summary>
     public Task<Job?> FindLatestAsync(string kind, CancellationToken cancellation, string? subject = null) => directory.AskAsync(transaction => transaction.FindAsync<Job>(
         $"SELECT {Columns} FROM jobs WHERE kind = @kind{(subject is null ? "" : " AND subject = @subject")} ORDER BY job_id DESC LIMIT 1", new { kind, subject = subject ?? "" }), cancellation);

@@ -21,6 +21,7 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     public const string Language = "en";
 
     private const string JobName = "mail";
+    private const string Mark = "a node sends mail";
 
     /// <summary>Mail that goes to everybody at once, such as invoices: nobody's code waits behind it.</summary>
     private const string BulkJobName = "bulk-mail";
@@ -40,10 +41,17 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     /// <summary>The one who sends what goes to everybody.</summary>
     public Outbox Bulk => new(directory, settings, time, serviceUrl, isBulk: true);
 
-    /// <summary>False if the service sends no mail.</summary>
+    /// <summary>False if this node sends no mail.</summary>
     public bool IsConfigured => settings is not null;
 
-    /// <summary>Has mail sent once the transaction is committed; nothing where none is sent. A node without a mail server leaves what others wrote to those that have one.</summary>
+    /// <summary>Says that a node of the service sends mail, if this one does; others then write what it is to send.</summary>
+    public Task StartAsync(CancellationToken cancellation) => IsConfigured
+        ? directory.WriteAsync(transaction => transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@mark, '') ON CONFLICT DO NOTHING", new { mark = Mark }), cancellation) : Task.CompletedTask;
+
+    /// <summary>Whether this node or another one sends mail.</summary>
+    public async Task<bool> IsSentAsync(DatabaseTransaction transaction) => IsConfigured || await transaction.FindAsync<string>("SELECT name FROM directory_marks WHERE name = @mark", new { mark = Mark }) is not null;
+
+    /// <summary>Has mail sent once the transaction is committed; nothing where no node sends any. A node without a mail server leaves it to those that have one.</summary>
     /// <param name="transaction">What it tells of.</param>
     /// <param name="recipient">An address.</param>
     /// <param name="letter">What it says.</param>
@@ -51,7 +59,7 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     /// <param name="unsubscribe">The token that takes the recipient off mail of this kind; null if they cannot do without.</param>
     public async Task AddAsync(DatabaseTransaction transaction, string recipient, Letter letter, bool isBulk = false, string? unsubscribe = null)
     {
-        if (!IsConfigured)
+        if (!await IsSentAsync(transaction))
         {
             return;
         }

@@ -10,6 +10,8 @@ internal sealed class Actuals(IDatabase directory)
     /// <summary>What was measured on a sample is of this, and the kind of work.</summary>
     public const string OfSample = "rehearsal:";
 
+    private const string Columns = "id, kind, subject, ended_at AS EndedAt, volume, changed, milliseconds, threads, medium";
+
     /// <summary>Keeps one; the same id again changes nothing, so that who was killed behind it may repeat it.</summary>
     public Task KeepAsync(string id, Actual actual, CancellationToken cancellation) => directory.WriteAsync(transaction => KeepAsync(transaction, id, actual), cancellation);
 
@@ -27,11 +29,20 @@ internal sealed class Actuals(IDatabase directory)
         return new ActualList([.. page.Items.Select(row => row.Actual)], page.Next);
     }
 
-    /// <summary>The latest, so many of them.</summary>
-    public async Task<IReadOnlyList<Actual>> LatestAsync(int most, CancellationToken cancellation) => [.. (await ReadAsync("~", most, cancellation)).Select(row => row.Actual)];
+    /// <summary>The latest of each kind of work, not more than so many of each.</summary>
+    public Task<IReadOnlyList<Actual>> LatestAsync(IReadOnlyCollection<string> kinds, int most, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<Actual>>(async transaction =>
+    {
+        var latest = new List<Actual>();
+        foreach (var kind in kinds)
+        {
+            latest.AddRange((await transaction.QueryAsync<Row>($"SELECT {Columns} FROM actuals WHERE kind = @kind ORDER BY id DESC LIMIT @most", new { kind, most })).Select(row => row.Actual));
+        }
+
+        return latest;
+    }, cancellation);
 
     private Task<IReadOnlyList<Row>> ReadAsync(string before, int rows, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Row>(
-        "SELECT id, kind, subject, ended_at AS EndedAt, volume, changed, milliseconds, threads, medium FROM actuals WHERE id < @before ORDER BY id DESC LIMIT @rows", new { before, rows }), cancellation);
+        $"SELECT {Columns} FROM actuals WHERE id < @before ORDER BY id DESC LIMIT @rows", new { before, rows }), cancellation);
 
     private sealed record Row
     {

@@ -30,7 +30,7 @@ internal sealed class Samples(IDatabase directory)
         """, new { metric, day })).ToDictionary(row => row.Subject, row => (row.Day, row.Value)), cancellation);
 
     /// <summary>All that is kept of some metrics, by metric, subject and day.</summary>
-    public Task<IReadOnlyList<GrowthSample>> ReadAsync(IReadOnlyList<string> metrics, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<GrowthSample>>(async transaction =>
+    public Task<IReadOnlyList<GrowthSample>> ReadAsync(IReadOnlyCollection<string> metrics, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<GrowthSample>>(async transaction =>
     {
         var all = new List<GrowthSample>();
         foreach (var metric in metrics)

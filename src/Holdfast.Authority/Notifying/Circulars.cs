@@ -42,7 +42,7 @@ internal sealed class Circulars(IDatabase directory, Outbox outbox)
                 return false;
             }
 
-            var people = outbox.IsConfigured ? await transaction.QueryAsync<(string Key, string Email, string? Zone)>(
+            var people = await outbox.IsSentAsync(transaction) ? await transaction.QueryAsync<(string Key, string Email, string? Zone)>(
                 $"""
                 SELECT p.email_key, p.email, p.time_zone FROM people p WHERE p.email_key > @after AND p.suspended_at IS NULL
                   AND EXISTS (SELECT 1 FROM members m JOIN accounts a ON a.organisation_id = m.organisation_id WHERE m.person_id = p.person_id AND m.role = 'owner') ORDER BY p.email_key LIMIT {PeopleAtOnce}

@@ -21,7 +21,7 @@ internal sealed partial class OwnerMail(IDatabase directory, Outbox outbox, Time
     /// <summary>Writes to an account's owners, with what else the transaction does.</summary>
     public async Task TellAsync(DatabaseTransaction transaction, byte[] account, Letter letter)
     {
-        if (!outbox.IsConfigured)
+        if (!await outbox.IsSentAsync(transaction))
         {
             return;
         }
@@ -41,8 +41,8 @@ internal sealed partial class OwnerMail(IDatabase directory, Outbox outbox, Time
     }, cancellation);
 
     /// <summary>Tells somebody that a way in of theirs was changed, with what else the transaction does: if it was not them, they must know.</summary>
-    public Task TellChangedAsync(DatabaseTransaction transaction, string email, string factor) => !outbox.IsConfigured ? Task.CompletedTask
-        : outbox.AddAsync(transaction, email, Letter.Of(Outbox.Language, "factor_changed", Wording.Of(Outbox.Language)[$"factor_{factor}"], $"{time.GetUtcNow():yyyy-MM-dd HH:mm}"));
+    public Task TellChangedAsync(DatabaseTransaction transaction, string email, string factor) =>
+        outbox.AddAsync(transaction, email, Letter.Of(Outbox.Language, "factor_changed", Wording.Of(Outbox.Language)[$"factor_{factor}"], $"{time.GetUtcNow():yyyy-MM-dd HH:mm}"));
 
     /// <summary>The same, behind a change that is done: nobody can keep it from being told by hanging up, and it fails nothing.</summary>
     public async Task TryTellChangedAsync(Person person, string factor)

@@ -22,7 +22,7 @@ internal sealed class Subscriptions(IDatabase directory, Outbox outbox)
     /// <summary>Writes to owners and members of an account who have not taken themselves off; how many those are.</summary>
     public async Task<int> TellAsync(DatabaseTransaction transaction, byte[] account, string topic, Letter letter)
     {
-        if (!outbox.IsConfigured)
+        if (!await outbox.IsSentAsync(transaction))
         {
             return 0;
         }

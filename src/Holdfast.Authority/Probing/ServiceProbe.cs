@@ -16,7 +16,7 @@ namespace Holdfast.Authority.Probing;
 internal sealed record ProbeOutcome(string Component, long Milliseconds, string? Failure);
 
 /// <summary>
-/// Does what customers need. Restores: a random account is found, a pack of it looked up where the account is now, and its bytes read from the pod under a grant. Signing in: the page for it is asked for through the node's
+/// Does what customers need. Restores: a random account is found, the latest segment of its index looked up where the account is now, as every restore begins, and its bytes read from the pod under a grant. Signing in: the page for it is asked for through the node's
 /// own door, and somebody is looked for who signs in. Backups: a random account's store answers, and so does the pod that would take them.
 /// </summary>
 /// <param name="directory">The directory.</param>
@@ -75,7 +75,7 @@ internal sealed class ServiceProbe(IDatabase directory, AccountDirectory account
             return;
         }
 
-        var (number, length) = await store.AskAsync(place, transaction => transaction.FindAsync<(long, long)>("SELECT number, length FROM objects WHERE account_id = @account AND receipt IS NOT NULL AND state = 'live' ORDER BY number DESC LIMIT 1"), cancellation);
+        var (number, length) = await store.AskAsync(place, transaction => transaction.FindAsync<(long, long)>("SELECT number, length FROM objects WHERE account_id = @account AND type = 2 AND state = 'live' ORDER BY number DESC LIMIT 1"), cancellation);
         if (number > 0)
         {
             await pod.GetAsync(new ObjectName(place.Account, ObjectSpace.Numbered, (uint)number), 0, Math.Min(length, ReadLength), cancellation);

@@ -63,9 +63,14 @@ internal sealed class ReportParts
             Line($"- Recorded as an outage: {At(outage.From)} to {At(outage.Until)} ({Span(outage.Until - outage.From)}): {Plain(outage.Reason)}");
         }
 
+        if (affected.Outages.Count > 0)
+        {
+            Paragraph($"Plans promise by the month: in that month outages of {Span(affected.Month)} were recorded, {Span(affected.Outages.Sum(outage => outage.Until - outage.From))} of them here.");
+        }
+
         Line(affected.Outages.Count == 0 ? "No outage was recorded, so nothing is given back."
-            : affected.Credits.Count == 0 ? "\nWhat plans promise is given back with the next invoices; none were issued since."
-            : $"\nWith invoices that were issued since: {string.Join(", ", affected.Credits.Select(credit => $"{credit.Sum} to {Count(credit.Accounts, "account")}"))}.");
+            : affected.Credits.Count == 0 ? affected.IsInvoiced ? "Its invoices give nothing back: what plans promise was kept all the same." : "What they do not keep is given back with its invoices, which are not issued yet."
+            : $"With invoices that were issued since: {string.Join(", ", affected.Credits.Select(credit => $"{credit.Sum} to {Count(credit.Accounts, "account")}"))}.");
         Heading("Was data at risk?");
         Line(affected.Verification switch
         {

@@ -12,6 +12,9 @@ namespace Holdfast.Authority.Verifying;
 /// <summary>Verifications that the operator asks for: one at a time, as a job, account after account; each account's result is kept. A killed one goes on with the account it was at.</summary>
 internal sealed partial class Verifications(AccountDirectory directory, AccountStore store, PodClient pod, ProofTable proofs, JobTable jobs, TimeProvider time, ILogger logger) : IJobKind
 {
+    /// <summary>Of those that might prove how everything was, no more are looked at.</summary>
+    private const int ProofsMost = 20;
+
     private static readonly TimeSpan _savesEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan[] _pauses = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1)];
 
@@ -45,8 +48,12 @@ internal sealed partial class Verifications(AccountDirectory directory, AccountS
     public async Task<VerificationStatus> StatusAsync(CancellationToken cancellation) =>
         await jobs.FindLatestAsync(Name, cancellation) is { } job ? StatusOf(job) : new VerificationStatus("none", null, 0, null, 0, 0, 0, 0, 0, [], 0);
 
-    /// <summary>The latest of everything, not of one account; null if there was none.</summary>
-    public async Task<VerificationStatus?> FindOfAllAsync(CancellationToken cancellation) => await jobs.FindLatestAsync(Name, cancellation, "") is { } job ? StatusOf(job) : null;
+    /// <summary>What proves how everything was at a moment (seconds since 1970): the first verification of all accounts since then that read everything, or else the first that ended; null if there is none.</summary>
+    public async Task<VerificationStatus?> FindProofAsync(long since, CancellationToken cancellation)
+    {
+        var ended = (await jobs.EndedSinceAsync(Name, "", since, ProofsMost, cancellation)).Select(StatusOf).ToList();
+        return ended.FirstOrDefault(status => status.Failure is null) ?? ended.FirstOrDefault();
+    }
 
     public async Task<DateTimeOffset?> RunAsync(JobLease lease, CancellationToken cancellation)
     {

@@ -1,4 +1,5 @@
 using Holdfast.Authority.Callers;
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Reports;
 using Holdfast.Authority.Windows.Rehearsing;
 using Holdfast.Authority.Windows.Steps;
@@ -37,7 +38,8 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         }
 
         await kinds.CheckAsync(plan, cancellation);
-        var estimate = estimates.Of(plan, start, await estimates.ReadAsync(cancellation));
+        var known = await estimates.ReadAsync(cancellation);
+        var estimate = estimates.Of(plan, start, known);
         var now = time.GetUtcNow();
         var window = new Window { Id = asked.IsDry ? "" : Guid.CreateVersion7(now).ToString(), Name = plan.Name, Plan = asked.Plan, State = WindowStates.Planned, StartsAt = start, PlannedAt = now.ToUnixTimeSeconds(), PlannedBy = by };
         if (!asked.IsDry)
@@ -45,14 +47,16 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
             await table.AddAsync(window, plan.Steps, cancellation);
         }
 
-        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate, [.. plan.Steps.Select(step => kinds[step].Propose(step, plan)).OfType<string>()]);
+        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate, [.. plan.Steps.Select(step => kinds[step].Propose(step, plan)).OfType<string>()],
+            estimates.Play(plan, window, await table.OpenAsync(cancellation), known, asked.Seed));
     }
 
     /// <summary>How long a window takes that is planned, by what is known now.</summary>
-    public async Task<EstimatedWindow> EstimateAsync(string id, CancellationToken cancellation)
+    public async Task<EstimatedWindow> EstimateAsync(string id, int seed, CancellationToken cancellation)
     {
         var (window, steps) = await FindAsync(id, cancellation);
-        return new EstimatedWindow(window.StatusOf(steps), estimates.Of(kinds.Parse(window.Plan), window.StartsAt, await estimates.ReadAsync(cancellation)));
+        var (plan, known) = (kinds.Parse(window.Plan), await estimates.ReadAsync(cancellation));
+        return new EstimatedWindow(window.StatusOf(steps), estimates.Of(plan, window.StartsAt, known), Played: estimates.Play(plan, window, await table.OpenAsync(cancellation), known, seed));
     }
 
     /// <summary>Promises when services are back and everyone is caught up, and tells those who are affected. Less than the estimate's P90 is promised only by force, and that is recorded.</summary>
@@ -112,8 +116,13 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         return new WindowRehearsal([.. rows.Select(row => row.StatusOf(plan.Steps[(int)row.Position], kinds[plan.Steps[(int)row.Position]].Unit))], !rows.Any(row => row.IsUnderWay));
     }
 
-    /// <summary>Begins a window now that is announced.</summary>
-    public Task<WindowStatus> StartAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", $"Begun by {by}.", "is not announced, or another one is in progress", cancellation, alone: true);
+    /// <summary>Begins a window now that is announced, unless by its estimate it would not be over before the next.</summary>
+    public async Task<WindowStatus> StartAsync(string id, string by, CancellationToken cancellation)
+    {
+        var (window, _) = await FindAsync(id, cancellation);
+        return await ChangeAsync(id, [WindowStates.Announced], $"state = '{WindowStates.InProgress}', started_at = @now", $"Begun by {by}.", "is not announced, or another one is in progress", cancellation, alone: true,
+            checkAsync: transaction => table.CheckAloneAsync(transaction, window.Id, Now, Now + (window.CaughtUpMost ?? 0)));
+    }
 
     /// <summary>Begins no other step, and looks no further after this one; what it began goes on by itself.</summary>
     public Task<WindowStatus> PauseAsync(string id, string by, CancellationToken cancellation) => ChangeAsync(id, [WindowStates.InProgress], $"state = '{WindowStates.Paused}'", $"{PausedBy} {by}.", "is not in progress", cancellation);
@@ -126,8 +135,15 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         if (at is not null && (skips || at.State == StepStates.Failed))
         {
             var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-            var kind = kinds[kinds.Parse(window.Plan).Steps[(int)at.Position]];
-            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = kind.TriedAgain(at.Reference), StartedAt = now },
+            var plan = kinds.Parse(window.Plan);
+            var kind = kinds[plan.Steps[(int)at.Position]];
+            if (skips)
+            {
+                // Before it is written down, so that whoever is killed in between asks again.
+                await kind.StopAsync(StepRun.Over(plan, at, window), cancellation);
+            }
+
+            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = kind.TriedAgain(at.Reference), StartedAt = now, Leapt = 0 },
                 skips ? $"The step {at.Name} was skipped by {by}." : $"The step {at.Name} is tried again.", cancellation))
             {
                 throw Changed();
@@ -169,8 +185,10 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     {
         var (window, steps) = await FindAsync(id, cancellation);
         var (status, events, now) = (window.StatusOf(steps), await table.EventsAsync(window.Id, cancellation), time.GetUtcNow());
-        var whom = window.StartedAt is { } began ? await affected.FindAsync(began, window.EndedAt ?? now.ToUnixTimeSeconds(), cancellation) : null;
-        var markdown = WindowReportText.Of(status, events, kinds.Parse(window.Plan).Message, window.Apology, (window.BackHalf, window.BackMost, window.CaughtUpHalf, window.CaughtUpMost), whom, now);
+        var plan = kinds.Parse(window.Plan);
+        var touched = steps.Where(step => kinds[plan.Steps[(int)step.Position]].ChangesData).Max(step => step.EndedAt) / 1000;
+        var whom = window.StartedAt is { } began ? await affected.FindAsync(began, window.EndedAt ?? now.ToUnixTimeSeconds(), touched ?? began, cancellation) : null;
+        var markdown = WindowReportText.Of(status, events, plan.Message, window.Apology, (window.BackHalf, window.BackMost, window.CaughtUpHalf, window.CaughtUpMost), whom, now);
         return new WindowReport(status, events, markdown, await PageRenderer.RenderMarkdownAsync(window.Name, markdown, Mailing.Outbox.Language));
     }
 
@@ -201,10 +219,10 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     /// <summary>Has all windows looked at that have not ended.</summary>
     public Task ContinueAsync(CancellationToken cancellation) => table.ContinueAsync(cancellation);
 
-    private async Task<WindowStatus> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, string otherwise, CancellationToken cancellation, bool alone = false)
+    private async Task<WindowStatus> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, string otherwise, CancellationToken cancellation, bool alone = false, Func<DatabaseTransaction, Task>? checkAsync = null)
     {
         var (window, _) = await FindAsync(id, cancellation);
-        return await table.ChangeAsync(window.Id, from, set, what, new { now = Now }, cancellation, alone) ? await StatusAsync(window.Id, cancellation) : throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: it {otherwise}.");
+        return await table.ChangeAsync(window.Id, from, set, what, new { now = Now }, cancellation, alone, checkAsync) ? await StatusAsync(window.Id, cancellation) : throw new HoldfastException(FailureTable.WindowRefused, $"The window is {window.State}: it {otherwise}.");
     }
 
     private async Task<(Window Window, IReadOnlyList<WindowStep> Steps)> FindAsync(string id, CancellationToken cancellation) =>

@@ -106,7 +106,7 @@ internal sealed record Window
 /// <summary>A step's row.</summary>
 internal sealed record WindowStep
 {
-    public const string Columns = "position, kind, name, state, reference, detail, share, half, most, started_at AS StartedAt, ended_at AS EndedAt, learned_half AS LearnedHalf, learned_most AS LearnedMost";
+    public const string Columns = "position, kind, name, state, reference, detail, share, half, most, started_at AS StartedAt, ended_at AS EndedAt, learned_half AS LearnedHalf, learned_most AS LearnedMost, leapt";
 
     private const double Whole = 1_000_000;
 
@@ -134,12 +134,18 @@ internal sealed record WindowStep
 
     public long? EndedAt { get; init; }
 
+    /// <summary>How far the clock leapt meanwhile, milliseconds.</summary>
+    public long Leapt { get; init; }
+
+    /// <summary>How long it took, or takes until a moment (milliseconds since 1970); null before it begins.</summary>
+    public TimeSpan? TookUntil(long now) => StartedAt is { } began ? TimeSpan.FromMilliseconds(Math.Max(0, (EndedAt ?? now) - began - Leapt)) : null;
+
     /// <summary>What it would be estimated to take once it is known what it took, milliseconds.</summary>
     public long? LearnedHalf { get; init; }
 
     public long? LearnedMost { get; init; }
 
-    public WindowStepStatus Status => new(Name, Kind, State, Share / Whole, Detail, SecondsOf(Half, Most), StartedAt, EndedAt, SecondsOf(LearnedHalf, LearnedMost));
+    public WindowStepStatus Status => new(Name, Kind, State, Share / Whole, Detail, SecondsOf(Half, Most), StartedAt, EndedAt, SecondsOf(LearnedHalf, LearnedMost), Leapt);
 
     private static EstimatedSeconds? SecondsOf(long? half, long? most) => (half, most) is ({ } a, { } b) ? new EstimatedSeconds(a / 1000.0, b / 1000.0) : null;
 

@@ -13,7 +13,7 @@ internal sealed class WindowEndpoints(MaintenanceWindows windows)
         api.Post("/windows", ApiAction.ChangeWindows, "Plans a maintenance window, after looking whether all of it can be done; or only looks, and estimates it.",
             (HttpContext context, PlanWindow asked, CancellationToken cancellation) => windows.PlanAsync(asked, By(context), cancellation));
         api.Get("/windows/{window}", ApiAction.ReadService, "How far a window is; `latest` is the latest.", (string window, CancellationToken cancellation) => windows.StatusAsync(window, cancellation));
-        api.Get("/windows/{window}/estimate", ApiAction.ReadService, "How long a window takes by what is known now, and why.", (string window, CancellationToken cancellation) => windows.EstimateAsync(window, cancellation));
+        api.Get("/windows/{window}/estimate", ApiAction.ReadService, "How long a window takes by what is known now, and why; and the window played through: the same `seed` plays the same.", (string window, int? seed, CancellationToken cancellation) => windows.EstimateAsync(window, seed ?? 1, cancellation));
         api.Get("/windows/{window}/report", ApiAction.ReadService, "What was promised, what happened, and when.", (string window, CancellationToken cancellation) => windows.ReportAsync(window, cancellation));
         api.Post("/windows/{window}/announce", ApiAction.ChangeWindows, "Promises when services are back and everyone is caught up, and tells those who are affected; less than the estimate's P90 only by force.",
             (HttpContext context, string window, AnnounceWindow asked, CancellationToken cancellation) => windows.AnnounceAsync(window, asked, By(context), cancellation));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Probing;
@@ -34,6 +35,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     private (string Window, IReadOnlyList<ProbeOutcome> Outcomes) _notCounted = ("", []);
     private (string Window, DateTimeOffset At, WindowForecast Forecast)? _forecast;
     private (string Window, long Changes) _toldChanges;
+    private readonly ClockWatch _clock = new(time);
 
     public string Name => JobName;
 
@@ -120,6 +122,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             var waiting = row;
             row = row with { State = StepStates.Running, StartedAt = now.ToUnixTimeMilliseconds() };
             await table.StepAsync(lease, window.Id, waiting, row, $"The step {row.Name} begins.", cancellation);
+            _clock.Take();
         }
 
         if (!kind.IsBefore && window.BackAt is null)
@@ -136,15 +139,22 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         StepOutlook outlook;
         try
         {
-            outlook = await kind.AdvanceAsync(run, cancellation);
+            _clock.Look();
+            outlook = (await kind.AdvanceAsync(run, cancellation)).Checked();
         }
         catch (HoldfastException exception)
         {
             // Such as a store that is away: it is tried again, and those who look see why it takes so long.
             outlook = new StepOutlook(false, null, row.Detail, row.Reference, Trouble: exception.Message);
         }
+        catch (Exception exception) when (IsNonsense(exception))
+        {
+            outlook = StepOutlook.Failed($"What it works with says something that cannot be understood: {exception.Message}");
+        }
 
-        var next = row with { Detail = outlook.Detail ?? row.Detail, Reference = outlook.Reference ?? row.Reference, Share = WindowStep.ShareOf(outlook.Share) ?? row.Share };
+        _clock.Look();
+        var leapt = _clock.Take();
+        var next = row with { Leapt = row.Leapt + (long)leapt.TotalMilliseconds, Detail = outlook.Detail ?? row.Detail, Reference = outlook.Reference ?? row.Reference, Share = WindowStep.ShareOf(outlook.Share) ?? row.Share };
         if (outlook.IsOver)
         {
             next = next with { State = StepStates.Done, EndedAt = time.GetUtcNow().ToUnixTimeMilliseconds(), Share = WindowStep.ShareOf(1) };
@@ -153,6 +163,11 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         else if (outlook.Failure is not null)
         {
             next = next with { State = StepStates.Failed };
+        }
+
+        if (leapt != TimeSpan.Zero)
+        {
+            await table.SayAsync(lease, $"The clock leapt by {leapt:c} while the step {next.Name} ran.", cancellation);
         }
 
         if (!await table.StepAsync(lease, window.Id, row, next, outlook.IsOver ? $"The step {next.Name} is done{(next.Detail is { Length: > 0 } detail ? $": {detail}" : "")}." : outlook.Failure is { } why ? $"The step {next.Name} needs somebody: {why}" : null, cancellation))
@@ -188,9 +203,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         string? trouble;
         try
         {
-            var step = plan.Steps[(int)row.Position];
-            var run = new Steps.StepRun(step, row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(false));
-            var outlook = await kinds[step].UndoAsync(run, cancellation);
+            var outlook = await kinds[plan.Steps[(int)row.Position]].UndoAsync(Steps.StepRun.Over(plan, row, window), cancellation);
             if (outlook is not { IsOver: false })
             {
                 var state = outlook is null ? StepStates.Left : StepStates.Undone;
@@ -202,7 +215,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             await table.StepAsync(lease, window.Id, row, row with { Detail = outlook.Detail }, null, cancellation);
             trouble = outlook.Trouble;
         }
-        catch (HoldfastException exception)
+        catch (Exception exception) when (exception is HoldfastException || IsNonsense(exception))
         {
             trouble = exception.Message;
         }
@@ -214,6 +227,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     /// <summary>What is expected now, and whether restores and sign-ins work.</summary>
     private async Task LookAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, string? failure, CancellationToken cancellation)
     {
+        _clock.Look();
         var now = time.GetUtcNow();
         var since = now - DateTimeOffset.FromUnixTimeSeconds(Math.Max(window.ProbedAt, _probedAt));
         IReadOnlyList<ProbeOutcome> result;
@@ -235,14 +249,16 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
                 _forecast = kept = (window.Id, now, estimates.ForecastOf(plan, started, await estimates.ReadAsync(cancellation)));
             }
 
-            // What passed between steps, in pauses, is over too.
-            var progress = steps.TakeWhile(step => step.StartedAt is not null).Select(step => new StepProgress(TimeSpan.FromMilliseconds(Math.Max(0, (step.EndedAt ?? now.ToUnixTimeMilliseconds()) - step.StartedAt!.Value)), step.Status.Share, step.EndedAt is not null)).ToList();
+            // What passed between steps, in pauses, is over too; and what a clock leapt by never was.
+            var begun = steps.TakeWhile(step => step.StartedAt is not null).ToList();
+            var progress = begun.Select(step => new StepProgress(step.TookUntil(now.ToUnixTimeMilliseconds())!.Value, step.Status.Share, step.EndedAt is not null)).ToList();
             var lost = Math.Max(0, now.ToUnixTimeSeconds() - started - progress.Sum(step => step.Elapsed.TotalSeconds));
+            var paused = TimeSpan.FromSeconds(Math.Max(0, lost - begun.Sum(step => step.Leapt / 1000.0)));
             long At(TimeSpan taken) => started + (long)Math.Ceiling(lost + taken.TotalSeconds);
-            caughtUpBy = At(kept.Forecast.Live(progress).NineTenths);
+            caughtUpBy = At(kept.Forecast.Live(progress, paused: paused).NineTenths);
             if (backBy is null)
             {
-                var back = kept.Forecast.Live(progress, estimates.StepsBefore(plan));
+                var back = kept.Forecast.Live(progress, estimates.StepsBefore(plan), paused);
                 backBy = At(back.NineTenths);
                 gate = GateStep.FindReason(window, plan, steps) is { } reason ? (reason, At(back.Half)) : null;
             }
@@ -255,11 +271,20 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     /// <summary>Lets computers come back if no step of the plan did: a gate that a window closed does not stay closed behind it.</summary>
     private async Task OpenAsync(Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
     {
-        foreach (var row in steps.Where(row => kinds[plan.Steps[(int)row.Position]] is GateStep && !plan.Steps.Any(step => kinds[step] is BringUpStep)))
+        IWindowStep KindOf(WindowStep row) => kinds[plan.Steps[(int)row.Position]];
+        if (steps.Any(row => KindOf(row) is BringUpStep && row.Reference is not null))
         {
-            await kinds[plan.Steps[(int)row.Position]].UndoAsync(new Steps.StepRun(plan.Steps[(int)row.Position], row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(true)), cancellation);
+            return;
+        }
+
+        foreach (var row in steps.Where(row => KindOf(row) is GateStep))
+        {
+            await KindOf(row).UndoAsync(Steps.StepRun.Over(plan, row, window), cancellation);
         }
     }
+
+    /// <summary>What comes of an engine's words that are none, whatever they were to be: tried again they are the same.</summary>
+    private static bool IsNonsense(Exception exception) => exception is JsonException or FormatException or OverflowException or InvalidDataException or KeyNotFoundException or ArgumentException;
 
     /// <summary>What the same steps would be estimated to take now, for the report.</summary>
     private async Task LearnAsync(Window window, WindowPlan plan, CancellationToken cancellation) =>
@@ -268,7 +293,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     /// <summary>What it took, for the next estimate; engines that keep their own do that themselves.</summary>
     private async Task KeepAsync(Window window, PlanStep step, WindowStep row, double? worked, CancellationToken cancellation)
     {
-        if (row is not { StartedAt: { } started, EndedAt: { } ended } || ended <= started || kinds[step] is MigrateStep or PermissionsStep || kinds[step].Work is null)
+        if (row is not { StartedAt: { } started, EndedAt: { } ended } || row.TookUntil(ended) is not { TotalMilliseconds: >= 1 and var took } || kinds[step].IsKeptByEngine || kinds[step].Work is null)
         {
             return;
         }
@@ -281,10 +306,10 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
         var history = kinds[step].HistoryOf(step, await estimates.ReadAsync(cancellation));
         var volume = worked ?? history.Volume ?? history.Samples.Where(sample => sample.Value >= 1).OrderBy(sample => sample.Day).LastOrDefault().Value;
-        var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp((started / 1000.0 - began) / turnover.TotalSeconds, 0, 1) : 1;
+        var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp(((started / 1000.0) - began) / turnover.TotalSeconds, 0, 1) : 1;
         if (volume * shared >= 1)
         {
-            await actuals.KeepAsync($"{window.Id}-{row.Position}", new Actual(kinds[step].Work!, step.Find("command") ?? "", ended / 1000, (long)(volume * shared), (long)(volume * shared), ended - started, 0, ""), cancellation);
+            await actuals.KeepAsync($"{window.Id}-{row.Position}", new Actual(kinds[step].Work!, step.Find("command") ?? "", ended / 1000, (long)(volume * shared), (long)(volume * shared), (long)took, 0, ""), cancellation);
         }
     }
 }

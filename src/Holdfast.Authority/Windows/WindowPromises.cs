@@ -1,3 +1,4 @@
+using Holdfast.Authority.Databases;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -130,14 +131,9 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
     };
 
     /// <summary>Looks whether no other window is then, and keeps the estimate with what is promised by it.</summary>
-    private static async Task PromiseAsync(Databases.DatabaseTransaction transaction, Window window, long startsAt, Promise promise, WindowEstimate estimate)
+    private async Task PromiseAsync(DatabaseTransaction transaction, Window window, long startsAt, Promise promise, WindowEstimate estimate)
     {
-        var caughtUpBy = promise.CaughtUpBy;
-        if ((await WindowTable.OpenAsync(transaction)).FirstOrDefault(other => other.Id != window.Id && other.StartsAt < caughtUpBy && startsAt < (other.CaughtUpBy ?? long.MaxValue)) is { } overlapping)
-        {
-            throw new HoldfastException(FailureTable.WindowRefused, $"The window '{overlapping.Name}' ({overlapping.Id}) is until {At(overlapping.CaughtUpBy ?? overlapping.StartsAt)}: two windows cannot overlap.");
-        }
-
+        await table.CheckAloneAsync(transaction, window.Id, startsAt, promise.CaughtUpBy);
         await WindowTable.EstimateAsync(transaction, window.Id, [.. estimate.Steps.Select(step => step.Seconds)]);
     }
 

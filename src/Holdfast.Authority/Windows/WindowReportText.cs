@@ -58,6 +58,11 @@ internal static partial class WindowReportText
             report.Paragraph($"Services were away for {Span(back - start)}; estimated were {Span(half)}, and once in ten times more than {Span(most)}: {Error(back - start, half)}.");
         }
 
+        if (estimate is { CaughtUpHalf: { } allHalf, CaughtUpMost: { } allMost } && window is { State: WindowStates.Completed, StartedAt: { } began, EndedAt: { } ended })
+        {
+            report.Paragraph($"Everyone was caught up after {Span(ended - began)}; estimated were {Span(allHalf)}, and once in ten times more than {Span(allMost)}: {Error(ended - began, allHalf)}.");
+        }
+
         Learned(report, window);
         report.Heading("When");
         report.Chart([.. window.Steps.Where(step => step.StartedAt is not null).Select(step => new ChartBar(step.Name, step.StartedAt!.Value, step.EndedAt ?? until.ToUnixTimeMilliseconds()))]);
@@ -121,7 +126,7 @@ internal static partial class WindowReportText
         report.Line("|---|---|---|---|---|---|---|");
         foreach (var step in window.Steps)
         {
-            var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began) / 1000.0 : (double?)null;
+            var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began - step.Leapt) / 1000.0 : (double?)null;
             var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 && Math.Abs(estimated.Half - took.Value) >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
             report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {(step.Kind == RunStep.StepKind && step.State == StepStates.Done && step.Detail?.StartsWith("skipped", StringComparison.Ordinal) != true ? "" : Plain(Told(step.Detail ?? "", window)))} |");
         }

@@ -4,6 +4,7 @@ using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Probing;
 using Holdfast.Maintenance.Planning;
+using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Windows;
@@ -58,6 +59,21 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
 
     /// <summary>The same, within a transaction.</summary>
     public static Task<IReadOnlyList<Window>> OpenAsync(DatabaseTransaction transaction) => transaction.QueryAsync<Window>($"SELECT {Window.Columns} FROM windows WHERE {IsOpen} AND state <> '{WindowStates.Planned}' ORDER BY starts_at");
+
+    /// <summary>Looks whether no other window is in a time: one that was promised, or one that is under way, by what is known now.</summary>
+    /// <exception cref="HoldfastException"><see cref="FailureTable.WindowRefused"/>: which is.</exception>
+    public async Task CheckAloneAsync(DatabaseTransaction transaction, string id, long from, long until)
+    {
+        static string At(long seconds) => $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-dd HH:mm} UTC";
+        foreach (var other in (await OpenAsync(transaction)).Where(other => other.Id != id))
+        {
+            var (begins, ends) = (other.StartedAt ?? other.StartsAt, other.StartedAt is null ? other.CaughtUpBy ?? long.MaxValue : Math.Max(other.LiveCaughtUpBy ?? other.CaughtUpBy ?? 0, Now + 1));
+            if (begins < until && from < ends)
+            {
+                throw new HoldfastException(FailureTable.WindowRefused, $"The window '{other.Name}' ({other.Id}) is from {At(begins)} until {At(ends)}{(other.StartedAt is null ? "" : ", by what is known now")}: two windows cannot overlap. `holdfast admin maintenance promise --start` moves one that has not begun.");
+            }
+        }
+    }
 
     /// <summary>Windows that were announced and begin, or began, since a moment, the latest first; not more than <paramref name="most"/>.</summary>
     public static Task<IReadOnlyList<Window>> PublicAsync(DatabaseTransaction transaction, long since, int most) =>
@@ -136,6 +152,13 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
         return isChanged;
     }, cancellation);
 
+    /// <summary>Keeps that something happened, under the same lease.</summary>
+    public Task SayAsync(JobLease lease, string what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
+    {
+        await HoldAsync(transaction, lease);
+        return await AddEventAsync(transaction, lease.Job.Subject, what);
+    }, cancellation);
+
     /// <summary>Changes the step at which a window that is paused is, and has it go on.</summary>
     public Task<bool> ResumeAsync(string id, WindowStep was, WindowStep step, string what, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
     {
@@ -149,8 +172,8 @@ internal sealed class WindowTable(IDatabase directory, TimeProvider time)
     }, cancellation);
 
     private static async Task<bool> ChangeStepAsync(DatabaseTransaction transaction, string id, WindowStep was, WindowStep step) => await transaction.ExecuteAsync(
-        "UPDATE window_steps SET state = @state, reference = @reference, detail = @detail, share = @share, started_at = @startedAt, ended_at = @endedAt WHERE window_id = @id AND position = @position AND state = @before",
-        new { id, step.Position, step.State, step.Reference, step.Detail, step.Share, step.StartedAt, step.EndedAt, before = was.State }) == 1;
+        "UPDATE window_steps SET state = @state, reference = @reference, detail = @detail, share = @share, started_at = @startedAt, ended_at = @endedAt, leapt = @leapt WHERE window_id = @id AND position = @position AND state = @before",
+        new { id, step.Position, step.State, step.Reference, step.Detail, step.Share, step.StartedAt, step.EndedAt, step.Leapt, before = was.State }) == 1;
 
     /// <summary>Locks the job's row, so that nobody takes it over before this is written; and the window's, so that what happened is numbered one after the other.</summary>
     public static async Task HoldAsync(DatabaseTransaction transaction, JobLease lease)

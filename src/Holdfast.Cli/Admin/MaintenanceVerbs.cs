@@ -92,9 +92,9 @@ internal static class MaintenanceVerbs
     }
 
     /// <summary>A plan in a file, or a window that is planned, and how long it takes.</summary>
-    public static async Task<EstimatedWindow> EstimateAsync(ServiceClient service, string which, CancellationToken cancellation) => which == "latest" || Guid.TryParse(which, out _)
-        ? await service.GetAtAsync($"/v1/windows/{Uri.EscapeDataString(which)}/estimate", MessageJson.Default.EstimatedWindow, cancellation)
-        : await PlanAsync(service, which, isDry: true, cancellation);
+    public static async Task<EstimatedWindow> EstimateAsync(ServiceClient service, string which, CancellationToken cancellation, int seed = 1) => which == "latest" || Guid.TryParse(which, out _)
+        ? await service.GetAtAsync($"/v1/windows/{Uri.EscapeDataString(which)}/estimate?seed={seed}", MessageJson.Default.EstimatedWindow, cancellation)
+        : await PlanAsync(service, which, isDry: true, cancellation, seed);
 
     private static Command BackTestVerb(Output output)
     {
@@ -131,10 +131,10 @@ internal static class MaintenanceVerbs
         AdminCall.Ask(verb, description, [window, .. takes], async (parsed, service, cancellation) =>
             Show(output, await AdminCall.SendAsync(service, HttpMethod.Post, $"/v1/windows/{AdminCall.Part(parsed, window)}/{verb}{query(parsed)}", MessageJson.Default.WindowStatus, cancellation)));
 
-    private static async Task<EstimatedWindow> PlanAsync(ServiceClient service, string file, bool isDry, CancellationToken cancellation)
+    private static async Task<EstimatedWindow> PlanAsync(ServiceClient service, string file, bool isDry, CancellationToken cancellation, int seed = 1)
     {
         var text = await ReportVerb.ReadAsync(file, cancellation);
-        return await service.SendOnceAsync(HttpMethod.Post, "/v1/windows", new PlanWindow(text, isDry), MessageJson.Default.PlanWindow, MessageJson.Default.EstimatedWindow, cancellation);
+        return await service.SendOnceAsync(HttpMethod.Post, "/v1/windows", new PlanWindow(text, isDry, seed), MessageJson.Default.PlanWindow, MessageJson.Default.EstimatedWindow, cancellation);
     }
 
     public static void Show(Output output, EstimatedWindow estimated)
@@ -169,6 +169,11 @@ internal static class MaintenanceVerbs
             if (step.Probes > 0)
             {
                 why.Add($"rehearsed {step.Probes} time{(step.Probes == 1 ? "" : "s")} on a part");
+            }
+
+            if (step.IsExpected)
+            {
+                why.Add("as its plan expects");
             }
 
             if (step.Unknown is { } unknown)

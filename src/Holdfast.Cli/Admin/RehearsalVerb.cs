@@ -10,16 +10,18 @@ namespace Holdfast.Cli.Admin;
 /// <summary><c>holdfast admin maintenance rehearse</c>: steps tried with a part, and everybody's return played through.</summary>
 internal static class RehearsalVerb
 {
+    private const double SecondsPerDay = 86_400;
+
     public static Command Of(Output output, Argument<string> planOrWindow)
     {
-        var capacity = new Option<string?>("--capacity") { Description = "What the service takes in a second, such as 400M: what it did on its busiest days, or what a load test showed. Without it nobody's return is played.", HelpName = "SIZE" };
+        var capacity = new Option<string?>("--capacity") { Description = "What the service takes in a second, such as 400M, as a load test or its busiest hour showed; unless given, what its busiest day came to, which is the least it can.", HelpName = "SIZE" };
         var measure = new Option<bool>("--measure") { Description = "Try the steps of a window that is planned with a part, on scratch targets, first: accounts are copied beside their next home, permissions of a clone are changed, the pod reads some objects. What that takes counts in estimates." };
         var stop = new Option<bool>("--stop") { Description = "Give up a try with --measure." };
         var computers = new Option<int?>("--computers") { Description = "How many computers back up; as counted last unless given.", HelpName = "N" };
         var perDay = new Option<string?>("--per-day") { Description = "What a computer sends a day, such as 300M; by the growth of the last month unless given.", HelpName = "SIZE" };
-        var seed = new Option<int>("--seed") { Description = "The same seed gives the same.", DefaultValueFactory = _ => 1, HelpName = "N" };
+        var seed = new Option<int>("--seed") { Description = "The same seed plays the same.", DefaultValueFactory = _ => 1, HelpName = "N" };
         return AdminCall.Ask("rehearse", """
-            Plays a window through, and everybody's return behind it, under a clock of its own, with the gate and the turns that the service uses: when everyone would be caught up, and what would go wrong. Nothing is begun, and nobody is told.
+            Plays a window through, step by step, and everybody's return behind it, under a clock of its own, with the gate and the turns that the service uses: when services would be back and everyone caught up, and what may go wrong. Nothing is begun, and nobody is told.
 
             Example:
               holdfast admin maintenance rehearse plan.yaml --capacity 400M
@@ -38,11 +40,11 @@ internal static class RehearsalVerb
                 await MeasureAsync(output, service, parsed.GetRequiredValue(planOrWindow), cancellation);
             }
 
-            var estimated = await MaintenanceVerbs.EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation);
+            var estimated = await MaintenanceVerbs.EstimateAsync(service, parsed.GetRequiredValue(planOrWindow), cancellation, parsed.GetValue(seed));
             MaintenanceVerbs.Show(output, estimated);
-            if (parsed.GetValue(capacity) is not { } asked)
+            if (estimated.Played is { } played)
             {
-                return;
+                Show(output, estimated, played);
             }
 
             var (window, estimate) = (estimated.Window, estimated.Estimate);
@@ -50,12 +52,23 @@ internal static class RehearsalVerb
             var stored = await GrowthAsync(service, "stored_bytes", cancellation);
             var count = parsed.GetValue(computers) ?? (int)(counted.Count == 0 ? 0 : counted[^1].Value);
             var daily = parsed.GetValue(perDay) is { } size ? BackupVerb.ParseSize(size) : PerDay(stored) / Math.Max(1, count);
-            if (count < 1 || !(daily > 0))
+            var capacityBytes = parsed.GetValue(capacity) is { } asked ? BackupVerb.ParseSize(asked) : (long)(BusiestDay(stored) / SecondsPerDay);
+            if (count < 1 || !(daily > 0) || capacityBytes < 1)
             {
-                throw new HoldfastException(FailureTable.InvalidRequest, "How many computers there are, and how much they send, was not counted for long enough yet: say so with --computers and --per-day.");
+                if (parsed.GetValue(capacity) is not null)
+                {
+                    throw new HoldfastException(FailureTable.InvalidRequest, "How many computers there are, and how much they send, was not counted for long enough yet: say so with --computers and --per-day.");
+                }
+
+                output.Print("Nobody's return was played: how many computers there are, how much they send, and how much the service takes in was not counted for long enough yet. Say so with --computers, --per-day and --capacity.");
+                return;
             }
 
-            var capacityBytes = BackupVerb.ParseSize(asked);
+            if (parsed.GetValue(capacity) is null)
+            {
+                output.Print("What the service takes in a second was not told: it is what its busiest day came to, the least that it can. With --capacity everyone is caught up sooner.");
+            }
+
             output.Print($"{Units.Count(count)} computers come back, each with {Units.Bytes((long)daily)} a day, to a service that takes in {Units.Bytes(capacityBytes)} a second. Services are back, after a window that takes");
             foreach (var one in ReturnRehearsal.Of(new ServiceNumbers(count, daily, capacityBytes), TimeSpan.FromSeconds(estimate.Back.Half), TimeSpan.FromSeconds(estimate.Back.Most), parsed.GetValue(seed)))
             {
@@ -106,6 +119,27 @@ internal static class RehearsalVerb
         }
     }
 
+    /// <summary>The steps one behind the other, twice, and what may go wrong.</summary>
+    private static void Show(Output output, EstimatedWindow estimated, PlayedWindow played)
+    {
+        var (half, most, start) = (0.0, 0.0, estimated.Window.StartsAt);
+        output.Print($"Played through from {AdminVerb.At(start)} on, as long as is expected | as once in ten times:");
+        foreach (var (step, seconds) in estimated.Estimate.Steps.Zip(played.Steps))
+        {
+            output.Print($"  {step.Name,-20}  begins {"+" + MaintenanceVerbs.Span(half),9}, takes {MaintenanceVerbs.Span(seconds.Half),8}  |  begins {"+" + MaintenanceVerbs.Span(most),9}, takes {MaintenanceVerbs.Span(seconds.Most),8}");
+            output.Message("played_step", ("name", step.Name), ("half_begins_seconds", half), ("half_seconds", seconds.Half), ("most_begins_seconds", most), ("most_seconds", seconds.Most));
+            (half, most) = (half + seconds.Half, most + seconds.Most);
+        }
+
+        output.Print($"Services are back at {AdminVerb.At(start + (long)played.Steps.Take(played.StepsBefore).Sum(step => step.Half))} | {AdminVerb.At(start + (long)played.Steps.Take(played.StepsBefore).Sum(step => step.Most))}, and it is over at {AdminVerb.At(start + (long)half)} | {AdminVerb.At(start + (long)most)}.");
+        output.Print(played.Risks.Count > 0 ? "What may go wrong:" : "Nothing was found that may go wrong.");
+        foreach (var risk in played.Risks)
+        {
+            output.Print($"  - {risk}");
+            output.Message("risk", ("risk", risk));
+        }
+    }
+
     private static string After(double seconds) => double.IsFinite(seconds) ? MaintenanceVerbs.Span(seconds) : "never";
 
     private static Task<IReadOnlyList<GrowthSample>> GrowthAsync(ServiceClient service, string metric, CancellationToken cancellation) => service.ListAsync($"/v1/growth?metric={metric}", MessageJson.Default.GrowthHistory, page => (page.Samples, page.Next), cancellation);
@@ -116,4 +150,7 @@ internal static class RehearsalVerb
         const int Days = 30;
         return samples.Count > 1 && samples.FirstOrDefault(sample => sample.Day >= samples[^1].Day - Days) is { } first && first.Day < samples[^1].Day ? (double)(samples[^1].Value - first.Value) / (samples[^1].Day - first.Day) : 0;
     }
+    /// <summary>What a metric grew by on the day on which it grew most; between days that were not counted the same each.</summary>
+    private static double BusiestDay(IReadOnlyList<GrowthSample> samples) =>
+        samples.Zip(samples.Skip(1), (before, after) => after.Day > before.Day ? (double)(after.Value - before.Value) / (after.Day - before.Day) : 0).DefaultIfEmpty().Max();
 }

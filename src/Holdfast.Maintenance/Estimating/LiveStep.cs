@@ -13,7 +13,24 @@ internal sealed record RunDraws(double[] Noise, double[] Growth, double[] Bad);
 /// <param name="Seconds">How long it takes.</param>
 /// <param name="Together">By how much the run's noise moves the logarithm.</param>
 /// <param name="IsEstimated">False if it is fixed, or not known.</param>
-internal sealed record StepDraws(double[] Seconds, double Together, bool IsEstimated);
+/// <param name="Turnover">All that it may work on is due within this time of what the service was away; null if it works on all in any case.</param>
+internal sealed record StepDraws(double[] Seconds, double Together, bool IsEstimated, TimeSpan? Turnover)
+{
+    private const double PartLeast = 1e-3;
+
+    private readonly double[] _gone = [];
+
+    /// <summary>Of all that it may work on, what is due once the service was away for so many seconds, a draw each.</summary>
+    public StepDraws Behind(double[] gone) => Turnover is null ? this : new StepDraws(this, [.. Seconds.Select((seconds, draw) => seconds * PartOf(gone[draw]))], gone);
+
+    /// <summary>The same for another time than was drawn.</summary>
+    public StepDraws Again(double[] gone) => Turnover is null || _gone.Length == 0 ? this : new StepDraws(this, [.. Seconds.Select((seconds, draw) => seconds * PartOf(gone[draw]) / PartOf(_gone[draw]))], gone);
+
+    private StepDraws(StepDraws other, double[] seconds, double[] gone)
+        : this(seconds, other.Together, other.IsEstimated, other.Turnover) => _gone = gone;
+
+    private double PartOf(double gone) => Math.Clamp(gone / Turnover!.Value.TotalSeconds, PartLeast, 1);
+}
 
 /// <summary>What a step that has begun says: of the run, and of what it still takes itself. What was expected and what it does count as far as each is to be believed.</summary>
 internal sealed class LiveStep

@@ -7,4 +7,5 @@ namespace Holdfast.Maintenance.Estimating;
 /// <param name="Runs">Earlier runs that it goes by.</param>
 /// <param name="Probes">Probes that it goes by.</param>
 /// <param name="Interval">How long it takes; null if that is not known.</param>
-public sealed record StepForecast(string Name, VolumeForecast? Volume, double? PerSecond, int Runs, int Probes, Interval? Interval);
+/// <param name="Changed">How likely it is, 0 to 1, that things are not as they were at the last runs, as far as probes say; null if nothing does.</param>
+public sealed record StepForecast(string Name, VolumeForecast? Volume, double? PerSecond, int Runs, int Probes, Interval? Interval, double? Changed = null);

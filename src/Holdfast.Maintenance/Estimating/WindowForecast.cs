@@ -47,19 +47,20 @@ public sealed class WindowForecast
         {
             var volume = history.Volume is { } said && Sound.IsVolume(said) ? new VolumeForecast(said, 0, Math.Log(said), 0, 0) : VolumeForecast.At(start, history.Samples);
             var rate = volume is null ? null : RateForecast.Of(RateModel.At(volume.LogMean, history.Threads, history.Runs), history.Probes, history.Threads);
-            var draws = new StepDraws(new double[DrawsMade], 0, IsEstimated: false);
+            var draws = new StepDraws(new double[DrawsMade], 0, IsEstimated: false, null);
             if (history.Fixed is { } time)
             {
                 Array.Fill(draws.Seconds, time.TotalSeconds);
             }
             else if (volume is not null && rate is not null)
             {
-                var parts = history.Turnover is { } turnover ? Sum(all.Select(step => step.Seconds)).Select(gone => Math.Log(Math.Clamp(gone / turnover.TotalSeconds, 1e-3, 1))).ToArray() : new double[DrawsMade];
-                draws = Draw(volume, rate, run, parts, random);
+                draws = Draw(volume, rate, run, random) with { Turnover = history.Turnover };
+                draws = draws.Behind(Sum(all.Select(step => step.Seconds)));
             }
 
             all.Add(draws);
-            steps.Add(new StepForecast(history.Name, volume, rate?.PerSecond, history.Runs.Count(one => one.IsSound), history.Probes.Count(one => one.IsSound), draws.IsEstimated || history.Fixed is not null ? Calibration.Of(draws.Seconds) : null));
+            steps.Add(new StepForecast(history.Name, volume, rate?.PerSecond, history.Runs.Count(one => one.IsSound), history.Probes.Count(one => one.IsSound), draws.IsEstimated || history.Fixed is not null ? Calibration.Of(draws.Seconds) : null,
+                rate is not null && history.Runs.Any(one => one.IsSound) && history.Probes.Any(one => one.IsSound) ? 1 - rate.AsBefore : null));
         }
 
         return new WindowForecast(steps, run, all);
@@ -68,45 +69,81 @@ public sealed class WindowForecast
     /// <summary>How long the window will have taken, now that some of it has happened.</summary>
     /// <param name="progress">What became of each step, in their order; those that are not named have not begun.</param>
     /// <param name="steps">The first steps, so many of them; all unless told.</param>
-    public Interval Live(IReadOnlyList<StepProgress> progress, int steps = int.MaxValue)
+    /// <param name="paused">What passed besides: the service was away then too.</param>
+    public Interval Live(IReadOnlyList<StepProgress> progress, int steps = int.MaxValue, TimeSpan paused = default)
     {
         var sure = progress.Take(steps).Sum(step => step.Elapsed.TotalSeconds);
-        var (logWeights, left) = (new double[DrawsMade], new double[DrawsMade]);
+        var (logWeights, left, gone) = (new double[DrawsMade], new double[DrawsMade], new double[DrawsMade]);
+        Array.Fill(gone, paused.TotalSeconds);
         for (var index = 0; index < _draws.Count; index++)
         {
-            if (index >= progress.Count)
+            // What grows with how long services were away grows with how long they really were.
+            var draws = _draws[index].Again(gone);
+            var isLeft = draws.Seconds;
+            if (index < progress.Count)
             {
-                Add(left, index < steps ? _draws[index].Seconds : new double[DrawsMade]);
-                continue;
+                // What a step did says how this run is: each draw counts as far as it agrees with it.
+                var step = new LiveStep(draws, _run, progress[index]);
+                Add(logWeights, step.LogLikelihoods());
+                isLeft = progress[index].IsOver ? new double[DrawsMade] : step.Left();
+                Add(gone, [.. Enumerable.Repeat(progress[index].Elapsed.TotalSeconds, DrawsMade)]);
             }
 
-            // What a step did says how this run is: each draw counts as far as it agrees with it.
-            var step = new LiveStep(_draws[index], _run, progress[index]);
-            Add(logWeights, step.LogLikelihoods());
-            if (!progress[index].IsOver && index < steps)
-            {
-                Add(left, step.Left());
-            }
+            Add(gone, isLeft);
+            Add(left, index < steps ? isLeft : new double[DrawsMade]);
         }
 
         var most = logWeights.Max();
         return Calibration.Live(left, [.. logWeights.Select(weight => Math.Exp(weight - most))], sure);
     }
 
-    private static StepDraws Draw(VolumeForecast volume, RateForecast rate, RunDraws run, double[] logParts, Random random)
+    /// <summary>One of the windows that may come, as long as is expected, or as is exceeded once in ten times: how long each step takes in it.</summary>
+    /// <param name="isSlow">The second of these.</param>
+    /// <param name="steps">The first steps, so many of them, take so long together.</param>
+    public IReadOnlyList<TimeSpan> Play(bool isSlow, int steps)
+    {
+        var (sums, estimated) = (Sum(_draws.Take(steps).Select(step => step.Seconds)), Sum(_draws.Take(steps).Where(step => step.IsEstimated).Select(step => step.Seconds)));
+        var draw = Enumerable.Range(0, DrawsMade).OrderBy(index => sums[index]).ElementAt((int)((isSlow ? 0.9 : 0.5) * (DrawsMade - 1)));
+        var interval = First(steps);
+
+        // It is drawn out to the length that is promised; what is fixed stays.
+        var least = (isSlow ? interval.NineTenths : interval.Half).TotalSeconds - (sums[draw] - estimated[draw]);
+        var longer = estimated[draw] > 0 ? Math.Max(0, least / estimated[draw]) : 1;
+        return [.. _draws.Select(step => TimeSpan.FromSeconds(step.Seconds[draw] * (step.IsEstimated ? longer : 1)))];
+    }
+
+    /// <summary>How many of all windows that may come, 0 to 1, take longer with their first steps.</summary>
+    public double ShareLater(TimeSpan than, int steps) => Share(Sum(_draws.Take(steps).Select(step => step.Seconds)), than);
+
+    /// <summary>How many of them take longer with one step, by its place.</summary>
+    public double StepShareLater(TimeSpan than, int step) => Share(_draws[step].Seconds, than);
+
+    /// <summary>The step that makes slow windows slow, one of ten, and how much of what they take more, 0 to 1; null unless several may.</summary>
+    public (string Name, double Share)? SlowestBy(int steps)
+    {
+        var draws = _draws.Take(steps).ToList();
+        var sums = Sum(draws.Select(step => step.Seconds));
+        var slow = Enumerable.Range(0, DrawsMade).OrderByDescending(index => sums[index]).Take(DrawsMade / 10).ToList();
+        var more = draws.Select(step => slow.Average(index => step.Seconds[index]) - step.Seconds.Average()).ToList();
+        return draws.Count(step => step.IsEstimated) > 1 && more.Sum() is > 0 and var all ? (Steps[more.IndexOf(more.Max())].Name, more.Max() / all) : null;
+    }
+
+    private static double Share(double[] seconds, TimeSpan than) => (double)seconds.Count(one => one > than.TotalSeconds) / seconds.Length;
+
+    private static StepDraws Draw(VolumeForecast volume, RateForecast rate, RunDraws run, Random random)
     {
         var (own, systematic, size) = (Normals(random), Normals(random), Normals(random));
         var (draws, surprises) = (new double[DrawsMade], 1 - Math.Exp(-volume.MonthsAhead * (SurprisesPerMonth + (SurprisesByGrowth * Math.Max(0, volume.PerMonth)))));
         for (var draw = 0; draw < DrawsMade; draw++)
         {
-            var logVolume = volume.LogMean + (volume.LogDeviation * ((Math.Sqrt(SharedGrowth) * run.Growth[draw]) + (Math.Sqrt(1 - SharedGrowth) * size[draw]))) + logParts[draw];
+            var logVolume = volume.LogMean + (volume.LogDeviation * ((Math.Sqrt(SharedGrowth) * run.Growth[draw]) + (Math.Sqrt(1 - SharedGrowth) * size[draw])));
             var logRate = rate.At(random.NextDouble(), systematic[draw]);
             var noise = rate.Noise * ((Math.Sqrt(SharedNoise) * run.Noise[draw]) + (Math.Sqrt(1 - SharedNoise) * own[draw]));
             var surprise = random.NextDouble() < surprises ? Math.Log(SurpriseLeast + (random.NextDouble() * (SurpriseMost - SurpriseLeast))) : 0;
             draws[draw] = Math.Exp(logVolume - logRate + noise + surprise + run.Bad[draw]);
         }
 
-        return new StepDraws(draws, rate.Noise * Math.Sqrt(SharedNoise), IsEstimated: true);
+        return new StepDraws(draws, rate.Noise * Math.Sqrt(SharedNoise), IsEstimated: true, null);
     }
 
     private static double[] Sum(IEnumerable<double[]> seconds)

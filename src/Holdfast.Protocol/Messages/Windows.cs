@@ -3,7 +3,8 @@ namespace Holdfast.Protocol.Messages;
 /// <summary>Plans a maintenance window.</summary>
 /// <param name="Plan">The plan, in YAML.</param>
 /// <param name="IsDry">Only looks whether it can be done, and estimates it.</param>
-public sealed record PlanWindow(string Plan, bool IsDry = false);
+/// <param name="Seed">The same seed plays the same windows; of a window that is only looked at.</param>
+public sealed record PlanWindow(string Plan, bool IsDry = false, int Seed = 1);
 
 /// <summary>Announces a window: what is promised. Times are seconds since 1970.</summary>
 /// <param name="BackBy">When services are back; as estimated (P90), rounded up to a quarter of an hour, unless given.</param>
@@ -37,8 +38,9 @@ public sealed record EstimatedSeconds(double Half, double Most);
 /// <param name="Unknown">What is not known, and how to find out; null if nothing is.</param>
 /// <param name="ByThreads">How long it would take with other numbers of threads, if it has threads.</param>
 /// <param name="Probes">Rehearsals on a part that say so too.</param>
+/// <param name="IsExpected">Only its plan says so.</param>
 public sealed record StepEstimate(
-    string Name, string Kind, string? Unit, double? VolumeNow, double? VolumeThen, double? GrowthPerMonth, double? PerSecond, int Runs, EstimatedSeconds? Seconds, string? Unknown, IReadOnlyDictionary<int, EstimatedSeconds> ByThreads, int Probes = 0);
+    string Name, string Kind, string? Unit, double? VolumeNow, double? VolumeThen, double? GrowthPerMonth, double? PerSecond, int Runs, EstimatedSeconds? Seconds, string? Unknown, IReadOnlyDictionary<int, EstimatedSeconds> ByThreads, int Probes = 0, bool IsExpected = false);
 
 /// <summary>How long a window takes.</summary>
 /// <param name="Back">Until services are back.</param>
@@ -57,7 +59,8 @@ public sealed record WindowEstimate(EstimatedSeconds Back, EstimatedSeconds Caug
 /// <param name="StartedAt">When it began.</param>
 /// <param name="EndedAt">When it ended.</param>
 /// <param name="Learned">What the same would be estimated to take now that it is known what it took.</param>
-public sealed record WindowStepStatus(string Name, string Kind, string State, double? Share, string? Detail, EstimatedSeconds? Estimated, long? StartedAt, long? EndedAt, EstimatedSeconds? Learned = null);
+/// <param name="Leapt">How far the clock leapt meanwhile, in milliseconds: it did not take these.</param>
+public sealed record WindowStepStatus(string Name, string Kind, string State, double? Share, string? Detail, EstimatedSeconds? Estimated, long? StartedAt, long? EndedAt, EstimatedSeconds? Learned = null, long Leapt = 0);
 
 /// <summary>Something that happened.</summary>
 /// <param name="At">Seconds since 1970.</param>
@@ -99,7 +102,14 @@ public sealed record WindowStatus(
 /// <param name="Window">The window.</param>
 /// <param name="Estimate">How long it takes.</param>
 /// <param name="Proposals">What its plan should have and has not, as lines of a plan; null if that was not looked at.</param>
-public sealed record EstimatedWindow(WindowStatus Window, WindowEstimate Estimate, IReadOnlyList<string>? Proposals = null);
+/// <param name="Played">The window played through.</param>
+public sealed record EstimatedWindow(WindowStatus Window, WindowEstimate Estimate, IReadOnlyList<string>? Proposals = null, PlayedWindow? Played = null);
+
+/// <summary>A window played through: as it may come, twice.</summary>
+/// <param name="Steps">Its steps in their order: seconds that each takes in a window as long as is expected (<c>half</c>), and in one as is exceeded once in ten times (<c>most</c>).</param>
+/// <param name="StepsBefore">How many of them are over when services are back.</param>
+/// <param name="Risks">What may go wrong.</param>
+public sealed record PlayedWindow(IReadOnlyList<EstimatedSeconds> Steps, int StepsBefore, IReadOnlyList<string> Risks);
 
 /// <summary>What a rehearsal of a window's steps on samples came to.</summary>
 /// <param name="Steps">By step.</param>

@@ -97,6 +97,46 @@ public sealed class WindowForecastTests
     }
 
     [Fact]
+    public void A_window_that_was_paused_has_more_to_bring_up()
+    {
+        var forecast = WindowForecast.Of(2, [new StepHistory("away", [], [], []) { Fixed = TimeSpan.FromHours(1) }, new("bring-up", [new VolumeSample(1, 100_000)], [new StepRun(1, 50_000, 5_000)], []) { Turnover = TimeSpan.FromDays(1) }]);
+        var away = new StepProgress(TimeSpan.FromHours(1), 1, IsOver: true);
+        var (straight, paused) = (forecast.Live([away]).Half - away.Elapsed, forecast.Live([away], paused: TimeSpan.FromHours(5)).Half - away.Elapsed);
+        Assert.InRange(paused / straight, 5.9, 6.1);
+        var overrun = new StepProgress(TimeSpan.FromHours(6), 1, IsOver: true);
+        Assert.InRange(forecast.Live([overrun]).Half - overrun.Elapsed, paused - TimeSpan.FromSeconds(1), paused + TimeSpan.FromSeconds(1));
+
+        // Once all are due, no more come.
+        Assert.InRange(forecast.Live([away], paused: TimeSpan.FromDays(5)).Half / forecast.Live([away], paused: TimeSpan.FromDays(9)).Half, 0.999, 1.001);
+    }
+
+    [Fact]
+    public void A_window_is_played_as_long_as_is_said_and_what_makes_it_slow_is_named()
+    {
+        var sure = History("sure", 0.03);
+        var unsure = History("unsure", 0.03) with { Runs = [new StepRun(60, 1e6, 500), new StepRun(150, 1e6, 2000), new StepRun(240, 1e6, 700), new StepRun(330, 1e6, 2600)] };
+        var forecast = WindowForecast.Of(400, [new StepHistory("gate", [], [], []) { Fixed = TimeSpan.FromMinutes(5) }, sure, unsure, History("behind", 0.03)], seed: 7);
+        var (half, nineTenths) = forecast.First(3);
+        foreach (var (isSlow, length) in new[] { (false, half), (true, nineTenths) })
+        {
+            var played = forecast.Play(isSlow, 3);
+            Assert.Equal((4, TimeSpan.FromMinutes(5)), (played.Count, played[0]));
+            Assert.Equal(length.TotalSeconds, played.Take(3).Sum(step => step.TotalSeconds), 1.0);
+            Assert.Equal(played, WindowForecast.Of(400, [new StepHistory("gate", [], [], []) { Fixed = TimeSpan.FromMinutes(5) }, sure, unsure, History("behind", 0.03)], seed: 7).Play(isSlow, 3));
+        }
+
+        Assert.InRange(forecast.ShareLater(nineTenths, 3), 0.01, 0.1);
+        Assert.InRange(forecast.ShareLater(half, 3), 0.4, 0.55);
+        Assert.Equal((1, 0), (forecast.ShareLater(TimeSpan.Zero, 3), forecast.StepShareLater(TimeSpan.FromMinutes(6), 0)));
+        Assert.Equal("unsure", forecast.SlowestBy(3)!.Value.Name);
+        Assert.Null(forecast.SlowestBy(2));
+
+        // A probe that agrees with no run says that something has changed.
+        Assert.InRange(WindowForecast.Of(400, [sure with { Probes = [new Probe(10_000, 40)] }]).Steps[0].Changed!.Value, 0.9, 1);
+        Assert.InRange(WindowForecast.Of(400, [sure with { Probes = [new Probe(10_000, 10)] }]).Steps[0].Changed!.Value, 0, 0.3);
+    }
+
+    [Fact]
     public void More_threads_are_said_to_be_faster_and_less_is_promised_of_what_nobody_tried()
     {
         var history = History("permissions", 0.03) with { Runs = [new StepRun(300, 1.4e6, 1000, Threads: 1), new StepRun(340, 1.4e6, 1000, Threads: 1)] };

@@ -14,20 +14,27 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
 
     public string Kind => "bring-up";
 
-    public IReadOnlyCollection<string> Settings => ["at_most"];
+    public IReadOnlyCollection<string> Settings => ["at_most", "expected"];
 
     public string Unit => "computers";
+
+    public IReadOnlyCollection<string> Metrics => ["computers"];
 
     public bool IsBefore => false;
 
     public Task CheckAsync(PlanStep step, CancellationToken cancellation)
     {
         step.FindNumber("at_most", 1, AtMostMax);
+        step.FindTime("expected");
         return Task.CompletedTask;
     }
 
-    /// <summary>All computers are due within a day.</summary>
-    public StepHistory HistoryOf(PlanStep step, KnownWork known) => new(step.Name, known.Samples("computers", _ => true), known.Runs(Work, _ => true), []) { Turnover = TimeSpan.FromDays(1) };
+    /// <summary>All computers are due within a day. What somebody expects is how long it takes until all of them had a turn.</summary>
+    public StepHistory HistoryOf(PlanStep step, KnownWork known)
+    {
+        var (computers, runs) = (known.Samples("computers", _ => true), known.Runs(Work, _ => true));
+        return new StepHistory(step.Name, computers, runs, runs.Count == 0 && step.FindTime("expected") is { } expected && computers.Count > 0 ? [new Probe(computers.MaxBy(sample => sample.Day).Value, expected.TotalSeconds)] : []) { Turnover = TimeSpan.FromDays(1) };
+    }
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {

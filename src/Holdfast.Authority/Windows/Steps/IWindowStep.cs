@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Authority.Measuring;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -19,6 +20,9 @@ internal interface IWindowStep
     /// <summary>Services are away, in part, while it runs.</summary>
     bool IsBefore => true;
 
+    /// <summary>Data may come to harm by it: what proves that none did comes behind.</summary>
+    bool ChangesData => false;
+
     /// <summary>Says what is wrong with it before anything is done.</summary>
     /// <exception cref="WindowPlanException">A setting is wrong.</exception>
     /// <exception cref="Protocol.Failures.HoldfastException">The service cannot do it.</exception>
@@ -29,6 +33,15 @@ internal interface IWindowStep
 
     /// <summary>What actuals call what it does; null if nothing is learned from it.</summary>
     string? Work => null;
+
+    /// <summary>Its engine keeps what it took itself.</summary>
+    bool IsKeptByEngine => false;
+
+    /// <summary>What its volume is counted by, of what the service counts of its own growth.</summary>
+    IReadOnlyCollection<string> Metrics => [];
+
+    /// <summary>What of it goes wrong if it takes longer than a time, and that time; null if nothing does.</summary>
+    (TimeSpan Longer, string Then)? FindLimit(PlanStep step) => null;
 
     /// <summary>What the plan should have behind it and has not, as a line of a plan; null if nothing.</summary>
     string? Propose(PlanStep step, WindowPlan plan) => null;
@@ -48,6 +61,9 @@ internal interface IWindowStep
     /// <summary>What it goes by when somebody has it tried again after it failed; nothing unless it says so.</summary>
     string? TriedAgain(string? reference) => null;
 
+    /// <summary>Has its engine do no more, because the window goes on without it; what it did stays.</summary>
+    Task StopAsync(StepRun run, CancellationToken cancellation) => Task.CompletedTask;
+
     /// <summary>Takes back what it did, or stops; called until it says that it is over. Null: what it did stays.</summary>
     Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation) => Task.FromResult<StepOutlook?>(null);
 }
@@ -61,6 +77,9 @@ internal interface IWindowStep
 /// <param name="LookAsync">For who works for long: does what each look does besides, and says whether the step is still wanted: false once it was skipped, or the window is given up.</param>
 internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, string? Message, Func<string, CancellationToken, Task> KeepReferenceAsync, Func<CancellationToken, Task<bool>> LookAsync)
 {
+    /// <summary>Of a step that is done with: nothing is kept of it by this, and it is not wanted any more.</summary>
+    public static StepRun Over(WindowPlan plan, WindowStep row, Window window) => new(plan.Steps[(int)row.Position], row, window, plan.Message, (_, _) => Task.CompletedTask, _ => Task.FromResult(false));
+
     /// <summary>Seconds since 1970: what was begun since may be this step's doing.</summary>
     public long StartedAt => Row.StartedAt!.Value / 1000;
 }
@@ -75,6 +94,12 @@ internal sealed record StepRun(PlanStep Step, WindowStep Row, Window Window, str
 /// <param name="Volume">How much it worked on, if it knows better than what was counted.</param>
 internal sealed record StepOutlook(bool IsOver, double? Share = null, string? Detail = null, string? Reference = null, string? Failure = null, string? Trouble = null, double? Volume = null)
 {
+    /// <summary>What cannot be is not believed: an engine that says that it did more than all of it, or no number.</summary>
+    public StepOutlook Checked() => Share is not { } share || share is >= 0 and <= 1 ? this with { Volume = Volume is >= 0 and <= VolumeMax ? Volume : null }
+        : this with { IsOver = false, Share = null, Trouble = Trouble ?? string.Create(CultureInfo.InvariantCulture, $"Its engine says that it did {share} of all, which cannot be.") };
+
+    private const double VolumeMax = 1e18;
+
     public static StepOutlook Over(string? detail = null) => new(true, 1, detail);
 
     public static StepOutlook Failed(string failure, string? reference = null) => new(false, null, null, reference, failure);

@@ -21,7 +21,13 @@ internal sealed class MigrateStep(Moves moves, RehearsedMoves rehearsed, IReadOn
 
     public string Unit => "rows";
 
+    public bool ChangesData => true;
+
     public string Work => "move";
+
+    public bool IsKeptByEngine => true;
+
+    public IReadOnlyCollection<string> Metrics => ["rows"];
 
     /// <summary>Files at a new home have whatever permissions its server gives them.</summary>
     public string? Propose(PlanStep step, WindowPlan plan)
@@ -99,6 +105,18 @@ internal sealed class MigrateStep(Moves moves, RehearsedMoves rehearsed, IReadOn
             MoveStates.Paused => new StepOutlook(false, null, detail, Trouble: $"The move {id} is paused: `holdfast admin move resume {id}`."),
             _ => new StepOutlook(false, move.Accounts == 0 ? null : (double)done / move.Accounts, detail, Trouble: move.Failure),
         };
+    }
+
+    /// <summary>Accounts that have moved stay; what becomes of the others its operator says.</summary>
+    public async Task StopAsync(StepRun run, CancellationToken cancellation)
+    {
+        foreach (var id in (run.Row.Reference ?? "").Split(Separator, StringSplitOptions.RemoveEmptyEntries))
+        {
+            if ((await moves.StatusAsync(id, cancellation)).State is MoveStates.Planned or MoveStates.Running or MoveStates.Paused)
+            {
+                await moves.AbortAsync(id, cancellation);
+            }
+        }
     }
 
     public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)

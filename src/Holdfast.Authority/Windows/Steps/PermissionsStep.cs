@@ -20,7 +20,13 @@ internal sealed class PermissionsStep(PermissionChanges changes, RehearsedPermis
 
     public string Unit => "files";
 
+    public bool ChangesData => true;
+
     public string Work => Name;
+
+    public bool IsKeptByEngine => true;
+
+    public IReadOnlyCollection<string> Metrics => ["tree_files"];
 
     public bool IsRehearsed => true;
 
@@ -50,13 +56,17 @@ internal sealed class PermissionsStep(PermissionChanges changes, RehearsedPermis
         };
     }
 
-    public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
+    public async Task StopAsync(StepRun run, CancellationToken cancellation)
     {
         if (await FindAsync(run, cancellation) is { State: not "ended" })
         {
             await changes.StopAsync(run.Step.Require("tree"), cancellation);
         }
+    }
 
+    public async Task<StepOutlook?> UndoAsync(StepRun run, CancellationToken cancellation)
+    {
+        await StopAsync(run, cancellation);
         return null;
     }
 

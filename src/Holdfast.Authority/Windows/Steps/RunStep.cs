@@ -29,13 +29,16 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
 
     public string Work => StepKind;
 
-    public IReadOnlyCollection<string> Settings => ["command", "timeout"];
+    public IReadOnlyCollection<string> Settings => ["command", "timeout", "expected"];
 
     public string Unit => "runs";
+
+    public bool ChangesData => true;
 
     public Task CheckAsync(PlanStep step, CancellationToken cancellation)
     {
         step.FindTime("timeout");
+        step.FindTime("expected");
         var name = step.Require("command");
         return commands.ContainsKey(name) ? Task.CompletedTask
             : throw new WindowPlanException($"No command is registered as `{name}`: name it under \"commands\" in the configuration of the node that runs it (`holdfastd config explain`), and start that node again.");
@@ -44,8 +47,11 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     public StepHistory HistoryOf(PlanStep step, KnownWork known)
     {
         var command = step.Require("command");
-        return new StepHistory(step.Name, [], known.Runs(Work, subject => subject == command), []) { Volume = 1 };
+        var runs = known.Runs(Work, subject => subject == command);
+        return new StepHistory(step.Name, [], runs, runs.Count == 0 && step.FindTime("expected") is { } expected ? [new Probe(1, expected.TotalSeconds)] : []) { Volume = 1 };
     }
+
+    public (TimeSpan Longer, string Then)? FindLimit(PlanStep step) => (step.FindTime("timeout") ?? _timeoutDefault) is var timeout ? (timeout, $"it is ended after its `timeout` of {timeout:c}, and the window waits for somebody") : null;
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
     {

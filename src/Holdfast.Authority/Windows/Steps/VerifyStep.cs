@@ -17,6 +17,8 @@ internal sealed class VerifyStep(Verifications verifications, RehearsedVerificat
 
     public string Unit => "bytes";
 
+    public IReadOnlyCollection<string> Metrics => ["stored_bytes"];
+
     public bool IsRehearsed => true;
 
     public Task<Measured?> RehearseAsync(PlanStep step, CancellationToken cancellation) => rehearsed.RunAsync(cancellation);

@@ -11,6 +11,12 @@ internal sealed class WindowSteps(IReadOnlyList<IWindowStep> kinds)
 
     public IWindowStep this[PlanStep step] => _kinds[step.Kind];
 
+    /// <summary>What their volumes are counted by.</summary>
+    public IReadOnlyCollection<string> Metrics { get; } = [.. kinds.SelectMany(kind => kind.Metrics).Distinct()];
+
+    /// <summary>What actuals call what they do.</summary>
+    public IReadOnlyCollection<string> Works { get; } = [.. kinds.Select(kind => kind.Work).OfType<string>().Distinct()];
+
     /// <summary>Reads a plan.</summary>
     /// <exception cref="HoldfastException"><see cref="FailureTable.InvalidPlan"/>: what is wrong with it, and where.</exception>
     public WindowPlan Parse(string yaml) => Translated(() => WindowPlan.Parse(yaml, _settings));
