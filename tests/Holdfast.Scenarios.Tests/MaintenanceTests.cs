@@ -90,7 +90,7 @@ public sealed class MaintenanceTests : TwoStoresScenario
         Assert.True(restored >= 3, $"{restored}");
         Assert.True(over.GetProperty("probes").GetInt64() >= 2 && over.GetProperty("probes_failed").GetInt64() == 0, $"{over}");
         var report = await MustAsync("maintenance", "report", id);
-        foreach (var text in new[] { "# Maintenance: Database to PostgreSQL", "Both promises were kept.", "services are back", "(100 %)", "every frame is what its computer signed", "3 of 3 accounts", "█" })
+        foreach (var text in new[] { "# Maintenance: Database to PostgreSQL", "Both promises were kept.", "services are back", "(100 %)", "every frame is what its computer signed", "3 of 3 accounts", "█", "Everyone was caught up after" })
         {
             Assert.Contains(text, report, StringComparison.Ordinal);
         }
@@ -118,8 +118,24 @@ public sealed class MaintenanceTests : TwoStoresScenario
         Assert.Contains("Only a window that is planned is measured", await RefusedAsync("maintenance", "rehearse", plan, "--measure"), StringComparison.Ordinal);
 
         // Names that are no text, folders that nobody may write into, and links to elsewhere are in real trees.
-        Assert.Equal(0, (await Programs.RunAsync("/bin/sh", ["-c", "cd \"$0\" && mkdir -p sub/deep && echo x > sub/deep/file && : > \"$(printf 'caf\\351')\" && mkdir \"$(printf 'd\\351')\" && ln -s /etc link && chmod 555 sub/deep sub", Exports], new Dictionary<string, string>(), Cancellation)).ExitCode);
+        Assert.Equal(0, (await Programs.RunAsync("/bin/sh", ["-c", "cd \"$0\" && mkdir -p many sub/deep && (cd many && seq 4000 | xargs touch) && echo x > sub/deep/file && : > \"$(printf 'caf\\351')\" && mkdir \"$(printf 'd\\351')\" && ln -s /etc link && chmod 555 sub/deep sub", Exports], new Dictionary<string, string>(), Cancellation)).ExitCode);
         var before = Directory.GetFileSystemEntries(Exports).Order(StringComparer.Ordinal).ToList();
+
+        // Killed with a clone in the tree and a schema beside the target: whoever goes on takes both away.
+        var clone = Path.Combine(Exports, ".holdfast-rehearsal");
+        using (var service = new ApiCaller(Service.Url, (await File.ReadAllTextAsync(Path.Combine(Data, "operator-token"), Cancellation)).Trim()))
+        {
+            Assert.Equal(200, (await service.PostAsync("/v1/windows/latest/rehearsal", new { })).Status);
+        }
+
+        await WaitAsync(() => Task.FromResult(Directory.Exists(clone)));
+        await Service.KillAsync(Cancellation);
+        Assert.True(Directory.Exists(clone));
+        await Cluster.AskAsync(Accounts, "CREATE SCHEMA holdfast_rehearsal_left; CREATE TABLE holdfast_rehearsal_left.objects (a BIGINT); INSERT INTO holdfast_rehearsal_left.objects VALUES (1)", Cancellation);
+        Service.DirectorySql("UPDATE jobs SET due_at = 0, lease_until = 0 WHERE kind LIKE 'rehearsal%' AND state <> 'done'");
+        await Service.RestartAsync(Cancellation);
+        await WaitAsync(() => Task.FromResult(Service.DirectoryAsk<long>("SELECT count(*) FROM rehearsals WHERE state IN ('waiting', 'running')") == 0));
+        Assert.False(Directory.Exists(clone), Service.DirectoryAsk<string>("SELECT group_concat(state || ': ' || coalesce(detail, '')) FROM rehearsals"));
         var rehearsed = Lines(await AdminAsync("maintenance", "rehearse", "latest", "--measure", "--json"));
         foreach (var (step, least) in new[] { ("migrate", 2), ("permissions", 200), ("verify", 1) })
         {
@@ -129,6 +145,22 @@ public sealed class MaintenanceTests : TwoStoresScenario
 
         Assert.Equal("", rehearsed.Single(line => line.GetProperty("message_type").GetString() == "window_estimate").GetProperty("unknown").GetString());
         await NothingIsLeftAsync();
+
+        // Played through: the same from the same seed, and as long as is promised.
+        async Task<string> PlayAsync(int seed) => string.Join('\n', Lines(await AdminAsync("maintenance", "rehearse", "latest", "--seed", $"{seed}", "--capacity", "1M", "--computers", "50", "--per-day", "1M", "--json")).Select(line => $"{line}"));
+        var played = await PlayAsync(3);
+        Assert.Equal(played, await PlayAsync(3));
+        Assert.NotEqual(played, await PlayAsync(4));
+        var lines = played.Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        var steps = lines.Where(line => line.GetProperty("message_type").GetString() == "played_step").ToList();
+        Assert.Equal(["gate", "migrate", "permissions", "verify", "close"], steps.Select(step => step.GetProperty("name").GetString()));
+        foreach (var which in new[] { "half", "most" })
+        {
+            Assert.Equal(lines.Single(line => line.GetProperty("message_type").GetString() == "window_estimate").GetProperty($"back_{which}_seconds").GetDouble(), steps[^1].GetProperty($"{which}_begins_seconds").GetDouble(), 0.5);
+        }
+
+        Assert.Contains("The slowest of ten windows is slow by", played, StringComparison.Ordinal);
+        Assert.Equal(3, lines.Count(line => line.GetProperty("message_type").GetString() == "rehearsed_return"));
         Assert.Contains("Promised: services back by", await MustAsync("maintenance", "announce"), StringComparison.Ordinal);
         await MustAsync("maintenance", "abort");
 
@@ -199,7 +231,7 @@ public sealed class MaintenanceTests : TwoStoresScenario
     [Fact]
     public async Task A_window_that_needs_somebody_waits_goes_on_without_the_step_and_is_given_up_with_accounts_going_back()
     {
-        await BeginAsync(accounts: 2);
+        var (computers, tree) = await BeginAsync(accounts: 2);
         Learn();
         await MustAsync("maintenance", "plan", await PlanFileAsync("""
             steps:
@@ -244,6 +276,38 @@ public sealed class MaintenanceTests : TwoStoresScenario
         Assert.Contains("was skipped by", report, StringComparison.Ordinal);
         Assert.Contains("and was forced", report, StringComparison.Ordinal);
         Assert.Contains("[window_refused]", await RefusedAsync("maintenance", "abort"), StringComparison.Ordinal);
+
+        // What works on a step says nonsense: the window waits, and goes on once that is mended.
+        await MustAsync("permissions", "start", "exports", "--mode", "0640");
+        await WaitAsync(() => Task.FromResult(Service.DirectoryAsk<long>("SELECT count(*) FROM jobs WHERE kind = 'permissions:exports' AND state = 'done'") == 1));
+        Service.DirectorySql("UPDATE jobs SET progress = '{\"tree\": 12' WHERE kind = 'permissions:exports'");
+        await MustAsync("maintenance", "plan", await PlanFileAsync("""
+            steps:
+              - gate: { wait: 3s }
+              - permissions: { tree: exports, mode: "u=rwX,go=" }
+              - run: { command: slow, timeout: 1s, expected: 1s }
+              - bring-up
+            """));
+        var expected = await MustAsync("maintenance", "rehearse", "latest", "--capacity", "1M", "--computers", "50", "--per-day", "1M");
+        Assert.Contains("as its plan expects", expected, StringComparison.Ordinal);
+        Assert.Contains("it is ended after its `timeout` of 00:00:01", expected, StringComparison.Ordinal);
+        await MustAsync("maintenance", "announce");
+        await MustAsync("maintenance", "start");
+        await NeedsAsync("cannot be understood");
+        Service.DirectorySql("UPDATE jobs SET progress = NULL WHERE kind = 'permissions:exports'");
+        await MustAsync("maintenance", "resume");
+        await NeedsAsync("did not end within 00:00:01");
+        Assert.All(Directory.GetFiles(Exports), file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+        await MustAsync("maintenance", "resume", "--skip");
+        await WaitAsync(async () => (await ShowAsync("latest")).GetProperty("back_at").ValueKind == JsonValueKind.Number);
+        foreach (var computer in computers)
+        {
+            await computer.MustAsync(Cancellation, "backup", tree, "--wait");
+        }
+
+        await WaitAsync(async () => (await ShowAsync("latest")).GetProperty("state").GetString() == "completed");
+        Assert.Contains("The gate is open", await MustAsync("gate", "show"), StringComparison.Ordinal);
+        Assert.Contains("Nobody has verified everything since", await MustAsync("maintenance", "report"), StringComparison.Ordinal);
     }
 
     private async Task<(List<ClientComputer> Computers, string Tree)> BeginAsync(int accounts)
@@ -264,7 +328,7 @@ public sealed class MaintenanceTests : TwoStoresScenario
 
         await ConfigureAsync(trees: new Dictionary<string, string> { ["exports"] = Exports }, commands: new Dictionary<string, string[]>
         {
-            ["touch"] = ["/usr/bin/touch", Path.Combine(Root, "touched")], ["hang"] = ["/bin/sleep", "1000"], ["fail"] = ["/bin/sh", "-c", "echo no such thing; exit 3"],
+            ["touch"] = ["/usr/bin/touch", Path.Combine(Root, "touched")], ["hang"] = ["/bin/sleep", "1000"], ["fail"] = ["/bin/sh", "-c", "echo no such thing; exit 3"], ["slow"] = ["/bin/sleep", "1000"],
         });
         await Service.KillAsync(Cancellation);
         await Service.RestartAsync(Cancellation);

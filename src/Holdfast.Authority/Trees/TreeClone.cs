@@ -208,7 +208,13 @@ internal sealed class TreeClone : IDisposable
 
         using var holder = root.OpenDirectory(_folder);
         var isEmpty = true;
-        holder.List((_, _) => isEmpty = false);
+
+        // By a handle of its own: one that was listed to its end shows nothing more.
+        using (var look = holder.OpenDirectory("."u8.ToArray()))
+        {
+            look.List((_, _) => isEmpty = false);
+        }
+
         var isNoted = File.Exists(note) && File.ReadAllText(note) == NoteOf(DirectoryHandle.StatusOf(holder.Handle));
         if (!isNoted && !isEmpty)
         {

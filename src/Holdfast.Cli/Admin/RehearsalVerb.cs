@@ -84,7 +84,7 @@ internal static class RehearsalVerb
                     output.Print($"    That is later than promised ({AdminVerb.At(promised)}).");
                 }
 
-                output.Message("rehearsed_return", ("assumption", one.Assumption), ("back_at", back), ("half_seconds", one.After.Half), ("nine_tenths_seconds", one.After.NineTenths), ("ninety_nine_seconds", one.After.NinetyNine), ("all_seconds", double.IsFinite(one.After.All) ? one.After.All : null),
+                output.Message("rehearsed_return", ("assumption", one.Assumption), ("back_at", back), ("half_seconds", Finite(one.After.Half)), ("nine_tenths_seconds", Finite(one.After.NineTenths)), ("ninety_nine_seconds", Finite(one.After.NinetyNine)), ("all_seconds", Finite(one.After.All)),
                     ("restore", one.Restore), ("has_collapsed", one.HasCollapsed));
             }
         });
@@ -139,6 +139,9 @@ internal static class RehearsalVerb
             output.Message("risk", ("risk", risk));
         }
     }
+
+    /// <summary>For never, nothing.</summary>
+    private static double? Finite(double seconds) => double.IsFinite(seconds) ? seconds : null;
 
     private static string After(double seconds) => double.IsFinite(seconds) ? MaintenanceVerbs.Span(seconds) : "never";
 

@@ -23,6 +23,9 @@ public static class ReturnRehearsal
     private const double Mega = 1e6;
     private const double HoursPerDay = 24;
 
+    /// <summary>What a service takes in at least, in MB a second, for the model's pieces to be small against it: a slower one is played as one so fast to which everybody has as much more to send. Lines are a little slow for it then.</summary>
+    private const double SlowestModelled = 50;
+
     /// <summary>Computers beyond these are simulated by as many with as much more each.</summary>
     private const int ComputersMax = 100_000;
 
@@ -40,9 +43,11 @@ public static class ReturnRehearsal
 
         // Backups were daily: besides what came up while the service was away, half a day on average.
         var days = (away.TotalHours / HoursPerDay) + 0.5;
+        var believed = Math.Max(1e-6, service.BytesPerSecond / Mega);
+        var faster = Math.Max(1, SlowestModelled / believed);
         var shape = new FleetShape
         {
-            Clients = computers, Outage = away.TotalSeconds, Believed = Math.Max(1e-3, service.BytesPerSecond / Mega), Misjudged = capacity, BacklogMean = Math.Max(1e-3, service.BytesPerDay * days * service.Computers / computers / Mega),
+            Clients = computers, Outage = away.TotalSeconds, Believed = believed * faster, Misjudged = capacity, BacklogMean = Math.Max(1e-3, service.BytesPerDay * days * service.Computers / computers / Mega) * faster,
         };
         var outcome = Simulation.Run(shape, seed, (world, population) => new HoldfastControl(world, population));
         return new RehearsedReturn(assumption, away, outcome.Times, outcome.Restore, outcome.HasCollapsed);
