@@ -18,6 +18,7 @@ internal static class MaintenanceNotice
     {
         string At(long? seconds) => LocalTime.Of(seconds ?? window.StartsAt, time);
         return window.BackAt is not null ? $"Maintenance ({window.Name}): services have been back since {At(window.BackAt)}, and everyone is caught up by {At(window.CaughtUpBy)}."
+            : window.StartedAt is null && window.StartsAt < time.GetUtcNow().ToUnixTimeSeconds() ? $"Maintenance ({window.Name}): it should have begun at {At(window.StartsAt)}, and has not yet."
             : $"Maintenance ({window.Name}): backups pause from {At(window.StartedAt ?? window.StartsAt)} until {At(window.BackBy)} at the latest, and by {At(window.CaughtUpBy)} every computer is backed up again. Restores work all the time.";
     }
 

@@ -43,6 +43,16 @@ public sealed class StatusTests
     }
 
     [Fact]
+    public void What_was_promised_first_is_said_of_whichever_promise_was_changed()
+    {
+        var view = ViewOf("en", "working");
+        var window = view.Status.Windows[0] with { ChangeReason = null };
+        Assert.Contains("Promised first was 2026-11-27 15:33", string.Join(' ', view.SentencesOf(window)), StringComparison.Ordinal);
+        Assert.DoesNotContain("Promised first", string.Join(' ', view.SentencesOf(window with { FirstBackBy = null })), StringComparison.Ordinal);
+        Assert.Contains("Promised first was that everyone is caught up by 2026-11-27 15:33", string.Join(' ', view.SentencesOf(window with { FirstBackBy = null, FirstCaughtUpBy = window.FirstBackBy })), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Markdown_becomes_a_page_and_HTML_in_it_stays_text()
     {
         var page = await PageRenderer.RenderMarkdownAsync(Hostile, $"# Report\n\n{Hostile}\n\n| a | b |\n|---|---|\n| 1 | **2** |\n", "en");

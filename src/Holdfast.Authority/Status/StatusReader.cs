@@ -14,6 +14,7 @@ namespace Holdfast.Authority.Status;
 internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeProvider time)
 {
     private const long SecondsPerDay = 86_400;
+    private const long SecondsPerHour = 3600;
     private const int ListedMax = 50;
 
     private static readonly TimeSpan _kept = TimeSpan.FromSeconds(3);
@@ -123,8 +124,9 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
             var (from, until) = (day * SecondsPerDay, Math.Min(now, (day + 1) * SecondsPerDay));
             var maintenance = windows.Where(window => window.StartedAt is not null).Sum(window => Math.Max(0, Math.Min(until, window.BackAt ?? window.EndedAt ?? now) - Math.Max(from, window.StartedAt!.Value)));
 
-            // Of whole days, and in whole minutes: what grows by the second would be news every second.
-            days.Add(new ComponentDay(day, measured.TryGetValue(day, out var away) ? Math.Clamp(1 - ((double)away / SecondsPerDay), 0, 1) : null, measured.GetValueOrDefault(day), (maintenance + 59) / 60 * 60));
+            // Of whole hours, and in whole minutes: what grows by the second would be news every second.
+            var hours = (until - from + SecondsPerHour - 1) / SecondsPerHour * SecondsPerHour;
+            days.Add(new ComponentDay(day, measured.TryGetValue(day, out var away) ? Math.Clamp(1 - ((double)away / Math.Max(SecondsPerHour, hours)), 0, 1) : null, measured.GetValueOrDefault(day), (maintenance + 59) / 60 * 60));
         }
 
         return days;
@@ -132,7 +134,8 @@ internal sealed class StatusReader(IDatabase directory, WindowSteps kinds, TimeP
 
     private PublicWindow PublicOf(Window window) => new(
         window.Id, window.Name, kinds.Parse(window.Plan).Message, IsUnderWay(window) ? WindowStates.InProgress : window.State == WindowStates.Aborting ? WindowStates.Cancelled : window.State, window.StartsAt, window.BackBy, window.CaughtUpBy, window.FirstBackBy == window.BackBy ? null : window.FirstBackBy, window.ChangeReason,
-        window.StartedAt, window.BackAt, window.EndedAt, window.EndedAt ?? window.BackAt ?? Math.Max(window.StartedAt ?? 0, Math.Max(window.ChangedAt ?? 0, window.AnnouncedAt ?? 0)));
+        window.StartedAt, window.BackAt, window.EndedAt, window.EndedAt ?? window.BackAt ?? Math.Max(window.StartedAt ?? 0, Math.Max(window.ChangedAt ?? 0, window.AnnouncedAt ?? 0)),
+        window.FirstCaughtUpBy == window.CaughtUpBy ? null : window.FirstCaughtUpBy);
 
     private static bool IsUnderWay(Window window) => window.State is WindowStates.InProgress or WindowStates.Paused or WindowStates.Aborting && window.StartedAt is not null;
 }

@@ -70,9 +70,10 @@ public sealed record StatusView(ServiceStatus Status, string ServiceName, string
             yield return Words["status_window_promise", At(back), At(caughtUp)];
         }
 
-        if (!isOff && window.FirstBackBy is { } first)
+        if (!isOff && (window.FirstBackBy ?? window.FirstCaughtUpBy) is { } first)
         {
-            yield return window.ChangeReason is { } why ? Words["status_window_changed_why", At(first), why] : Words["status_window_changed", At(first)];
+            var text = window.FirstBackBy is null ? "status_window_changed_caught_up" : "status_window_changed";
+            yield return window.ChangeReason is { } why ? Words[$"{text}_why", At(first), why] : Words[text, At(first)];
         }
 
         if (window is { BackAt: { } at, State: not "cancelled" })

@@ -55,8 +55,9 @@ public sealed record ComponentDay(long Day, double? Available, long AwaySeconds,
 /// <param name="BackAt">When services were back.</param>
 /// <param name="EndedAt">When it ended.</param>
 /// <param name="ChangedAt">When anything of this was changed.</param>
+/// <param name="FirstCaughtUpBy">When everyone was promised first to be caught up, if that was changed.</param>
 public sealed record PublicWindow(
-    string Id, string Name, string? Message, string State, long StartsAt, long? BackBy, long? CaughtUpBy, long? FirstBackBy, string? ChangeReason, long? StartedAt, long? BackAt, long? EndedAt, long ChangedAt);
+    string Id, string Name, string? Message, string State, long StartsAt, long? BackBy, long? CaughtUpBy, long? FirstBackBy, string? ChangeReason, long? StartedAt, long? BackAt, long? EndedAt, long ChangedAt, long? FirstCaughtUpBy = null);
 
 /// <summary>Something that went wrong, as everybody may know it.</summary>
 /// <param name="Id">Its id.</param>
