@@ -145,12 +145,12 @@ public sealed class Authority : IAsyncDisposable
         var windowSteps = new WindowSteps(
         [
             new AnnounceStep(windowNotices), new GateStep(_admissions, time), new MigrateStep(_moves, new RehearsedMoves(directoryDatabase, storeCheck, sources, anyAccount, time), settings.Trees), new PermissionsStep(permissions, new RehearsedPermissions(settings.Trees, settings.JournalsFolder, permissions, time)), new RunStep(settings.Commands ?? new Dictionary<string, IReadOnlyList<string>>(), time),
-            new VerifyStep(verifications, new RehearsedVerification(directoryDatabase, directory, store, pod, anyAccount, time)), new BringUpStep(_admissions), new CloseStep(windowNotices),
+            new VerifyStep(verifications, new RehearsedVerification(directoryDatabase, directory, store, pod, anyAccount, time)), new BringUpStep(_admissions, gateTable), new CloseStep(windowNotices),
         ]);
         var windowEstimates = new WindowEstimates(samples, actuals, windowSteps, time);
         var rehearsals = new RehearsalTable(directoryDatabase, time);
         var affected = new AffectedCustomers(directoryDatabase, gateTable, verifications, outages);
-        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, new WindowPromises(windowTable, windowSteps, windowEstimates, time), affected, reportMail, rehearsals, time);
+        _windows = new MaintenanceWindows(windowTable, windowSteps, windowEstimates, new WindowPromises(windowTable, windowSteps, windowEstimates, time), affected, reportMail, rehearsals, nodes, time);
         _incidents = new IncidentEndpoints(new ServiceIncidents(incidents, outages, affected, reportMail, time), incidents);
         var statusReader = new StatusReader(directoryDatabase, windowSteps, time);
         _status = new StatusEndpoints(statusReader);
@@ -160,7 +160,7 @@ public sealed class Authority : IAsyncDisposable
         var windowJob = new WindowJob(windowTable, windowSteps, windowEstimates, windowNotices, probe, probes, actuals, time);
         var treeJobs = settings.Trees.Select(tree => new PermissionJob(tree.Key, tree.Value, settings.JournalsFolder, permissions, actuals, time));
         var rehearsalJobs = settings.Trees.Keys.Cast<string?>().Append(null).Select(tree => new RehearsalJob(tree, windowTable, rehearsals, windowSteps, time));
-        _runner = new JobRunner(_jobs, [.. treeJobs, .. rehearsalJobs, windowJob, new ProbeJob(probe, probes, time, logging.CreateLogger<ProbeJob>()), verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk, reportMail] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
+        _runner = new JobRunner(_jobs, [.. treeJobs, .. rehearsalJobs, windowJob, new ProbeJob(probe, probes, time, logging.CreateLogger<ProbeJob>()), verifications, growth, .. outbox.IsConfigured ? (IJobKind[])[outbox, outbox.Bulk, reportMail, new MailPresence(outbox, time)] : [], new WebhookDelivery(directoryDatabase, http, time), watch, digest, drills, _selfBackup, reconciliation, new Tidying(directoryDatabase, time), new AccountPurge(closures, directory, store, movers, usages, invoicing, pod, time), invoiceRun, new DunningRun(directoryDatabase, customers, payments, invoicingTable, settings.Billing, time), cardPayments, new MoveJob(moveTable, movers, storeCheck, actuals, time), new SettlingJob(movers), new DirectoryMoveJob(directoryDatabase, directoryMoveTable, nodes, actuals, node, time)], time, logging.CreateLogger<JobRunner>());
         var (signIns, tokens, organisations, codes, limits) =
             (new SignIns(directoryDatabase, time), new ApiTokens(directoryDatabase, time), new Organisations(directoryDatabase, time), new OneTimeCodes(directoryDatabase, time), new AttemptLimits(directoryDatabase, time));
         var people = new PersonStore(directoryDatabase, time);
@@ -309,7 +309,8 @@ public sealed class Authority : IAsyncDisposable
         await _moves.ContinueAsync(cancellation);
         await _directoryMoves.ContinueAsync(cancellation);
         await _windows.ContinueAsync(cancellation);
-        await _outbox.StartAsync(cancellation);
+        await _outbox.RenewAsync(cancellation);
+        await _jobs.EnqueueAsync(MailPresence.JobName, "", cancellation);
         if (await _directory.CountReconcilingAsync(cancellation) > 0)
         {
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);

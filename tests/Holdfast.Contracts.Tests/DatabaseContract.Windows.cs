@@ -86,12 +86,16 @@ public abstract partial class DatabaseContract
 
         // A node that sends no mail tells nobody, unless another one does: then it leaves what is to be sent to that.
         var (silent, other) = (new Outbox(DirectoryDatabase, null, time), new WindowNotices(new Circulars(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time)), new Webhooks(DirectoryDatabase, Directory, time), time));
-        await silent.StartAsync(Cancellation);
+        await silent.RenewAsync(Cancellation);
         await other.TellAsync(window, WindowNotices.Begins, null, Cancellation);
         Assert.Equal(882, await CountAsync("outbox"));
-        await new Outbox(DirectoryDatabase, _mail, time).StartAsync(Cancellation);
+        await new Outbox(DirectoryDatabase, _mail, time).RenewAsync(Cancellation);
         await other.TellAsync(window, WindowNotices.GivenUp, null, Cancellation);
         Assert.Equal(1323, await CountAsync("outbox"));
+
+        // One that has not said so for a day is not there any more.
+        time.Advance(TimeSpan.FromDays(2));
+        Assert.False(await silent.IsSentAsync(Cancellation));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Holdfast.Authority.Windows;
 using Holdfast.Authority.Windows.Steps;
+using Holdfast.Maintenance.Planning;
 
 namespace Holdfast.Contracts.Tests;
 
@@ -48,9 +49,23 @@ public sealed class StepTests
     {
         var outlook = new StepOutlook(true, share, "12 files", Volume: double.NaN).Checked();
         Assert.Equal((false, null), (outlook.IsOver, outlook.Share));
-        Assert.Contains("cannot be", outlook.Trouble, StringComparison.Ordinal);
+        Assert.Contains("cannot be", outlook.Failure, StringComparison.Ordinal);
         var sound = new StepOutlook(true, 1, "12 files", Volume: -5).Checked();
         Assert.Equal((true, 1.0, null), (sound.IsOver, sound.Share, sound.Volume));
+    }
+
+    [Fact]
+    public async Task A_command_that_another_machine_ran_waits_for_somebody_unless_its_plan_says_that_it_may_run_again()
+    {
+        var step = new RunStep(new Dictionary<string, IReadOnlyList<string>> { ["echo"] = ["/bin/echo", "done"] }, TimeProvider.System);
+        Task<StepOutlook> AdvanceAsync(params (string, string)[] settings) => step.AdvanceAsync(
+            new StepRun(new PlanStep("run", "run", settings.Append(("command", "echo")).ToDictionary(one => one.Item1, one => one.Item2), []), new WindowStep { StartedAt = 1, Reference = "another-machine 12 345" }, new Window(), null,
+                (_, _) => Task.CompletedTask, _ => Task.FromResult(true)), TestContext.Current.CancellationToken);
+        Assert.Contains("another-machine 12 345", (await AdvanceAsync()).Failure, StringComparison.Ordinal);
+        Assert.NotNull((await AdvanceAsync(("again", "false"))).Failure);
+        var over = await AdvanceAsync(("again", "true"));
+        Assert.Equal((true, "done"), (over.IsOver, over.Detail));
+        await Assert.ThrowsAsync<WindowPlanException>(() => step.CheckAsync(new PlanStep("run", "run", new Dictionary<string, string> { ["command"] = "echo", ["again"] = "perhaps" }, []), TestContext.Current.CancellationToken));
     }
 
     private sealed class LeapingClock : TimeProvider

@@ -15,11 +15,15 @@ public sealed partial class DemoTests
         Assert.True(line.Success, ended.Output);
         var (promised, actual, served, refused, lost) = (Number(line, 1), Number(line, 2), Number(line, 3), Number(line, 4), Number(line, 5));
         Assert.True(actual > 0 && actual <= promised && served > 0 && refused == 0 && lost == 0, $"{line.Value}\n{ended.Error}");
-        Assert.Contains("killing the node at the step verify", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(2, Killed().Count(ended.Error));
         Assert.Contains("Both promises were kept.", ended.Error, StringComparison.Ordinal);
+        Assert.Contains("rehearsed 1 time on a part", ended.Error, StringComparison.Ordinal);
     }
 
     private static long Number(Match line, int group) => long.Parse(line.Groups[group].Value, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"killing the node at the step (migrate|permissions|statistics|verify|bring-up)$", RegexOptions.Multiline)]
+    private static partial Regex Killed();
 
     [GeneratedRegex(@"\Awindow promised (\d+) actual (\d+) restores-served (\d+) restores-refused (\d+) backups-lost (\d+)\z")]
     private static partial Regex LastLine();

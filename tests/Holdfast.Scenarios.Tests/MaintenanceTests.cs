@@ -307,7 +307,7 @@ public sealed class MaintenanceTests : TwoStoresScenario
 
         await WaitAsync(async () => (await ShowAsync("latest")).GetProperty("state").GetString() == "completed");
         Assert.Contains("The gate is open", await MustAsync("gate", "show"), StringComparison.Ordinal);
-        Assert.Contains("Nobody has verified everything since", await MustAsync("maintenance", "report"), StringComparison.Ordinal);
+        Assert.Contains("Nobody has verified everything since data was touched last", await MustAsync("maintenance", "report"), StringComparison.Ordinal);
     }
 
     private async Task<(List<ClientComputer> Computers, string Tree)> BeginAsync(int accounts)

@@ -139,6 +139,10 @@ internal sealed class GateTable(IDatabase directory, string node, NodeFacts fact
     public async Task<bool> IsUnderWayAsync(AccountId account, uint computer, CancellationToken cancellation) => await directory.AskAsync(transaction =>
         transaction.FindAsync<long?>("SELECT seen_at FROM admissions WHERE account_id = @id AND computer = @computer AND ended_at < entered_at", new { id = account.ToArray(), computer }), cancellation) is not null;
 
+    /// <summary>How many backups are under way that were let in before a moment (seconds since 1970).</summary>
+    public Task<long> CountEnteredBeforeAsync(long at, CancellationToken cancellation) => directory.AskAsync(transaction =>
+        transaction.FindAsync<long>("SELECT count(*) FROM admissions WHERE ended_at < entered_at AND entered_at < @at", new { at = at * 1000 }), cancellation);
+
     /// <summary>Who asked for a turn in a time (seconds since 1970), and how long they waited.</summary>
     public Task<GateWaits> WaitsAsync(long from, long until, CancellationToken cancellation) => directory.AskAsync(async transaction =>
     {

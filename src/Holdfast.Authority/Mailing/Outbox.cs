@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Jobs;
 using Holdfast.Documents;
@@ -22,6 +23,8 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
 
     private const string JobName = "mail";
     private const string Mark = "a node sends mail";
+    private const long MarkMost = 1L << 37;
+    private static readonly TimeSpan _saidFor = TimeSpan.FromDays(1);
 
     /// <summary>Mail that goes to everybody at once, such as invoices: nobody's code waits behind it.</summary>
     private const string BulkJobName = "bulk-mail";
@@ -44,12 +47,18 @@ internal sealed class Outbox(IDatabase directory, MailSettings? settings, TimePr
     /// <summary>False if this node sends no mail.</summary>
     public bool IsConfigured => settings is not null;
 
-    /// <summary>Says that a node of the service sends mail, if this one does; others then write what it is to send.</summary>
-    public Task StartAsync(CancellationToken cancellation) => IsConfigured
-        ? directory.WriteAsync(transaction => transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@mark, '') ON CONFLICT DO NOTHING", new { mark = Mark }), cancellation) : Task.CompletedTask;
+    /// <summary>Says that a node of the service sends mail, if this one does, for a day; others then write what it is to send.</summary>
+    public Task RenewAsync(CancellationToken cancellation) => IsConfigured
+        ? directory.WriteAsync(transaction => transaction.ExecuteAsync("INSERT INTO directory_marks (name, value) VALUES (@mark, @now) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            new { mark = Mark, now = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture) }), cancellation) : Task.CompletedTask;
 
     /// <summary>Whether this node or another one sends mail.</summary>
-    public async Task<bool> IsSentAsync(DatabaseTransaction transaction) => IsConfigured || await transaction.FindAsync<string>("SELECT name FROM directory_marks WHERE name = @mark", new { mark = Mark }) is not null;
+    public async Task<bool> IsSentAsync(DatabaseTransaction transaction) => IsConfigured
+        || (long.TryParse(await transaction.FindAsync<string>("SELECT value FROM directory_marks WHERE name = @mark", new { mark = Mark }), NumberStyles.None, CultureInfo.InvariantCulture, out var said)
+            && (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Min(said, MarkMost))).Duration() < _saidFor);
+
+    /// <summary>The same.</summary>
+    public async Task<bool> IsSentAsync(CancellationToken cancellation) => IsConfigured || await directory.AskAsync(IsSentAsync, cancellation);
 
     /// <summary>Has mail sent once the transaction is committed; nothing where no node sends any. A node without a mail server leaves it to those that have one.</summary>
     /// <param name="transaction">What it tells of.</param>

@@ -263,7 +263,8 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
     private async Task<DateTimeOffset?> EndAsync(JobLease lease, Run run, CancellationToken cancellation)
     {
         var move = run.Move;
-        if (move.State is MoveStates.Running && run.Rows > 0)
+        // What was held back says nothing of how fast it can go.
+        if (move.State is MoveStates.Running && run.Rows > 0 && move.Rate == 0)
         {
             await actuals.KeepAsync(lease.Job.Id + (move.IsBack == 0 ? "" : "-back"), new Actual("move", $"{string.Join('+', await table.SourcesAsync(move.Id, cancellation))} to {move.Target}{(move.IsBack == 0 ? "" : " and back")}", time.GetUtcNow().ToUnixTimeSeconds(),
                 run.Rows, run.Done, (long)run.Worked.TotalMilliseconds, (int)move.AtOnce, check.StoreOf(move.Target) is PostgresDatabase ? "PostgreSQL" : "SQLite"), cancellation);

@@ -49,7 +49,7 @@ internal sealed partial class PersonChanges(IDatabase directory, OneTimeCodes co
     public async Task AskEmailAsync(Person person, string email, CancellationToken cancellation)
     {
         var address = Invitations.Address(email);
-        if (!outbox.IsConfigured)
+        if (!await outbox.IsSentAsync(cancellation))
         {
             throw new HoldfastException(FailureTable.Conflict, "This service sends no mail, so it cannot confirm an address: have yourself invited under the other one.");
         }
@@ -85,7 +85,7 @@ internal sealed partial class PersonChanges(IDatabase directory, OneTimeCodes co
         var key = credentials.Users.NormalizeEmail(email) ?? "";
         await limits.CountAsync("address", SignIns.NetworkOf(context), AttemptLimits.OfAddressMax, cancellation);
         await limits.CountAsync("reset", key, AttemptLimits.OfPairMax, cancellation);
-        if (!outbox.IsConfigured)
+        if (!await outbox.IsSentAsync(cancellation))
         {
             return;
         }

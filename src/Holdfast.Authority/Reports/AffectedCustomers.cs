@@ -13,12 +13,11 @@ namespace Holdfast.Authority.Reports;
 /// <param name="Waits">Computers that asked for a turn and had to wait.</param>
 /// <param name="Outages">Outages that were recorded of that time.</param>
 /// <param name="Month">Seconds of all outages that were recorded of the months that these lie in: what plans promise counts by the month.</param>
-/// <param name="IsInvoiced">Invoices of these months were issued.</param>
 /// <param name="Credits">What was given back for the months that they lie in, by currency: how many accounts, and the sum.</param>
 /// <param name="Incidents">What went wrong meanwhile: what it was, when it began, and when it was over.</param>
 /// <param name="Accounts">How many accounts there are.</param>
 /// <param name="Verification">The first verification of everything since; null if there is none.</param>
-internal sealed record Affected(GateWaits Waits, IReadOnlyList<OutageSummary> Outages, long Month, bool IsInvoiced, IReadOnlyList<(int Accounts, Money Sum)> Credits, IReadOnlyList<(string Title, long BeganAt, long? ClosedAt)> Incidents, long Accounts, VerificationStatus? Verification);
+internal sealed record Affected(GateWaits Waits, IReadOnlyList<OutageSummary> Outages, long Month, IReadOnlyList<(int Accounts, Money Sum)> Credits, IReadOnlyList<(string Title, long BeganAt, long? ClosedAt)> Incidents, long Accounts, VerificationStatus? Verification);
 
 /// <summary>Finds that from what was recorded.</summary>
 internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Verifications verifications, Outages outages)
@@ -40,13 +39,26 @@ internal sealed class AffectedCustomers(IDatabase directory, GateTable gate, Ver
         var recorded = await outages.BetweenAsync(from, until, cancellation);
         var (monthsFrom, monthsUntil) = recorded.Count == 0 ? (from, until) : (MonthOf(recorded.Min(outage => outage.From), 0), MonthOf(recorded.Max(outage => outage.Until), 1));
         var month = recorded.Count == 0 ? [] : await outages.BetweenAsync(monthsFrom, monthsUntil, cancellation);
-        var (incidents, accounts, invoiced) = await directory.ReadAsync(async transaction => (
+        var (incidents, accounts) = await directory.ReadAsync(async transaction => (
             await transaction.QueryAsync<(string, long, long?)>("SELECT title, began_at, closed_at FROM incidents WHERE began_at >= @earliest AND began_at < @until AND (closed_at IS NULL OR closed_at > @from) ORDER BY began_at",
                 new { earliest = from - (long)_incidentLongest.TotalSeconds, from, until }),
-            await transaction.FindAsync<long>("SELECT count(*) FROM accounts"),
-            await transaction.FindAsync<long?>("SELECT number FROM invoices WHERE issued_at >= @monthsUntil ORDER BY issued_at LIMIT 1", new { monthsUntil })), cancellation);
-        return new Affected(await gate.WaitsAsync(from, until, cancellation), recorded, month.Sum(outage => Math.Min(outage.Until, monthsUntil) - Math.Max(outage.From, monthsFrom)), invoiced is not null,
+            await transaction.FindAsync<long>("SELECT count(*) FROM accounts")), cancellation);
+        return new Affected(await gate.WaitsAsync(from, until, cancellation), recorded, LengthOf(month, monthsFrom, monthsUntil),
             recorded.Count == 0 ? [] : await CreditsAsync(recorded, cancellation), incidents, accounts, await verifications.FindProofAsync(changedUntil, cancellation));
+    }
+
+    /// <summary>How long outages took within a time; what several have in common counts once.</summary>
+    private static long LengthOf(IReadOnlyList<OutageSummary> outages, long from, long until)
+    {
+        var (length, counted) = (0L, from);
+        foreach (var outage in outages.OrderBy(outage => outage.From))
+        {
+            var (begins, ends) = (Math.Max(outage.From, counted), Math.Min(outage.Until, until));
+            length += Math.Max(0, ends - begins);
+            counted = Math.Max(counted, ends);
+        }
+
+        return length;
     }
 
     /// <summary>When the month of a moment begins, or so many months later.</summary>

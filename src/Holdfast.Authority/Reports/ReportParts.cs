@@ -69,7 +69,7 @@ internal sealed class ReportParts
         }
 
         Line(affected.Outages.Count == 0 ? "No outage was recorded, so nothing is given back."
-            : affected.Credits.Count == 0 ? affected.IsInvoiced ? "Its invoices give nothing back: what plans promise was kept all the same." : "What they do not keep is given back with its invoices, which are not issued yet."
+            : affected.Credits.Count == 0 ? "What they do not keep is given back with invoices; none that was issued until now gives anything back for it."
             : $"With invoices that were issued since: {string.Join(", ", affected.Credits.Select(credit => $"{credit.Sum} to {Count(credit.Accounts, "account")}"))}.");
         Heading("Was data at risk?");
         Line(affected.Verification switch
@@ -77,7 +77,7 @@ internal sealed class ReportParts
             { Failure: null, DamageCount: 0 } proof => $"No. The pods read everything that snapshots need ({At(proof.StartedAt)} to {At(proof.EndedAt)}): {Count(proof.Snapshots, "snapshot")} of {Count(proof.Accounts, "account")}, {proof.Bytes} bytes; every frame is what its computer signed.",
             { Failure: not null } proof => $"It is not known: the verification that ended at {At(proof.EndedAt)} did not read everything.",
             { DamageCount: var damages } proof => $"**Yes.** A verification found {Count(damages, "damage")} ({At(proof.EndedAt)}).",
-            null => "Nobody has verified everything since it began.",
+            null => "Nobody has verified everything since data was touched last.",
         });
     }
 

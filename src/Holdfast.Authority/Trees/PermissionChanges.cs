@@ -89,6 +89,9 @@ internal sealed class PermissionChanges(IDatabase directory, JobTable jobs, IRea
         return new PermissionChangeList(all);
     }
 
+    /// <summary>The latest change of a tree; null if there was none.</summary>
+    public async Task<PermissionChangeStatus?> FindStatusAsync(string tree, CancellationToken cancellation) => await FindAsync(tree, cancellation) is { } change ? await StatusAsync(change, cancellation) : null;
+
     /// <summary>What was asked for last; null if nothing was.</summary>
     public Task<AskedChange?> FindAsync(string tree, CancellationToken cancellation) => directory.AskAsync(transaction => transaction.FindAsync<AskedChange>(
         $"SELECT {AskedChange.Columns} FROM permission_changes WHERE tree = @tree", new { tree }), cancellation);

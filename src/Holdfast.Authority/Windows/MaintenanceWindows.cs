@@ -1,3 +1,4 @@
+using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Reports;
@@ -11,7 +12,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Windows;
 
 /// <summary>Maintenance windows that operators plan, estimate, announce and run.</summary>
-internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowPromises promises, AffectedCustomers affected, ReportMail mail, RehearsalTable rehearsals, TimeProvider time)
+internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowPromises promises, AffectedCustomers affected, ReportMail mail, RehearsalTable rehearsals, LiveNodes nodes, TimeProvider time)
 {
     /// <summary>How the event of a pause begins.</summary>
     public const string PausedBy = "Paused by";
@@ -38,8 +39,13 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         }
 
         await kinds.CheckAsync(plan, cancellation);
+        if (plan.Steps.Any(step => step.Find(PlanStep.Expected) is not null || step.Find("again") is not null) && await nodes.UnableAsync(_ => true, cancellation) is { Count: > 0 } older)
+        {
+            throw new HoldfastException(FailureTable.WindowRefused, $"The nodes {string.Join(", ", older)} are of another version, and do not know `{PlanStep.Expected}` and `again`: plan without it, or once all are of this one.");
+        }
+
         var known = await estimates.ReadAsync(cancellation);
-        var estimate = estimates.Of(plan, start, known);
+        var estimate = estimates.Of(plan, start, known, asked.Seed);
         var now = time.GetUtcNow();
         var window = new Window { Id = asked.IsDry ? "" : Guid.CreateVersion7(now).ToString(), Name = plan.Name, Plan = asked.Plan, State = WindowStates.Planned, StartsAt = start, PlannedAt = now.ToUnixTimeSeconds(), PlannedBy = by };
         if (!asked.IsDry)
@@ -47,7 +53,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
             await table.AddAsync(window, plan.Steps, cancellation);
         }
 
-        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate, [.. plan.Steps.Select(step => kinds[step].Propose(step, plan)).OfType<string>()],
+        return new EstimatedWindow(window.StatusOf([.. plan.Steps.Select((step, position) => new WindowStep { Position = position, Kind = step.Kind, Name = step.Name, State = StepStates.Waiting })]), estimate, ProposalsOf(plan),
             estimates.Play(plan, window, await table.OpenAsync(cancellation), known, asked.Seed));
     }
 
@@ -56,7 +62,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     {
         var (window, steps) = await FindAsync(id, cancellation);
         var (plan, known) = (kinds.Parse(window.Plan), await estimates.ReadAsync(cancellation));
-        return new EstimatedWindow(window.StatusOf(steps), estimates.Of(plan, window.StartsAt, known), Played: estimates.Play(plan, window, await table.OpenAsync(cancellation), known, seed));
+        return new EstimatedWindow(window.StatusOf(steps), estimates.Of(plan, window.StartsAt, known, seed), ProposalsOf(plan), estimates.Play(plan, window, await table.OpenAsync(cancellation), known, seed));
     }
 
     /// <summary>Promises when services are back and everyone is caught up, and tells those who are affected. Less than the estimate's P90 is promised only by force, and that is recorded.</summary>
@@ -140,7 +146,14 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
             if (skips)
             {
                 // Before it is written down, so that whoever is killed in between asks again.
-                await kind.StopAsync(StepRun.Over(plan, at, window), cancellation);
+                try
+                {
+                    await kind.StopAsync(StepRun.Over(plan, at, window), cancellation);
+                }
+                catch (Exception exception) when (StepOutlook.IsNonsense(exception))
+                {
+                    // Whom nobody understands nobody can stop: that is why it is skipped.
+                }
             }
 
             if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = kind.TriedAgain(at.Reference), StartedAt = now, Leapt = 0 },
@@ -186,8 +199,11 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         var (window, steps) = await FindAsync(id, cancellation);
         var (status, events, now) = (window.StatusOf(steps), await table.EventsAsync(window.Id, cancellation), time.GetUtcNow());
         var plan = kinds.Parse(window.Plan);
-        var touched = steps.Where(step => kinds[plan.Steps[(int)step.Position]].ChangesData).Max(step => step.EndedAt) / 1000;
-        var whom = window.StartedAt is { } began ? await affected.FindAsync(began, window.EndedAt ?? now.ToUnixTimeSeconds(), touched ?? began, cancellation) : null;
+        var (until, touching) = (window.EndedAt ?? now.ToUnixTimeSeconds(), steps.Where(step => step.StartedAt is not null && kinds[plan.Steps[(int)step.Position]].ChangesData).ToList());
+
+        // Who gives up touches data once more, to take back what was done.
+        var isTouched = window.State is WindowStates.Aborting or WindowStates.Cancelled || touching.Any(step => step.EndedAt is null);
+        var whom = window.StartedAt is { } began ? await affected.FindAsync(began, until, isTouched ? until : (touching.Max(step => step.EndedAt) / 1000) ?? began, cancellation) : null;
         var markdown = WindowReportText.Of(status, events, plan.Message, window.Apology, (window.BackHalf, window.BackMost, window.CaughtUpHalf, window.CaughtUpMost), whom, now);
         return new WindowReport(status, events, markdown, await PageRenderer.RenderMarkdownAsync(window.Name, markdown, Mailing.Outbox.Language));
     }
@@ -218,6 +234,8 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
 
     /// <summary>Has all windows looked at that have not ended.</summary>
     public Task ContinueAsync(CancellationToken cancellation) => table.ContinueAsync(cancellation);
+
+    private List<string> ProposalsOf(WindowPlan plan) => [.. plan.Steps.Select(step => kinds[step].Propose(step, plan)).OfType<string>()];
 
     private async Task<WindowStatus> ChangeAsync(string id, IReadOnlyList<string> from, string set, string what, string otherwise, CancellationToken cancellation, bool alone = false, Func<DatabaseTransaction, Task>? checkAsync = null)
     {

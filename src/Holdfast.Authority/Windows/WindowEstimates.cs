@@ -24,9 +24,9 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
     public int StepsBefore(WindowPlan plan) => plan.Steps.TakeWhile(step => kinds[step].IsBefore).Count();
 
     /// <summary>The same as operators see it, with the reasons.</summary>
-    public WindowEstimate Of(WindowPlan plan, long start, KnownWork known)
+    public WindowEstimate Of(WindowPlan plan, long start, KnownWork known, int seed = 1)
     {
-        var (histories, forecast) = (Histories(plan, known), ForecastOf(plan, start, known));
+        var (histories, forecast) = (Histories(plan, known), ForecastOf(plan, start, known, seed));
         var steps = plan.Steps.Select((step, index) =>
         {
             var (kind, history, one) = (kinds[step], histories[index], forecast.Steps[index]);

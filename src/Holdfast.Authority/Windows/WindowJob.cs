@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Globalization;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
 using Holdfast.Authority.Probing;
@@ -20,6 +20,10 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _probesEvery = TimeSpan.FromSeconds(5);
+
+    /// <summary>How the event begins that says for how long nobody probed; what is shorter is a probe that took its time.</summary>
+    public const string NothingTried = "Restores and sign-ins were not tried for";
+    private static readonly TimeSpan _probesMissed = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _pausedLooksEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _triesAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _looksAhead = TimeSpan.FromSeconds(10);
@@ -61,6 +65,12 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
                 return await WaitAsync(lease, window, plan, cancellation);
             case WindowStates.Paused:
                 await LookAsync(lease, window, steps, plan, window.Failure, cancellation);
+                if (steps.Any(step => step.State == StepStates.Failed))
+                {
+                    // Tried again it begins anew: what the clock did meanwhile is nothing to it.
+                    _clock.Take();
+                }
+
                 return time.GetUtcNow() + _pausedLooksEvery;
             case WindowStates.InProgress:
                 return await AdvanceAsync(lease, window, steps, plan, cancellation);
@@ -100,9 +110,12 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
     private async Task<DateTimeOffset?> AdvanceAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
     {
+        _clock.Look();
         var now = time.GetUtcNow();
         if (steps.FirstOrDefault(step => step.State is StepStates.Waiting or StepStates.Running or StepStates.Failed) is not { } row)
         {
+            // Whether the plan says so or not: who was told that it comes is told that it is over.
+            await notices.TellAsync(window with { BackAt = window.BackAt ?? now.ToUnixTimeSeconds() }, WindowNotices.Over, plan.Message, cancellation);
             await LearnAsync(window, plan, cancellation);
             await OpenAsync(window, steps, plan, cancellation);
             return await table.ChangeAsync(window.Id, [WindowStates.InProgress], $"state = '{WindowStates.Completed}', back_at = coalesce(back_at, @now), ended_at = @now", "Completed.", new { now = now.ToUnixTimeSeconds() }, cancellation) ? null : now;
@@ -119,10 +132,15 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         var kind = kinds[step];
         if (row.State == StepStates.Waiting)
         {
+            _clock.Take();
+            if (row.Position == 0 && !plan.Steps.Any(one => kinds[one] is AnnounceStep))
+            {
+                await notices.TellAsync(window, WindowNotices.Begins, plan.Message, cancellation);
+            }
+
             var waiting = row;
             row = row with { State = StepStates.Running, StartedAt = now.ToUnixTimeMilliseconds() };
             await table.StepAsync(lease, window.Id, waiting, row, $"The step {row.Name} begins.", cancellation);
-            _clock.Take();
         }
 
         if (!kind.IsBefore && window.BackAt is null)
@@ -137,9 +155,11 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return await table.FindAsync(window.Id, token) is var (now, rows) && now.State != WindowStates.Aborting && rows[(int)row.Position].State == StepStates.Running;
         });
         StepOutlook outlook;
+        var leapt = _clock.Take();
+        row = row with { Leapt = row.Leapt + (long)leapt.TotalMilliseconds };
+        run = run with { Row = row };
         try
         {
-            _clock.Look();
             outlook = (await kind.AdvanceAsync(run, cancellation)).Checked();
         }
         catch (HoldfastException exception)
@@ -147,18 +167,19 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             // Such as a store that is away: it is tried again, and those who look see why it takes so long.
             outlook = new StepOutlook(false, null, row.Detail, row.Reference, Trouble: exception.Message);
         }
-        catch (Exception exception) when (IsNonsense(exception))
+        catch (Exception exception) when (StepOutlook.IsNonsense(exception))
         {
             outlook = StepOutlook.Failed($"What it works with says something that cannot be understood: {exception.Message}");
         }
 
         _clock.Look();
-        var leapt = _clock.Take();
-        var next = row with { Leapt = row.Leapt + (long)leapt.TotalMilliseconds, Detail = outlook.Detail ?? row.Detail, Reference = outlook.Reference ?? row.Reference, Share = WindowStep.ShareOf(outlook.Share) ?? row.Share };
+        var later = _clock.Take();
+        leapt += later;
+        var next = row with { Leapt = row.Leapt + (long)later.TotalMilliseconds, Detail = outlook.Detail ?? row.Detail, Reference = outlook.Reference ?? row.Reference, Share = WindowStep.ShareOf(outlook.Share) ?? row.Share };
         if (outlook.IsOver)
         {
             next = next with { State = StepStates.Done, EndedAt = time.GetUtcNow().ToUnixTimeMilliseconds(), Share = WindowStep.ShareOf(1) };
-            await KeepAsync(window, step, next, outlook.Volume, cancellation);
+            await KeepAsync(window, step, next, steps.Where(one => one.Position < next.Position).Sum(one => one.Leapt), outlook.Volume, cancellation);
         }
         else if (outlook.Failure is not null)
         {
@@ -215,9 +236,15 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             await table.StepAsync(lease, window.Id, row, row with { Detail = outlook.Detail }, null, cancellation);
             trouble = outlook.Trouble;
         }
-        catch (Exception exception) when (exception is HoldfastException || IsNonsense(exception))
+        catch (HoldfastException exception)
         {
             trouble = exception.Message;
+        }
+        catch (Exception exception) when (StepOutlook.IsNonsense(exception))
+        {
+            // Whom nobody understands nobody can have take anything back.
+            await table.StepAsync(lease, window.Id, row, row with { State = StepStates.Left, EndedAt = row.EndedAt ?? now.ToUnixTimeMilliseconds() }, $"What the step {row.Name} did stays: what it works with says something that cannot be understood.", cancellation);
+            return now;
         }
 
         await LookAsync(lease, window, steps, plan, trouble, cancellation);
@@ -234,6 +261,11 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         if (since >= _probesEvery || since < TimeSpan.Zero)
         {
             _probedAt = now.ToUnixTimeSeconds();
+            if (window.ProbedAt > 0 && since > _probesMissed)
+            {
+                await table.SayAsync(lease, string.Create(CultureInfo.InvariantCulture, $"{NothingTried} {since.TotalSeconds:0} s."), cancellation);
+            }
+
             result = await probe.TryAsync(cancellation);
 
             // What cannot be kept now, such as while the directory is away, counts at the next look.
@@ -252,9 +284,9 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             // What passed between steps, in pauses, is over too; and what a clock leapt by never was.
             var begun = steps.TakeWhile(step => step.StartedAt is not null).ToList();
             var progress = begun.Select(step => new StepProgress(step.TookUntil(now.ToUnixTimeMilliseconds())!.Value, step.Status.Share, step.EndedAt is not null)).ToList();
-            var lost = Math.Max(0, now.ToUnixTimeSeconds() - started - progress.Sum(step => step.Elapsed.TotalSeconds));
-            var paused = TimeSpan.FromSeconds(Math.Max(0, lost - begun.Sum(step => step.Leapt / 1000.0)));
-            long At(TimeSpan taken) => started + (long)Math.Ceiling(lost + taken.TotalSeconds);
+            var leapt = begun.Sum(step => step.Leapt / 1000.0);
+            var paused = TimeSpan.FromSeconds(Math.Max(0, now.ToUnixTimeSeconds() - started - leapt - progress.Sum(step => step.Elapsed.TotalSeconds)));
+            long At(TimeSpan taken) => started + (long)Math.Ceiling(leapt + (paused + taken).TotalSeconds);
             caughtUpBy = At(kept.Forecast.Live(progress, paused: paused).NineTenths);
             if (backBy is null)
             {
@@ -283,15 +315,12 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         }
     }
 
-    /// <summary>What comes of an engine's words that are none, whatever they were to be: tried again they are the same.</summary>
-    private static bool IsNonsense(Exception exception) => exception is JsonException or FormatException or OverflowException or InvalidDataException or KeyNotFoundException or ArgumentException;
-
     /// <summary>What the same steps would be estimated to take now, for the report.</summary>
     private async Task LearnAsync(Window window, WindowPlan plan, CancellationToken cancellation) =>
         await table.LearnAsync(window.Id, [.. estimates.Of(plan, window.StartedAt ?? window.StartsAt, await estimates.ReadAsync(cancellation)).Steps.Select(step => step.Seconds)], cancellation);
 
     /// <summary>What it took, for the next estimate; engines that keep their own do that themselves.</summary>
-    private async Task KeepAsync(Window window, PlanStep step, WindowStep row, double? worked, CancellationToken cancellation)
+    private async Task KeepAsync(Window window, PlanStep step, WindowStep row, long leaptBefore, double? worked, CancellationToken cancellation)
     {
         if (row is not { StartedAt: { } started, EndedAt: { } ended } || row.TookUntil(ended) is not { TotalMilliseconds: >= 1 and var took } || kinds[step].IsKeptByEngine || kinds[step].Work is null)
         {
@@ -304,9 +333,9 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return;
         }
 
-        var history = kinds[step].HistoryOf(step, await estimates.ReadAsync(cancellation));
+        var history = kinds[step].HistoryOf(step.Without(PlanStep.Expected), await estimates.ReadAsync(cancellation));
         var volume = worked ?? history.Volume ?? history.Samples.Where(sample => sample.Value >= 1).OrderBy(sample => sample.Day).LastOrDefault().Value;
-        var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp(((started / 1000.0) - began) / turnover.TotalSeconds, 0, 1) : 1;
+        var shared = history.Turnover is { } turnover && window.StartedAt is { } began ? Math.Clamp((((started - leaptBefore) / 1000.0) - began) / turnover.TotalSeconds, 0, 1) : 1;
         if (volume * shared >= 1)
         {
             await actuals.KeepAsync($"{window.Id}-{row.Position}", new Actual(kinds[step].Work!, step.Find("command") ?? "", ended / 1000, (long)(volume * shared), (long)(volume * shared), (long)took, 0, ""), cancellation);

@@ -133,7 +133,7 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
     /// <summary>Looks whether no other window is then, and keeps the estimate with what is promised by it.</summary>
     private async Task PromiseAsync(DatabaseTransaction transaction, Window window, long startsAt, Promise promise, WindowEstimate estimate)
     {
-        await table.CheckAloneAsync(transaction, window.Id, startsAt, promise.CaughtUpBy);
+        await table.CheckAloneAsync(transaction, window.Id, window.StartedAt ?? startsAt, promise.CaughtUpBy);
         await WindowTable.EstimateAsync(transaction, window.Id, [.. estimate.Steps.Select(step => step.Seconds)]);
     }
 

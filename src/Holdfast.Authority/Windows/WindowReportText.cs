@@ -10,6 +10,8 @@ namespace Holdfast.Authority.Windows;
 /// <summary>A window's report in Markdown: what was promised and what happened.</summary>
 internal static partial class WindowReportText
 {
+    private const double MinutesOff = 120;
+
     /// <param name="window">The window.</param>
     /// <param name="events">What happened.</param>
     /// <param name="message">What its plan says to those who were affected.</param>
@@ -42,6 +44,11 @@ internal static partial class WindowReportText
         Promises(report, window);
         report.Heading("Restores and sign-ins meanwhile");
         report.Line(window.Probes.Tried == 0 ? "None were tried." : $"{window.Probes.Tried - window.Probes.Failed} of {window.Probes.Tried} that the service tried itself worked ({Percent(window.Probes.Tried - window.Probes.Failed, window.Probes.Tried)}); the slowest took {window.Probes.WorstMilliseconds} ms.");
+        if (events.Where(one => one.Event.StartsWith(WindowJob.NothingTried, StringComparison.Ordinal)).Sum(one => SecondsOf(one.Event)) is > 0 and var untried)
+        {
+            report.Line($"For {Span(untried)} in all nobody tried, because a node was gone: how they were then is not in these figures.");
+        }
+
         foreach (var (title, beganAt, closedAt) in affected?.Incidents ?? [])
         {
             report.Line($"- {Plain(title)}: {At(beganAt)} to {(closedAt is { } closed ? $"{At(closed)} ({Span(closed - beganAt)})" : "now")}");
@@ -53,14 +60,17 @@ internal static partial class WindowReportText
         }
 
         Steps(report, window, now);
+
+        // What a clock leapt by meanwhile nobody waited for.
+        long Took(long from, long to) => Math.Max(0, to - from - (window.Steps.Where(step => step.EndedAt <= to * 1000 + 999).Sum(step => step.Leapt) / 1000));
         if (estimate is { BackHalf: { } half, BackMost: { } most } && window is { StartedAt: { } start, BackAt: { } back })
         {
-            report.Paragraph($"Services were away for {Span(back - start)}; estimated were {Span(half)}, and once in ten times more than {Span(most)}: {Error(back - start, half)}.");
+            report.Paragraph($"Services were away for {Span(Took(start, back))}; estimated were {Span(half)}, and once in ten times more than {Span(most)}: {Error(Took(start, back), half)}.");
         }
 
         if (estimate is { CaughtUpHalf: { } allHalf, CaughtUpMost: { } allMost } && window is { State: WindowStates.Completed, StartedAt: { } began, EndedAt: { } ended })
         {
-            report.Paragraph($"Everyone was caught up after {Span(ended - began)}; estimated were {Span(allHalf)}, and once in ten times more than {Span(allMost)}: {Error(ended - began, allHalf)}.");
+            report.Paragraph($"Everyone was caught up after {Span(Took(began, ended))}; estimated were {Span(allHalf)}, and once in ten times more than {Span(allMost)}: {Error(Took(began, ended), allHalf)}.");
         }
 
         Learned(report, window);
@@ -94,6 +104,8 @@ internal static partial class WindowReportText
         return happened;
     }
 
+    private static long SecondsOf(string untried) => long.TryParse(untried.AsSpan(WindowJob.NothingTried.Length).Trim().ToString().Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 0;
+
     [GeneratedRegex(@"^(Planned|Announced|Begun|Paused|Resumed|Changed|Given up|Cancelled) by (.+?)(:|\.$)")]
     private static partial Regex Who();
 
@@ -126,8 +138,8 @@ internal static partial class WindowReportText
         report.Line("|---|---|---|---|---|---|---|");
         foreach (var step in window.Steps)
         {
-            var took = step.StartedAt is { } began ? ((step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began - step.Leapt) / 1000.0 : (double?)null;
-            var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 && Math.Abs(estimated.Half - took.Value) >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{100 * (estimated.Half - took.Value) / took.Value:+0;-0;0} %") : "";
+            var took = step.StartedAt is { } began ? Math.Max(0, (step.EndedAt ?? now.ToUnixTimeMilliseconds()) - began - step.Leapt) / 1000.0 : (double?)null;
+            var off = step is { State: StepStates.Done, Estimated: { } estimated } && took is > 0 ? OffBy(estimated.Half - took.Value, took.Value) : "";
             report.Line($"| {step.Name} | {step.State} | {Span(step.Estimated?.Half)} | {Span(step.Estimated?.Most)} | {Span(took)} | {off} | {(step.Kind == RunStep.StepKind && step.State == StepStates.Done && step.Detail?.StartsWith("skipped", StringComparison.Ordinal) != true ? "" : Plain(Told(step.Detail ?? "", window)))} |");
         }
     }
@@ -149,6 +161,10 @@ internal static partial class WindowReportText
     }
 
     private static string Difference(long? happened, long? promised) => (happened, promised) is ({ } at, { } by) ? at == by ? "on time" : at < by ? $"{Span(by - at)} before" : $"**{Span(at - by)} late**" : "";
+
+    /// <summary>What an estimate was off by; of what is short a share says little.</summary>
+    private static string OffBy(double more, double took) => Math.Abs(more) < 1 ? ""
+        : Math.Abs(more) < MinutesOff ? $"{Span(Math.Abs(more))} {(more > 0 ? "sooner" : "longer")}" : string.Create(CultureInfo.InvariantCulture, $"{100 * more / took:+0;-0;0} %");
 
     private static string Error(long took, long half) => took == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"the estimate was off by {100.0 * Math.Abs(half - took) / took:0} %");
 

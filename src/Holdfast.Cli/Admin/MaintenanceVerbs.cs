@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Holdfast.Client.Connecting;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Protocol.Failures;
@@ -184,7 +185,8 @@ internal static class MaintenanceVerbs
             why.AddRange(step.ByThreads.OrderBy(threads => threads.Key).Select(threads => $"{threads.Key} threads: {Span(threads.Value.Half)}"));
             output.Print($"  {step.Name,-20}  {(step.Seconds is { } seconds ? $"{Span(seconds.Half),8}, {Span(seconds.Most),8} at most" : "not known")}{(why.Count > 0 ? $"  {string.Join("; ", why)}" : "")}");
             output.Message("step_estimate", ("name", step.Name), ("kind", step.Kind), ("half_seconds", step.Seconds?.Half), ("most_seconds", step.Seconds?.Most), ("unit", step.Unit), ("volume_now", step.VolumeNow), ("volume_then", step.VolumeThen), ("growth_per_month", step.GrowthPerMonth),
-                ("per_second", step.PerSecond), ("runs", step.Runs), ("unknown", step.Unknown));
+                ("per_second", step.PerSecond), ("runs", step.Runs), ("probes", step.Probes), ("is_expected", step.IsExpected), ("unknown", step.Unknown),
+                ("half_seconds_by_threads", new JsonObject(step.ByThreads.OrderBy(threads => threads.Key).Select(threads => KeyValuePair.Create(threads.Key.ToString(CultureInfo.InvariantCulture), (JsonNode?)threads.Value.Half)))));
         }
 
         output.Print($"Services are back after {Span(estimate.Back.Half)}; nine times in ten within {Span(estimate.Back.Most)}, by {AdminVerb.At(start + (long)estimate.Back.Most)}.");

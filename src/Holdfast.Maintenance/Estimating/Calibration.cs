@@ -17,6 +17,14 @@ internal static class Calibration
     /// <summary>The interval of what is left, behind what is over; draws count by their weights.</summary>
     public static Interval Live(double[] left, double[] weights, double over) => Widen(left, weights, over, LiveHalf, LiveNineTenths);
 
+    /// <summary>How many of what the draws stand for, 0 to 1, take longer: as wide as their intervals are.</summary>
+    public static double ShareLater(double[] draws, double seconds)
+    {
+        var middle = Quantiles.Of(draws, [.. draws.Select(_ => 1.0)], 0.5);
+        var limit = seconds > middle && middle > 0 ? middle * Math.Pow(seconds / middle, 1 / NineTenths) : seconds;
+        return (double)draws.Count(draw => draw > limit) / draws.Length;
+    }
+
     private static Interval Widen(double[] draws, double[]? weights, double over, double half, double nineTenths)
     {
         weights ??= [.. draws.Select(_ => 1.0)];

@@ -13,6 +13,9 @@ public sealed record StepHistory(string Name, IReadOnlyList<VolumeSample> Sample
     /// <summary>How many it may have at most.</summary>
     public int ThreadsMost { get; init; } = 20;
 
+    /// <summary>How much is done in a second at most, because somebody says so; null for as much as there can be.</summary>
+    public double? PerSecondMost { get; init; }
+
     /// <summary>How much there will be, if somebody says so instead of the samples.</summary>
     public double? Volume { get; init; }
 

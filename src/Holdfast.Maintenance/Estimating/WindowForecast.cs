@@ -54,7 +54,7 @@ public sealed class WindowForecast
             }
             else if (volume is not null && rate is not null)
             {
-                draws = Draw(volume, rate, run, random) with { Turnover = history.Turnover };
+                draws = Draw(volume, rate, run, random, history.PerSecondMost) with { Turnover = history.Turnover };
                 draws = draws.Behind(Sum(all.Select(step => step.Seconds)));
             }
 
@@ -113,10 +113,10 @@ public sealed class WindowForecast
     }
 
     /// <summary>How many of all windows that may come, 0 to 1, take longer with their first steps.</summary>
-    public double ShareLater(TimeSpan than, int steps) => Share(Sum(_draws.Take(steps).Select(step => step.Seconds)), than);
+    public double ShareLater(TimeSpan than, int steps) => Calibration.ShareLater(Sum(_draws.Take(steps).Select(step => step.Seconds)), than.TotalSeconds);
 
     /// <summary>How many of them take longer with one step, by its place.</summary>
-    public double StepShareLater(TimeSpan than, int step) => Share(_draws[step].Seconds, than);
+    public double StepShareLater(TimeSpan than, int step) => Calibration.ShareLater(_draws[step].Seconds, than.TotalSeconds);
 
     /// <summary>The step that makes slow windows slow, one of ten, and how much of what they take more, 0 to 1; null unless several may.</summary>
     public (string Name, double Share)? SlowestBy(int steps)
@@ -128,9 +128,7 @@ public sealed class WindowForecast
         return draws.Count(step => step.IsEstimated) > 1 && more.Sum() is > 0 and var all ? (Steps[more.IndexOf(more.Max())].Name, more.Max() / all) : null;
     }
 
-    private static double Share(double[] seconds, TimeSpan than) => (double)seconds.Count(one => one > than.TotalSeconds) / seconds.Length;
-
-    private static StepDraws Draw(VolumeForecast volume, RateForecast rate, RunDraws run, Random random)
+    private static StepDraws Draw(VolumeForecast volume, RateForecast rate, RunDraws run, Random random, double? perSecondMost)
     {
         var (own, systematic, size) = (Normals(random), Normals(random), Normals(random));
         var (draws, surprises) = (new double[DrawsMade], 1 - Math.Exp(-volume.MonthsAhead * (SurprisesPerMonth + (SurprisesByGrowth * Math.Max(0, volume.PerMonth)))));
@@ -140,7 +138,7 @@ public sealed class WindowForecast
             var logRate = rate.At(random.NextDouble(), systematic[draw]);
             var noise = rate.Noise * ((Math.Sqrt(SharedNoise) * run.Noise[draw]) + (Math.Sqrt(1 - SharedNoise) * own[draw]));
             var surprise = random.NextDouble() < surprises ? Math.Log(SurpriseLeast + (random.NextDouble() * (SurpriseMost - SurpriseLeast))) : 0;
-            draws[draw] = Math.Exp(logVolume - logRate + noise + surprise + run.Bad[draw]);
+            draws[draw] = Math.Max(Math.Exp(logVolume - logRate + noise + surprise + run.Bad[draw]), perSecondMost > 0 ? Math.Exp(logVolume) / perSecondMost.Value : 0);
         }
 
         return new StepDraws(draws, rate.Noise * Math.Sqrt(SharedNoise), IsEstimated: true, null);

@@ -126,6 +126,12 @@ public sealed partial record WindowPlan(string Name, DateTimeOffset Start, strin
 /// <param name="After">Steps that come before it, whatever the order in the file.</param>
 public sealed record PlanStep(string Kind, string Name, IReadOnlyDictionary<string, string> Settings, IReadOnlyList<string> After)
 {
+    /// <summary>The setting that says how long a step is expected to take, where nothing else does.</summary>
+    public const string Expected = "expected";
+
+    /// <summary>The same step without a setting.</summary>
+    public PlanStep Without(string setting) => this with { Settings = Settings.Where(one => one.Key != setting).ToDictionary() };
+
     /// <summary>A setting, or null.</summary>
     public string? Find(string setting) => Settings.GetValueOrDefault(setting);
 

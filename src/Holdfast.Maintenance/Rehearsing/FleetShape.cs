@@ -17,6 +17,9 @@ internal sealed record FleetShape
     /// <summary>What it really does: this times as much.</summary>
     public double Misjudged { get; init; } = 1;
 
+    /// <summary>By how much everybody's line is faster than those of the population.</summary>
+    public double FasterLines { get; init; } = 1;
+
     public double BacklogMean { get; init; } = 510;
 
     public BacklogForm Backlog { get; init; } = BacklogForm.LogNormal;

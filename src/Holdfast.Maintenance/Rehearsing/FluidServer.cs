@@ -96,7 +96,7 @@ internal sealed class FluidServer(FleetShape shape, Random random)
         var demand = 0.0;
         for (var kind = 0; kind < _active.Length; kind++)
         {
-            demand += _active[kind] * Population.LineOf(kind / Weights) * share;
+            demand += _active[kind] * LineOf(kind) * share;
         }
 
         Goodput = Divide(Math.Min(able, demand), share, heavy);
@@ -133,18 +133,20 @@ internal sealed class FluidServer(FleetShape shape, Random random)
         return (own + queue) / RestoreAlone;
     }
 
+    private double LineOf(int kind) => Population.LineOf(kind / Weights) * shape.FasterLines;
+
     private static int KindOf(int line, int weight) => (line * Weights) + (weight > 1 ? 1 : 0);
 
     /// <summary>The largest fair shares by weight that no line exceeds (max-min, by filling up); returns their sum.</summary>
     private double Divide(double able, double share, int heavy)
     {
         var (left, level, sum) = (able, 0.0, 0.0);
-        var open = Enumerable.Range(0, _active.Length).Where(kind => _active[kind] > 0).OrderBy(kind => Population.LineOf(kind / Weights) / Weight(kind)).ToArray();
+        var open = Enumerable.Range(0, _active.Length).Where(kind => _active[kind] > 0).OrderBy(kind => LineOf(kind) / Weight(kind)).ToArray();
         var weights = open.Sum(kind => (double)_active[kind] * Weight(kind));
         foreach (var kind in open)
         {
             level = left / weights;
-            _rates[kind] = Math.Min(Population.LineOf(kind / Weights) * share, level * Weight(kind));
+            _rates[kind] = Math.Min(LineOf(kind) * share, level * Weight(kind));
             left -= _rates[kind] * _active[kind];
             weights -= (double)_active[kind] * Weight(kind);
             sum += _rates[kind] * _active[kind];

@@ -25,7 +25,7 @@ internal sealed class Population
                 drawn -= _lineShares[Line[client]++];
             }
 
-            var line = _lines[Line[client]];
+            var line = _lines[Line[client]] * shape.FasterLines;
             Backlog[client] = Math.Min(DrawBacklog(shape, random), shape.AloneMax * line);
             IsGreedy[client] = random.NextDouble() < shape.Greedy;
             IsAbsent[client] = random.NextDouble() < shape.Absent;
@@ -33,7 +33,7 @@ internal sealed class Population
 
             // Backups were daily: the last lies up to a day before the outage. The service knows backlogs from earlier days, roughly: off by half or twice, mostly. And it knows no line better than what it saw last.
             var known = Backlog[client] * Math.Exp(0.35 * Gauss(random));
-            Askers[client] = new Asker((ulong)random.NextInt64(long.MinValue, long.MaxValue), Start.AddSeconds(-shape.Outage - (86_400 * random.NextDouble())), TimeSpan.FromSeconds(known / Math.Min(line, 12)));
+            Askers[client] = new Asker((ulong)random.NextInt64(long.MinValue, long.MaxValue), Start.AddSeconds(-shape.Outage - (86_400 * random.NextDouble())), TimeSpan.FromSeconds(known / Math.Min(line, 12 * shape.FasterLines)));
         }
     }
 

@@ -23,7 +23,7 @@ public static class ReturnRehearsal
     private const double Mega = 1e6;
     private const double HoursPerDay = 24;
 
-    /// <summary>What a service takes in at least, in MB a second, for the model's pieces to be small against it: a slower one is played as one so fast to which everybody has as much more to send. Lines are a little slow for it then.</summary>
+    /// <summary>What a service takes in at least, in MB a second, for the model's pieces to be small against it: a slower one is played as one so fast to which everybody has as much more to send by a line as much faster, which takes as long.</summary>
     private const double SlowestModelled = 50;
 
     /// <summary>Computers beyond these are simulated by as many with as much more each.</summary>
@@ -47,7 +47,7 @@ public static class ReturnRehearsal
         var faster = Math.Max(1, SlowestModelled / believed);
         var shape = new FleetShape
         {
-            Clients = computers, Outage = away.TotalSeconds, Believed = believed * faster, Misjudged = capacity, BacklogMean = Math.Max(1e-3, service.BytesPerDay * days * service.Computers / computers / Mega) * faster,
+            Clients = computers, Outage = away.TotalSeconds, Believed = believed * faster, FasterLines = faster, Misjudged = capacity, BacklogMean = Math.Max(1e-3, service.BytesPerDay * days * service.Computers / computers / Mega) * faster,
         };
         var outcome = Simulation.Run(shape, seed, (world, population) => new HoldfastControl(world, population));
         return new RehearsedReturn(assumption, away, outcome.Times, outcome.Restore, outcome.HasCollapsed);

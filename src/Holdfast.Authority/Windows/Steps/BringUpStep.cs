@@ -5,8 +5,8 @@ using Holdfast.Protocol.Messages;
 
 namespace Holdfast.Authority.Windows.Steps;
 
-/// <summary><c>bring-up</c>: computers come back by turns, the oldest last backup first; over when everyone had a turn.</summary>
-internal sealed class BringUpStep(Admissions admissions) : IWindowStep
+/// <summary><c>bring-up</c>: computers come back by turns, the oldest last backup first; over when everyone had a turn and their backups have ended.</summary>
+internal sealed class BringUpStep(Admissions admissions, GateTable table) : IWindowStep
 {
     public string Work => "bring-up";
 
@@ -14,7 +14,7 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
 
     public string Kind => "bring-up";
 
-    public IReadOnlyCollection<string> Settings => ["at_most", "expected"];
+    public IReadOnlyCollection<string> Settings => ["at_most", PlanStep.Expected];
 
     public string Unit => "computers";
 
@@ -25,15 +25,16 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
     public Task CheckAsync(PlanStep step, CancellationToken cancellation)
     {
         step.FindNumber("at_most", 1, AtMostMax);
-        step.FindTime("expected");
+        step.FindTime(PlanStep.Expected);
         return Task.CompletedTask;
     }
 
-    /// <summary>All computers are due within a day. What somebody expects is how long it takes until all of them had a turn.</summary>
+    /// <summary>All computers are due within a day. What somebody expects is how long it takes, however many those are.</summary>
     public StepHistory HistoryOf(PlanStep step, KnownWork known)
     {
         var (computers, runs) = (known.Samples("computers", _ => true), known.Runs(Work, _ => true));
-        return new StepHistory(step.Name, computers, runs, runs.Count == 0 && step.FindTime("expected") is { } expected && computers.Count > 0 ? [new Probe(computers.MaxBy(sample => sample.Day).Value, expected.TotalSeconds)] : []) { Turnover = TimeSpan.FromDays(1) };
+        return runs.Count == 0 && step.FindTime(PlanStep.Expected) is { } expected && computers.Count > 0 ? new StepHistory(step.Name, [], [], [new Probe(1, expected.TotalSeconds)]) { Volume = 1 }
+            : new StepHistory(step.Name, computers, runs, []) { Turnover = TimeSpan.FromDays(1) };
     }
 
     public async Task<StepOutlook> AdvanceAsync(StepRun run, CancellationToken cancellation)
@@ -44,11 +45,16 @@ internal sealed class BringUpStep(Admissions admissions) : IWindowStep
             gate = await admissions.ChangeAsync(new ChangeGate("ramp", run.Step.FindNumber("at_most", 1, AtMostMax), null, run.Window.Name), cancellation);
         }
 
+        if (gate.Mode == "open" && await table.CountEnteredBeforeAsync(gate.Since, cancellation) is > 0 and var left)
+        {
+            return new StepOutlook(false, 1, $"everyone who was behind had a turn; {left} of their backups are under way", "begun");
+        }
+
         var detail = $"{gate.Admitted} of {gate.Computers} computers had their turn";
         return gate.Mode switch
         {
             "open" => new StepOutlook(true, 1, "everyone who was behind had a turn", "begun"),
-            "ramp" => new StepOutlook(false, gate.Computers == 0 ? null : (double)gate.Admitted / gate.Computers, detail, "begun"),
+            "ramp" => new StepOutlook(false, gate.Computers == 0 ? null : Math.Min(1, (double)gate.Admitted / gate.Computers), detail, "begun"),
             var mode => new StepOutlook(false, null, $"{detail}; the gate is {mode}", "begun", Trouble: $"The gate is {mode}: `holdfast admin gate ramp` goes on."),
         };
     }

@@ -44,9 +44,9 @@ internal sealed class GateStep(Admissions admissions, TimeProvider time) : IWind
         }
 
         // Other nodes hear of it within a second, and say then whom they let in before.
-        var waited = time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(run.Row.StartedAt!.Value);
+        var waited = run.Row.TookUntil(time.GetUtcNow().ToUnixTimeMilliseconds())!.Value;
         return gate.UnderWay == 0 && waited >= _heard ? new StepOutlook(true, 1, "no backup is under way", reference)
-            : waited >= (run.Step.FindTime("wait") ?? _waitDefault) || waited < TimeSpan.Zero ? new StepOutlook(true, 1, $"{gate.UnderWay} backups are still under way, and go on", reference)
+            : waited >= (run.Step.FindTime("wait") ?? _waitDefault) ? new StepOutlook(true, 1, $"{gate.UnderWay} backups are still under way, and go on", reference)
             : new StepOutlook(false, null, $"{gate.UnderWay} backups under way", reference);
     }
 

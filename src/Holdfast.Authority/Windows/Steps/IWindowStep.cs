@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Holdfast.Authority.Measuring;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -96,7 +97,10 @@ internal sealed record StepOutlook(bool IsOver, double? Share = null, string? De
 {
     /// <summary>What cannot be is not believed: an engine that says that it did more than all of it, or no number.</summary>
     public StepOutlook Checked() => Share is not { } share || share is >= 0 and <= 1 ? this with { Volume = Volume is >= 0 and <= VolumeMax ? Volume : null }
-        : this with { IsOver = false, Share = null, Trouble = Trouble ?? string.Create(CultureInfo.InvariantCulture, $"Its engine says that it did {share} of all, which cannot be.") };
+        : Failed(string.Create(CultureInfo.InvariantCulture, $"What it works with says that it did {share} of all, which cannot be."), Reference);
+
+    /// <summary>What comes of an engine's words that are none, whatever they were to be: tried again they are the same.</summary>
+    public static bool IsNonsense(Exception exception) => exception is JsonException or FormatException or OverflowException or InvalidDataException or KeyNotFoundException or ArgumentException;
 
     private const double VolumeMax = 1e18;
 

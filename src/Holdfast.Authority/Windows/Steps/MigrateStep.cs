@@ -57,6 +57,7 @@ internal sealed class MigrateStep(Moves moves, RehearsedMoves rehearsed, IReadOn
         {
             Threads = step.FindNumber("at_once", 1, AtOnceMax) ?? AtOnceDefault,
             ThreadsMost = AtOnceMax,
+            PerSecondMost = step.FindNumber("rate", 1, int.MaxValue),
         };
     }
 

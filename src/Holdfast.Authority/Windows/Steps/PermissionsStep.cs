@@ -70,8 +70,10 @@ internal sealed class PermissionsStep(PermissionChanges changes, RehearsedPermis
         return null;
     }
 
+    /// <summary>The step's own change; one that somebody else asked for is not.</summary>
     private async Task<PermissionChangeStatus?> FindAsync(StepRun run, CancellationToken cancellation) =>
-        (await changes.ListAsync(cancellation)).Changes.FirstOrDefault(change => change.Tree == run.Step.Require("tree") && !change.IsDry && (run.Row.Reference is not null || change.AskedAt >= run.StartedAt));
+        await changes.FindStatusAsync(run.Step.Require("tree"), cancellation) is { IsDry: false } change
+        && (run.Row.Reference is { } own ? own == change.AskedAt.ToString(CultureInfo.InvariantCulture) : change.AskedAt >= run.StartedAt) ? change : null;
 
     private static StartPermissionChange AskedOf(PlanStep step) => new(
         step.Require("tree"), step.Find("mode"), step.Find("owner"), step.Find("group"), step.Find("access_list"), step.Find("rules"), step.Find("owner_map"), step.FindNumber("threads", 1, ThreadsMax));

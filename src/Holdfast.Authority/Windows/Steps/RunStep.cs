@@ -15,6 +15,7 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
 {
     public const string StepKind = "run";
 
+    private const string Again = "again";
     private const int OutputMax = 2000;
 
     /// <summary>Begins by a line on its input; if there is none, whoever started it was killed, and nothing is done.</summary>
@@ -29,7 +30,7 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
 
     public string Work => StepKind;
 
-    public IReadOnlyCollection<string> Settings => ["command", "timeout", "expected"];
+    public IReadOnlyCollection<string> Settings => ["command", "timeout", PlanStep.Expected, Again];
 
     public string Unit => "runs";
 
@@ -38,7 +39,12 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     public Task CheckAsync(PlanStep step, CancellationToken cancellation)
     {
         step.FindTime("timeout");
-        step.FindTime("expected");
+        step.FindTime(PlanStep.Expected);
+        if (step.Find(Again) is not (null or "true" or "false"))
+        {
+            throw new WindowPlanException($"`{Again}` of the step `{step.Name}` is true or false.");
+        }
+
         var name = step.Require("command");
         return commands.ContainsKey(name) ? Task.CompletedTask
             : throw new WindowPlanException($"No command is registered as `{name}`: name it under \"commands\" in the configuration of the node that runs it (`holdfastd config explain`), and start that node again.");
@@ -48,7 +54,7 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     {
         var command = step.Require("command");
         var runs = known.Runs(Work, subject => subject == command);
-        return new StepHistory(step.Name, [], runs, runs.Count == 0 && step.FindTime("expected") is { } expected ? [new Probe(1, expected.TotalSeconds)] : []) { Volume = 1 };
+        return new StepHistory(step.Name, [], runs, runs.Count == 0 && step.FindTime(PlanStep.Expected) is { } expected ? [new Probe(1, expected.TotalSeconds)] : []) { Volume = 1 };
     }
 
     public (TimeSpan Longer, string Then)? FindLimit(PlanStep step) => (step.FindTime("timeout") ?? _timeoutDefault) is var timeout ? (timeout, $"it is ended after its `timeout` of {timeout:c}, and the window waits for somebody") : null;
@@ -58,9 +64,9 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
         var (name, timeout) = (run.Step.Require("command"), run.Step.FindTime("timeout") ?? _timeoutDefault);
         if (run.Row.Reference is { } mark)
         {
-            if (!ProcessMark.IsHere(mark))
+            if (!ProcessMark.IsHere(mark) && run.Step.Find(Again) != "true")
             {
-                return StepOutlook.Failed($"Where {name} ran ({mark}) the node was stopped, and nobody knows whether it still runs: look there, then `resume` to run it here, or `resume --skip`.");
+                return StepOutlook.Failed($"Where {name} ran ({mark}) the node was stopped, and nobody knows whether it still runs: look there, then `resume` to run it here, or `resume --skip`. (With `again: true` in its plan it is run elsewhere at once.)");
             }
 
             // How it ended nobody will know: it is run again, but never beside itself, and only if it is still wanted.

@@ -48,7 +48,7 @@ internal sealed class VerifyStep(Verifications verifications, RehearsedVerificat
             (not null, { } failure, _) => StepOutlook.Failed($"The verification ended before it had read everything: {failure}"),
             (not null, null, 0) => new StepOutlook(true, 1, $"{status.Snapshots} snapshots of {status.Accounts} accounts, {status.Bytes} bytes: every frame is what its computer signed", reference, Volume: account is null ? status.Bytes : 0),
             (not null, null, var damages) => StepOutlook.Failed($"{damages} damages were found: see `holdfast admin verification`. Backed-up data is at risk; then abort, or go on with `resume --skip`."),
-            _ => new StepOutlook(false, status.BytesTotal > 0 ? (double)status.Bytes / status.BytesTotal : null, $"{status.Bytes} of {status.BytesTotal} bytes", reference, Trouble: status.Failure),
+            _ => new StepOutlook(false, status.BytesTotal > 0 ? Math.Min(1, (double)status.Bytes / status.BytesTotal) : null, $"{status.Bytes} of {status.BytesTotal} bytes", reference, Trouble: status.Failure),
         };
     }
 }
