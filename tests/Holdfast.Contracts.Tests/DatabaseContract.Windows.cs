@@ -67,7 +67,9 @@ public abstract partial class DatabaseContract
         await AdmitAsync("a");
         await OwnAsync("a", [.. Enumerable.Range(0, 450).Select(person => ($"p{person:000}", person % 50 == 7 ? "member" : "owner"))]);
         await DirectoryDatabase.WriteAsync(transaction => transaction.ExecuteAsync("UPDATE people SET time_zone = 'Asia/Tokyo' WHERE email = 'p003@example.org'"), Cancellation);
-        var notices = new WindowNotices(new Circulars(DirectoryDatabase, new Outbox(DirectoryDatabase, _mail, time)), new Webhooks(DirectoryDatabase, Directory, time), time);
+        var webhooks = new Webhooks(DirectoryDatabase, Directory, time);
+        await webhooks.AddAsync(new AddWebhook("https://example.org/hook", [WebhookTopics.WindowChanged]), Cancellation);
+        var notices = new WindowNotices(new Circulars(DirectoryDatabase, new Outbox(DirectoryDatabase, _mail, time)), webhooks, time);
         var window = (await AddWindowAsync(new WindowTable(DirectoryDatabase, time))).Window with { BackBy = 1_800_000_000, CaughtUpBy = 1_800_090_000 };
 
         // Begun by two at once, and one of them stopped somewhere.
@@ -83,6 +85,7 @@ public abstract partial class DatabaseContract
         Assert.Contains("until 2027-01-15 17:00 (Asia/Tokyo, 08:00 UTC)", mail.Single(one => one.Recipient == "p003@example.org").Body, StringComparison.Ordinal);
         await notices.TellAsync(window, WindowNotices.Over, null, Cancellation);
         Assert.Equal(882, await CountAsync("outbox"));
+        Assert.Equal(2, await CountAsync("deliveries"));
 
         // A node that sends no mail tells nobody, unless another one does: then it leaves what is to be sent to that.
         var (silent, other) = (new Outbox(DirectoryDatabase, null, time), new WindowNotices(new Circulars(DirectoryDatabase, new Outbox(DirectoryDatabase, null, time)), new Webhooks(DirectoryDatabase, Directory, time), time));

@@ -140,6 +140,7 @@ public sealed partial class AdminCoverageTests : Scenario
         Assert.Contains("Planned as", (await AdminAsync("maintenance", "plan", plan)).Output, StringComparison.Ordinal);
         Assert.Contains("announce", (await AdminAsync("maintenance", "estimate")).Output, StringComparison.Ordinal);
         Assert.Contains("A look", (await AdminAsync("maintenance", "list")).Output, StringComparison.Ordinal);
+        Assert.Equal((0, ""), ((await AdminAsync("maintenance", "history")).ExitCode, (await AdminAsync("maintenance", "history")).Output));
         foreach (var verb in (string[])["start", "pause", "resume"])
         {
             Assert.Contains("[window_refused]", (await AdminAsync("maintenance", verb)).Error, StringComparison.Ordinal);

@@ -95,6 +95,11 @@ public sealed class MaintenanceTests : TwoStoresScenario
             Assert.Contains(text, report, StringComparison.Ordinal);
         }
 
+        // Estimates can be tested on it.
+        var past = Path.Combine(Root, "past.json");
+        await File.WriteAllTextAsync(past, await MustAsync("maintenance", "history"), Cancellation);
+        Assert.Contains("1 windows.", (await Programs.RunAsync(Programs.Holdfast, ["admin", "maintenance", "backtest", past], new Dictionary<string, string>(), Cancellation)).Output, StringComparison.Ordinal);
+
         // What it took, the next estimate goes by.
         Assert.True(Service.DirectoryAsk<long>("SELECT count(*) FROM actuals WHERE kind = 'verify'") == 3);
     }

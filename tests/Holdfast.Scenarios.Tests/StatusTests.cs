@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Xml.Linq;
+using Holdfast.Client.Computers;
+using Holdfast.Format.Objects;
+using Holdfast.Protocol.Grants;
 using Microsoft.Playwright;
 
 namespace Holdfast.Scenarios.Tests;
@@ -81,6 +84,50 @@ public sealed class StatusTests : Scenario
         Assert.Contains("the service did not run", report, StringComparison.Ordinal);
         Assert.Matches("not known yet +██", report);
         Assert.Contains("Did not work: backups, restores, sign-in", report, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Restores_that_fail_are_found_by_the_probe_and_are_an_incident_until_they_work_again()
+    {
+        var computer = await EnrolAsync("laptop", "one");
+        await computer.MustAsync(Cancellation, "backup", MakeTree("tree", files: 3));
+        void Probe() => Service.DirectorySql("UPDATE jobs SET due_at = 0 WHERE kind = 'probe' AND state = 'waiting'");
+        await WaitAsync(() =>
+        {
+            Probe();
+            return Task.FromResult(Service.DirectoryAsk<long>("SELECT count(*) FROM probes WHERE component = 'restores' AND failing_since IS NULL") == 1);
+        });
+
+        // What every restore reads first is gone from the pod.
+        await Service.KillAsync(Cancellation);
+        var segment = Service.Ask<long>("SELECT max(number) FROM objects WHERE type = 2 AND state = 'live'");
+        await using (var pod = await Service.OpenPodAsync(Cancellation))
+        {
+            await Service.DeleteAsync(pod, new ObjectName(ComputerFile.Load(computer.Folders).Account, ObjectSpace.Numbered, (ulong)segment), Cancellation);
+        }
+
+        await Service.RestartAsync(Cancellation);
+        await WaitAsync(() =>
+        {
+            Probe();
+            return Task.FromResult(Service.DirectoryAsk<long>("SELECT count(*) FROM probes WHERE component = 'restores' AND failing_since IS NOT NULL") == 1);
+        });
+        Assert.Equal(0, Service.DirectoryAsk<long>("SELECT count(*) FROM probes WHERE component <> 'restores' AND failing_since IS NOT NULL"));
+        Service.DirectorySql("UPDATE probes SET failing_since = failing_since - 100 WHERE component = 'restores'");
+        await WaitAsync(async () =>
+        {
+            Probe();
+            return (await MustAsync("incident", "list")).Contains("is not over", StringComparison.Ordinal);
+        });
+        await WaitAsync(async () => (await computer.MustAsync(Cancellation, "status")).Output.Contains("restores    outage", StringComparison.Ordinal));
+
+        // Another backup writes another segment.
+        await computer.MustAsync(Cancellation, "backup", MakeTree("other", seed: 2, files: 3));
+        await WaitAsync(async () =>
+        {
+            Probe();
+            return !(await MustAsync("incident", "list")).Contains("is not over", StringComparison.Ordinal);
+        });
     }
 
     [Fact]

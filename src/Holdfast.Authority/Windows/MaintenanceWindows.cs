@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
@@ -5,6 +6,7 @@ using Holdfast.Authority.Reports;
 using Holdfast.Authority.Windows.Rehearsing;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Documents;
+using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -20,6 +22,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     private static readonly TimeSpan _aheadMax = TimeSpan.FromDays(3 * 365);
     private static readonly TimeSpan _rehearsedBefore = TimeSpan.FromHours(1);
     private const int ApologyMax = 4000;
+    private const int HistoryMost = 100;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -148,7 +151,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
                 // Before it is written down, so that whoever is killed in between asks again.
                 try
                 {
-                    await kind.StopAsync(StepRun.Over(plan, at, window), cancellation);
+                    await kind.StopAsync(Steps.StepRun.Over(plan, at, window), cancellation);
                 }
                 catch (Exception exception) when (StepOutlook.IsNonsense(exception))
                 {
@@ -156,7 +159,7 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
                 }
             }
 
-            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"skipped by {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = kind.TriedAgain(at.Reference), StartedAt = now, Leapt = 0 },
+            if (!await table.ResumeAsync(window.Id, at, skips ? at with { State = StepStates.Done, EndedAt = now, Detail = $"{WindowStep.Skipped} {by}: {window.Failure ?? at.Detail}" } : at with { State = StepStates.Running, Reference = kind.TriedAgain(at.Reference), StartedAt = now, Leapt = 0 },
                 skips ? $"The step {at.Name} was skipped by {by}." : $"The step {at.Name} is tried again.", cancellation))
             {
                 throw Changed();
@@ -191,6 +194,13 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
     {
         var page = await table.ListAsync(paging, cancellation);
         return new WindowList([.. page.Items.Select(one => one.Window.StatusOf(one.Steps))], page.Next);
+    }
+
+    /// <summary>Windows that were completed, with what was known when each was planned.</summary>
+    public async Task<WindowHistory> HistoryAsync(CancellationToken cancellation)
+    {
+        var (known, page) = (await estimates.ReadAsync(cancellation), await table.ListAsync(Paging.Of(null, HistoryMost), cancellation));
+        return new WindowHistory([.. page.Items.Reverse().Select(one => estimates.PastOf(kinds.Parse(one.Window.Plan), one.Window, one.Steps, known)).OfType<PastWindow>().Select(past => JsonDocument.Parse(HistoryFile.Write(past)).RootElement)]);
     }
 
     /// <summary>What became of it.</summary>

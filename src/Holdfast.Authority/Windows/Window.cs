@@ -108,6 +108,9 @@ internal sealed record WindowStep
 {
     public const string Columns = "position, kind, name, state, reference, detail, share, half, most, started_at AS StartedAt, ended_at AS EndedAt, learned_half AS LearnedHalf, learned_most AS LearnedMost, leapt";
 
+    /// <summary>How the detail of a step begins that was gone on without.</summary>
+    public const string Skipped = "skipped by";
+
     private const double Whole = 1_000_000;
 
     public long Position { get; init; }
@@ -136,6 +139,9 @@ internal sealed record WindowStep
 
     /// <summary>How far the clock leapt meanwhile, milliseconds.</summary>
     public long Leapt { get; init; }
+
+    /// <summary>It was gone on without.</summary>
+    public bool WasSkipped => Detail?.StartsWith(Skipped, StringComparison.Ordinal) == true;
 
     /// <summary>How long it took, or takes until a moment (milliseconds since 1970); null before it begins.</summary>
     public TimeSpan? TookUntil(long now) => StartedAt is { } began ? TimeSpan.FromMilliseconds(Math.Max(0, (EndedAt ?? now) - began - Leapt)) : null;

@@ -12,6 +12,7 @@ internal sealed class WindowEndpoints(MaintenanceWindows windows)
         api.Get("/windows", ApiAction.ReadService, "Maintenance windows, the latest first.", (string? cursor, int? limit, CancellationToken cancellation) => windows.ListAsync(Paging.Of(cursor, limit), cancellation));
         api.Post("/windows", ApiAction.ChangeWindows, "Plans a maintenance window, after looking whether all of it can be done; or only looks, and estimates it.",
             (HttpContext context, PlanWindow asked, CancellationToken cancellation) => windows.PlanAsync(asked, By(context), cancellation));
+        api.Get("/windows/history", ApiAction.ReadService, "Windows that were completed, with what was known when each was planned: what a back-test of estimates goes by.", (CancellationToken cancellation) => windows.HistoryAsync(cancellation));
         api.Get("/windows/{window}", ApiAction.ReadService, "How far a window is; `latest` is the latest.", (string window, CancellationToken cancellation) => windows.StatusAsync(window, cancellation));
         api.Get("/windows/{window}/estimate", ApiAction.ReadService, "How long a window takes by what is known now, and why; and the window played through: the same `seed` plays the same.", (string window, int? seed, CancellationToken cancellation) => windows.EstimateAsync(window, seed ?? 1, cancellation));
         api.Get("/windows/{window}/report", ApiAction.ReadService, "What was promised, what happened, and when.", (string window, CancellationToken cancellation) => windows.ReportAsync(window, cancellation));

@@ -13,6 +13,7 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
     private const double SecondsPerDay = 86_400;
     private const int ActualsMax = 500;
     private const int FewThreads = 1;
+    private const double LeastSeconds = 1e-3;
 
     /// <summary>Reads what is known once, for as many estimates as are wanted.</summary>
     public async Task<KnownWork> ReadAsync(CancellationToken cancellation) => new(await samples.ReadAsync(kinds.Metrics, cancellation), await actuals.LatestAsync([.. kinds.Works, .. kinds.Works.Select(work => Actuals.OfSample + work)], ActualsMax, cancellation), time.GetUtcNow());
@@ -59,6 +60,14 @@ internal sealed class WindowEstimates(Samples samples, Actuals actuals, WindowSt
         var (usual, slow) = (forecast.Play(isSlow: false, before), forecast.Play(isSlow: true, before));
         return new PlayedWindow([.. usual.Zip(slow, (half, most) => new EstimatedSeconds(half.TotalSeconds, most.TotalSeconds))], before,
             WindowRisks.Of(plan, [.. plan.Steps.Select(step => kinds[step])], Histories(plan, known), forecast, before, window, others));
+    }
+
+    /// <summary>A window that is over, with what was known when it was planned, as a back-test takes it; null if a step of it was left out.</summary>
+    public PastWindow? PastOf(WindowPlan plan, Window window, IReadOnlyList<WindowStep> steps, KnownWork known)
+    {
+        var took = steps.Select(step => step is { State: StepStates.Done, EndedAt: { } ended } && !step.WasSkipped ? step.TookUntil(ended) : null).ToList();
+        return window is { State: WindowStates.Completed, StartedAt: { } began } && took.All(time => time is not null)
+            ? new PastWindow(began / SecondsPerDay, [.. Histories(plan, known.At(DateTimeOffset.FromUnixTimeSeconds(window.PlannedAt))).Zip(took, (history, time) => new PastStep(history, Math.Max(LeastSeconds, time!.Value.TotalSeconds)))]) : null;
     }
 
     private List<StepHistory> Histories(WindowPlan plan, KnownWork known) => [.. plan.Steps.Select(step => WindowSteps.Translated(() => kinds[step].HistoryOf(step, known)))];

@@ -70,6 +70,14 @@ internal static class MaintenanceVerbs
             Act(output, "resume", "Goes on with a window that is paused, or that needed somebody.", window, [skip], parsed => parsed.GetValue(skip) ? "?skip=true" : ""),
             Act(output, "abort", "Gives a window up: accounts that moved go back, computers come back by turns; what cannot be taken back is said.", window, [], _ => ""),
             RehearsalVerb.Of(output, planOrWindow),
+            AdminCall.Ask("history", "Windows that were completed, a line of JSON each, with what was known when they were planned: what `backtest` goes by.", [], async (_, service, cancellation) =>
+            {
+                foreach (var past in (await service.GetAtAsync("/v1/windows/history", MessageJson.Default.WindowHistory, cancellation)).Windows)
+                {
+                    output.Print(past.GetRawText());
+                    output.Message("past_window", ("window", JsonNode.Parse(past.GetRawText())));
+                }
+            }),
             BackTestVerb(output),
             PromiseVerb(output, window, backBy, caughtUpBy, force),
             ReportVerb.Of(output, "What was promised, what happened and when, to whom, and what was given back.", window, "/v1/windows/{of}/report", MessageJson.Default.WindowReport, report => (report.Markdown, report.Html ?? ""), "window_report"),
@@ -100,7 +108,7 @@ internal static class MaintenanceVerbs
     private static Command BackTestVerb(Output output)
     {
         var file = new Argument<string>("FILE") { Description = "Windows that are over, a line of JSON each, with what was known when they were planned; - for standard input." };
-        var command = new Command("backtest", "How good estimates would have been: each window of a file is estimated by what was known then, and compared with what it took. Nothing is asked of the service.") { file };
+        var command = new Command("backtest", "How good estimates would have been: each window of a file is estimated by what was known then, and compared with what it took. Nothing is asked of the service: `holdfast admin maintenance history | holdfast admin maintenance backtest -` tests its own.") { file };
         command.SetAction(async (parsed, cancellation) =>
         {
             var lines = (await ReportVerb.ReadAsync(parsed.GetRequiredValue(file), cancellation)).Split('\n');

@@ -14,7 +14,7 @@ public sealed record PastStep(StepHistory Known, double Seconds, double? Volume 
 
 /// <summary>How good estimates would have been.</summary>
 /// <param name="Windows">Windows of which all steps could be estimated; the others are left out.</param>
-/// <param name="Skipped">Those others.</param>
+/// <param name="Skipped">Those others, and those whose times make no sense.</param>
 /// <param name="Coverage">Of how many the P90 was not exceeded, in percent.</param>
 /// <param name="HalfCoverage">Of how many the P50 was not exceeded, in percent.</param>
 /// <param name="Spread">P90 divided by P50, the median.</param>
@@ -34,7 +34,7 @@ public sealed record BackTest(int Windows, int Skipped, double Coverage, double 
         foreach (var window in windows)
         {
             var forecast = WindowForecast.Of(window.Start, [.. window.Steps.Select(step => step.Known)]);
-            if (forecast.Unknown.Count > 0 || window.Steps.Count == 0)
+            if (forecast.Unknown.Count > 0 || window.Steps.Count == 0 || !window.Steps.All(step => Sound.IsTime(step.Seconds)))
             {
                 skipped++;
                 continue;

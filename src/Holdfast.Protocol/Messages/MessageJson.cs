@@ -111,6 +111,7 @@ namespace Holdfast.Protocol.Messages;
 [JsonSerializable(typeof(WindowEstimate))]
 [JsonSerializable(typeof(WindowList))]
 [JsonSerializable(typeof(WindowRehearsal))]
+[JsonSerializable(typeof(WindowHistory))]
 [JsonSerializable(typeof(WindowReport))]
 [JsonSerializable(typeof(ServiceStatus))]
 [JsonSerializable(typeof(OpenIncident))]

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Holdfast.Protocol.Messages;
 
 /// <summary>Plans a maintenance window.</summary>
@@ -130,6 +132,10 @@ public sealed record RehearsedStep(string Name, string Kind, string State, strin
 /// <param name="Windows">A page.</param>
 /// <param name="Next">The cursor of the page behind it, or null.</param>
 public sealed record WindowList(IReadOnlyList<WindowStatus> Windows, string? Next);
+
+/// <summary>Windows that were completed, with what was known when each was planned: what a back-test goes by (docs/windows.md says how).</summary>
+/// <param name="Windows">The latest, in order.</param>
+public sealed record WindowHistory(IReadOnlyList<JsonElement> Windows);
 
 /// <summary>What a window came to.</summary>
 /// <param name="Window">The window.</param>

@@ -202,8 +202,20 @@ public sealed class WindowForecastTests
         Assert.Equal((400, 0), (test.Windows, test.Skipped));
         Assert.InRange(test.Coverage, 85, 98);
         Assert.InRange(test.HalfCoverage, 40, 62);
-        Assert.InRange(test.MedianError, 1, 15);
-        Assert.True(test.LiveError < test.MedianError, $"{test}");
+        Assert.InRange(test.MedianError, 1, 12);
+        Assert.InRange(test.LiveError, 0.5, 5.5);
+        Assert.InRange(test.Spread, 1.2, 1.47);
+    }
+
+    /// <summary>Kinds of services that nobody thought of when the intervals were made: they hold for these too, nearly as often.</summary>
+    [Fact]
+    public void Intervals_hold_for_services_on_which_they_were_not_calibrated()
+    {
+        foreach (var world in Worlds.Unseen)
+        {
+            var test = BackTest.Of(Enumerable.Range(20_000, 150).Select(seed => Histories.Make(world, seed)));
+            Assert.True(test.Coverage >= 80 && test.Spread < 1.65, $"{world.Name}: {test}");
+        }
     }
 
     private static StepHistory History(string name, double growth) => new(name, [.. Enumerable.Range(0, 53).Select(week => new VolumeSample(week * 7, 1e6 * Math.Exp(growth * week * 7 / Month)))],

@@ -13,6 +13,9 @@ internal sealed class KnownWork(IReadOnlyList<GrowthSample> samples, IReadOnlyLi
 
     private static readonly TimeSpan _lately = TimeSpan.FromDays(30);
 
+    /// <summary>What was known at a moment before.</summary>
+    public KnownWork At(DateTimeOffset before) => new([.. samples.Where(sample => sample.Day < before.ToUnixTimeSeconds() / SecondsPerDay)], [.. actuals.Where(actual => actual.EndedAt < before.ToUnixTimeSeconds())], before);
+
     /// <summary>The values of a metric by day, of these subjects together; a day on which many of them are missing, because a store was away, is left out.</summary>
     public IReadOnlyList<VolumeSample> Samples(string metric, Func<string, bool> isOf)
     {
