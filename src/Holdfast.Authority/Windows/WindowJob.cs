@@ -1,7 +1,5 @@
-using System.Globalization;
 using Holdfast.Authority.Jobs;
 using Holdfast.Authority.Measuring;
-using Holdfast.Authority.Probing;
 using Holdfast.Authority.Windows.Steps;
 using Holdfast.Maintenance.Estimating;
 using Holdfast.Maintenance.Planning;
@@ -14,16 +12,11 @@ namespace Holdfast.Authority.Windows;
 /// Runs windows: each look does one thing, writes it down, and comes again. Whatever was under way when a node was killed is found by the next from the window's rows and from what it works with. Each looks a step in the
 /// eye: its engine's own state decides, never what this job remembers.
 /// </summary>
-internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, ServiceProbe probe, ProbeTable probes, Actuals actuals, TimeProvider time) : IJobKind
+internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEstimates estimates, WindowNotices notices, WindowWatch watch, Actuals actuals, TimeProvider time) : IJobKind
 {
     public const string JobName = "window";
 
     private static readonly TimeSpan _looksEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _probesEvery = TimeSpan.FromSeconds(5);
-
-    /// <summary>How the event begins that says for how long nobody probed; what is shorter is a probe that took its time.</summary>
-    public const string NothingTried = "Restores and sign-ins were not tried for";
-    private static readonly TimeSpan _probesMissed = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _pausedLooksEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _triesAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _looksAhead = TimeSpan.FromSeconds(10);
@@ -32,14 +25,8 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
     private static readonly TimeSpan _lateMost = TimeSpan.FromMinutes(30);
     /// <summary>Of what was announced long before, people are reminded.</summary>
     private static readonly TimeSpan _remindsBefore = TimeSpan.FromDays(1);
-    private static readonly TimeSpan _forecastKept = TimeSpan.FromMinutes(10);
 
-    /// <summary>By this node; a step that takes long looks under one look of the job.</summary>
-    private long _probedAt;
-    private (string Window, IReadOnlyList<ProbeOutcome> Outcomes) _notCounted = ("", []);
-    private (string Window, DateTimeOffset At, WindowForecast Forecast)? _forecast;
     private (string Window, long Changes) _toldChanges;
-    private readonly ClockWatch _clock = new(time);
 
     public string Name => JobName;
 
@@ -64,11 +51,11 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             case WindowStates.Announced:
                 return await WaitAsync(lease, window, plan, cancellation);
             case WindowStates.Paused:
-                await LookAsync(lease, window, steps, plan, window.Failure, cancellation);
+                await watch.LookAsync(lease, window, steps, plan, window.Failure, cancellation);
                 if (steps.Any(step => step.State == StepStates.Failed))
                 {
                     // Tried again it begins anew: what the clock did meanwhile is nothing to it.
-                    _clock.Take();
+                    watch.Clock.Take();
                 }
 
                 return time.GetUtcNow() + _pausedLooksEvery;
@@ -110,7 +97,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
     private async Task<DateTimeOffset?> AdvanceAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, CancellationToken cancellation)
     {
-        _clock.Look();
+        watch.Clock.Look();
         var now = time.GetUtcNow();
         if (steps.FirstOrDefault(step => step.State is StepStates.Waiting or StepStates.Running or StepStates.Failed) is not { } row)
         {
@@ -132,7 +119,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
         var kind = kinds[step];
         if (row.State == StepStates.Waiting)
         {
-            _clock.Take();
+            watch.Clock.Take();
             if (row.Position == 0 && !plan.Steps.Any(one => kinds[one] is AnnounceStep))
             {
                 await notices.TellAsync(window, WindowNotices.Begins, plan.Message, cancellation);
@@ -151,11 +138,11 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
 
         var run = new Steps.StepRun(step, row, window, plan.Message, (reference, token) => table.StepAsync(lease, window.Id, row, row = row with { Reference = reference }, null, token), async token =>
         {
-            await LookAsync(lease, window, steps, plan, null, token);
+            await watch.LookAsync(lease, window, steps, plan, null, token);
             return await table.FindAsync(window.Id, token) is var (now, rows) && now.State != WindowStates.Aborting && rows[(int)row.Position].State == StepStates.Running;
         });
         StepOutlook outlook;
-        var leapt = _clock.Take();
+        var leapt = watch.Clock.Take();
         row = row with { Leapt = row.Leapt + (long)leapt.TotalMilliseconds };
         run = run with { Row = row };
         try
@@ -172,8 +159,8 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             outlook = StepOutlook.Failed($"What it works with says something that cannot be understood: {exception.Message}");
         }
 
-        _clock.Look();
-        var later = _clock.Take();
+        watch.Clock.Look();
+        var later = watch.Clock.Take();
         leapt += later;
         var next = row with { Leapt = row.Leapt + (long)later.TotalMilliseconds, Detail = outlook.Detail ?? row.Detail, Reference = outlook.Reference ?? row.Reference, Share = WindowStep.ShareOf(outlook.Share) ?? row.Share };
         if (outlook.IsOver)
@@ -202,7 +189,7 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             await PauseAsync(window, failure, cancellation);
         }
 
-        await LookAsync(lease, window, [.. steps.Select(one => one.Position == next.Position ? next : one)], plan, outlook.Failure ?? outlook.Trouble, cancellation);
+        await watch.LookAsync(lease, window, [.. steps.Select(one => one.Position == next.Position ? next : one)], plan, outlook.Failure ?? outlook.Trouble, cancellation);
         return time.GetUtcNow() + (outlook.IsOver ? TimeSpan.Zero : outlook.Trouble is not null ? _triesAgain : _looksEvery);
     }
 
@@ -247,57 +234,8 @@ internal sealed class WindowJob(WindowTable table, WindowSteps kinds, WindowEsti
             return now;
         }
 
-        await LookAsync(lease, window, steps, plan, trouble, cancellation);
+        await watch.LookAsync(lease, window, steps, plan, trouble, cancellation);
         return now + (trouble is null ? _looksEvery : _triesAgain);
-    }
-
-    /// <summary>What is expected now, and whether restores and sign-ins work.</summary>
-    private async Task LookAsync(JobLease lease, Window window, IReadOnlyList<WindowStep> steps, WindowPlan plan, string? failure, CancellationToken cancellation)
-    {
-        _clock.Look();
-        var now = time.GetUtcNow();
-        var since = now - DateTimeOffset.FromUnixTimeSeconds(Math.Max(window.ProbedAt, _probedAt));
-        IReadOnlyList<ProbeOutcome> result;
-        if (since >= _probesEvery || since < TimeSpan.Zero)
-        {
-            _probedAt = now.ToUnixTimeSeconds();
-            if (window.ProbedAt > 0 && since > _probesMissed)
-            {
-                await table.SayAsync(lease, string.Create(CultureInfo.InvariantCulture, $"{NothingTried} {since.TotalSeconds:0} s."), cancellation);
-            }
-
-            result = await probe.TryAsync(cancellation);
-
-            // What cannot be kept now, such as while the directory is away, counts at the next look.
-            _notCounted = (window.Id, [.. _notCounted.Window == window.Id ? _notCounted.Outcomes : [], .. result]);
-            await probes.KeepAsync(result, cancellation);
-        }
-
-        var (backBy, caughtUpBy, gate) = (window.BackAt, (long?)null, ((string, long)?)null);
-        if (window is { StartedAt: { } started, State: not WindowStates.Aborting })
-        {
-            if (_forecast is not { } kept || kept.Window != window.Id || now - kept.At > _forecastKept || now < kept.At)
-            {
-                _forecast = kept = (window.Id, now, estimates.ForecastOf(plan, started, await estimates.ReadAsync(cancellation)));
-            }
-
-            // What passed between steps, in pauses, is over too; and what a clock leapt by never was.
-            var begun = steps.TakeWhile(step => step.StartedAt is not null).ToList();
-            var progress = begun.Select(step => new StepProgress(step.TookUntil(now.ToUnixTimeMilliseconds())!.Value, step.Status.Share, step.EndedAt is not null)).ToList();
-            var leapt = begun.Sum(step => step.Leapt / 1000.0);
-            var paused = TimeSpan.FromSeconds(Math.Max(0, now.ToUnixTimeSeconds() - started - leapt - progress.Sum(step => step.Elapsed.TotalSeconds)));
-            long At(TimeSpan taken) => started + (long)Math.Ceiling(leapt + (paused + taken).TotalSeconds);
-            caughtUpBy = At(kept.Forecast.Live(progress, paused: paused).NineTenths);
-            if (backBy is null)
-            {
-                var back = kept.Forecast.Live(progress, estimates.StepsBefore(plan), paused);
-                backBy = At(back.NineTenths);
-                gate = GateStep.FindReason(window, plan, steps) is { } reason ? (reason, At(back.Half)) : null;
-            }
-        }
-
-        await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, _notCounted.Window == window.Id ? _notCounted.Outcomes : [], gate, cancellation);
-        _notCounted = (window.Id, []);
     }
 
     /// <summary>Lets computers come back if no step of the plan did: a gate that a window closed does not stay closed behind it.</summary>

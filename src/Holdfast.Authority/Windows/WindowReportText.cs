@@ -44,7 +44,7 @@ internal static partial class WindowReportText
         Promises(report, window);
         report.Heading("Restores and sign-ins meanwhile");
         report.Line(window.Probes.Tried == 0 ? "None were tried." : $"{window.Probes.Tried - window.Probes.Failed} of {window.Probes.Tried} that the service tried itself worked ({Percent(window.Probes.Tried - window.Probes.Failed, window.Probes.Tried)}); the slowest took {window.Probes.WorstMilliseconds} ms.");
-        if (events.Where(one => one.Event.StartsWith(WindowJob.NothingTried, StringComparison.Ordinal)).Sum(one => SecondsOf(one.Event)) is > 0 and var untried)
+        if (events.Where(one => one.Event.StartsWith(WindowWatch.NothingTried, StringComparison.Ordinal)).Sum(one => SecondsOf(one.Event)) is > 0 and var untried)
         {
             report.Line($"For {Span(untried)} in all nobody tried, because a node was gone: how they were then is not in these figures.");
         }
@@ -104,7 +104,7 @@ internal static partial class WindowReportText
         return happened;
     }
 
-    private static long SecondsOf(string untried) => long.TryParse(untried.AsSpan(WindowJob.NothingTried.Length).Trim().ToString().Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 0;
+    private static long SecondsOf(string untried) => long.TryParse(untried.AsSpan(WindowWatch.NothingTried.Length).Trim().ToString().Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 0;
 
     [GeneratedRegex(@"^(Planned|Announced|Begun|Paused|Resumed|Changed|Given up|Cancelled) by (.+?)(:|\.$)")]
     private static partial Regex Who();
