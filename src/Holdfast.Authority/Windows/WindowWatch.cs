@@ -19,8 +19,8 @@ internal sealed class WindowWatch(WindowTable table, WindowEstimates estimates, 
     private static readonly TimeSpan _probesMissed = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _forecastKept = TimeSpan.FromMinutes(10);
 
-    /// <summary>By this node; a step that takes long looks under one look of the job.</summary>
-    private long _probedAt;
+    /// <summary>When this node probed last, by a clock that does not leap; a step that takes long looks under one look of the job.</summary>
+    private long? _probed;
     private (string Window, IReadOnlyList<ProbeOutcome> Outcomes) _notCounted = ("", []);
     private (string Window, DateTimeOffset At, WindowForecast Forecast)? _forecast;
 
@@ -38,17 +38,16 @@ internal sealed class WindowWatch(WindowTable table, WindowEstimates estimates, 
     {
         Clock.Look();
         var now = time.GetUtcNow();
-        var since = now - DateTimeOffset.FromUnixTimeSeconds(Math.Max(window.ProbedAt, _probedAt));
-        IReadOnlyList<ProbeOutcome> result;
+        var since = SinceProbe(window, now);
         if (since >= _probesEvery || since < TimeSpan.Zero)
         {
-            _probedAt = now.ToUnixTimeSeconds();
+            _probed = time.GetTimestamp();
             if (window.ProbedAt > 0 && since > _probesMissed)
             {
                 await table.SayAsync(lease, string.Create(CultureInfo.InvariantCulture, $"{NothingTried} {since.TotalSeconds:0} s."), cancellation);
             }
 
-            result = await probe.TryAsync(cancellation);
+            var result = await probe.TryAsync(cancellation);
 
             // What cannot be kept now, such as while the directory is away, counts at the next look.
             _notCounted = (window.Id, [.. _notCounted.Window == window.Id ? _notCounted.Outcomes : [], .. result]);
@@ -80,5 +79,11 @@ internal sealed class WindowWatch(WindowTable table, WindowEstimates estimates, 
 
         await table.LiveAsync(lease, window.Id, backBy, caughtUpBy, failure, _notCounted.Window == window.Id ? _notCounted.Outcomes : [], gate, cancellation);
         _notCounted = (window.Id, []);
+    }
+    /// <summary>Since whichever node probed last.</summary>
+    private TimeSpan SinceProbe(Window window, DateTimeOffset now)
+    {
+        var sinceAnybody = now - DateTimeOffset.FromUnixTimeSeconds(window.ProbedAt);
+        return _probed is not { } probed ? sinceAnybody : time.GetElapsedTime(probed) is var own && (sinceAnybody < TimeSpan.Zero || own < sinceAnybody) ? own : sinceAnybody;
     }
 }
