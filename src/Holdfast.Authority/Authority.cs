@@ -309,8 +309,13 @@ public sealed class Authority : IAsyncDisposable
         await _moves.ContinueAsync(cancellation);
         await _directoryMoves.ContinueAsync(cancellation);
         await _windows.ContinueAsync(cancellation);
-        await _outbox.RenewAsync(cancellation);
-        await _jobs.EnqueueAsync(MailPresence.JobName, "", cancellation);
+        if (_outbox.IsConfigured)
+        {
+            // Where no node sends mail nobody would take the job up, and it would be due for ever.
+            await _outbox.RenewAsync(cancellation);
+            await _jobs.EnqueueAsync(MailPresence.JobName, "", cancellation);
+        }
+
         if (await _directory.CountReconcilingAsync(cancellation) > 0)
         {
             await _jobs.EnqueueAsync(Reconciliation.JobName, "", cancellation);
