@@ -42,9 +42,9 @@ internal sealed class MaintenanceWindows(WindowTable table, WindowSteps kinds, W
         }
 
         await kinds.CheckAsync(plan, cancellation);
-        if (plan.Steps.Any(step => step.Find(PlanStep.Expected) is not null || step.Find("again") is not null) && await nodes.UnableAsync(_ => true, cancellation) is { Count: > 0 } older)
+        if (plan.Steps.Any(step => step.Find(PlanStep.Expected) is not null || step.Find(PlanStep.Again) is not null) && await nodes.UnableAsync(_ => true, cancellation) is { Count: > 0 } older)
         {
-            throw new HoldfastException(FailureTable.WindowRefused, $"The nodes {string.Join(", ", older)} are of another version, and do not know `{PlanStep.Expected}` and `again`: plan without it, or once all are of this one.");
+            throw new HoldfastException(FailureTable.WindowRefused, $"The nodes {string.Join(", ", older)} are of another version, and do not know `{PlanStep.Expected}` and `{PlanStep.Again}`: plan without it, or once all are of this one.");
         }
 
         var known = await estimates.ReadAsync(cancellation);

@@ -129,6 +129,9 @@ public sealed record PlanStep(string Kind, string Name, IReadOnlyDictionary<stri
     /// <summary>The setting that says how long a step is expected to take, where nothing else does.</summary>
     public const string Expected = "expected";
 
+    /// <summary>The setting that lets another machine do a step again whose own is gone.</summary>
+    public const string Again = "again";
+
     /// <summary>The same step without a setting.</summary>
     public PlanStep Without(string setting) => this with { Settings = Settings.Where(one => one.Key != setting).ToDictionary() };
 

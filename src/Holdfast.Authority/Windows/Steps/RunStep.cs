@@ -15,7 +15,6 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
 {
     public const string StepKind = "run";
 
-    private const string Again = "again";
     private const int OutputMax = 2000;
 
     /// <summary>Begins by a line on its input; if there is none, whoever started it was killed, and nothing is done.</summary>
@@ -30,7 +29,7 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
 
     public string Work => StepKind;
 
-    public IReadOnlyCollection<string> Settings => ["command", "timeout", PlanStep.Expected, Again];
+    public IReadOnlyCollection<string> Settings => ["command", "timeout", PlanStep.Expected, PlanStep.Again];
 
     public string Unit => "runs";
 
@@ -40,9 +39,9 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
     {
         step.FindTime("timeout");
         step.FindTime(PlanStep.Expected);
-        if (step.Find(Again) is not (null or "true" or "false"))
+        if (step.Find(PlanStep.Again) is not (null or "true" or "false"))
         {
-            throw new WindowPlanException($"`{Again}` of the step `{step.Name}` is true or false.");
+            throw new WindowPlanException($"`{PlanStep.Again}` of the step `{step.Name}` is true or false.");
         }
 
         var name = step.Require("command");
@@ -64,7 +63,7 @@ internal sealed class RunStep(IReadOnlyDictionary<string, IReadOnlyList<string>>
         var (name, timeout) = (run.Step.Require("command"), run.Step.FindTime("timeout") ?? _timeoutDefault);
         if (run.Row.Reference is { } mark)
         {
-            if (!ProcessMark.IsHere(mark) && run.Step.Find(Again) != "true")
+            if (!ProcessMark.IsHere(mark) && run.Step.Find(PlanStep.Again) != "true")
             {
                 return StepOutlook.Failed($"Where {name} ran ({mark}) the node was stopped, and nobody knows whether it still runs: look there, then `resume` to run it here, or `resume --skip`. (With `again: true` in its plan it is run elsewhere at once.)");
             }
