@@ -9,6 +9,12 @@ namespace Holdfast.Authority.Windows;
 internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, WindowEstimates estimates, TimeProvider time)
 {
     private const long PromiseUnit = 15 * 60;
+    private const long ShortPromiseUnit = 5 * 60;
+    private const long ShortWindow = 60 * 60;
+
+    /// <summary>Time for a node that dies on the way to be noticed, started again, and to go on: no step's history knows of that, and a window of seconds would be late by it.</summary>
+    private const long NodeLossReserve = 5 * 60;
+
     private const int ReasonMax = 500;
 
     private static readonly TimeSpan _aheadMax = TimeSpan.FromDays(3 * 365);
@@ -101,7 +107,7 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
     private static Promise PromiseOf(long startsAt, long? askedBackBy, long? askedCaughtUpBy, WindowEstimate estimate, bool force, long? isBack = null)
     {
         var (backLeast, caughtUpLeast) = (startsAt + (long)Math.Ceiling(estimate.Back.Most), startsAt + (long)Math.Ceiling(estimate.CaughtUp.Most));
-        var (backBy, caughtUpBy) = (isBack ?? askedBackBy ?? RoundUp(backLeast), askedCaughtUpBy ?? Math.Max(isBack ?? askedBackBy ?? 0, RoundUp(caughtUpLeast)));
+        var (backBy, caughtUpBy) = (isBack ?? askedBackBy ?? Ample(startsAt, backLeast), askedCaughtUpBy ?? Math.Max(isBack ?? askedBackBy ?? 0, Ample(startsAt, caughtUpLeast)));
         if (caughtUpBy > startsAt + (long)_lengthMax.TotalSeconds)
         {
             throw new HoldfastException(FailureTable.InvalidRequest, $"No window takes longer than {_lengthMax.TotalDays:0} days: {(askedCaughtUpBy is null ? "shorten it" : "promise another time")}.");
@@ -137,7 +143,12 @@ internal sealed class WindowPromises(WindowTable table, WindowSteps kinds, Windo
         await WindowTable.EstimateAsync(transaction, window.Id, [.. estimate.Steps.Select(step => step.Seconds)]);
     }
 
-    private static long RoundUp(long seconds) => (seconds + PromiseUnit - 1) / PromiseUnit * PromiseUnit;
+    /// <summary>A time of day that people keep in mind, and with room for a mishap.</summary>
+    private static long Ample(long startsAt, long least)
+    {
+        var unit = least - startsAt < ShortWindow ? ShortPromiseUnit : PromiseUnit;
+        return (least + NodeLossReserve + unit - 1) / unit * unit;
+    }
 
     private static string At(long seconds) => $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-dd HH:mm} UTC";
 

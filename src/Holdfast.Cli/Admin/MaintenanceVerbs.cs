@@ -16,7 +16,7 @@ internal static class MaintenanceVerbs
         var file = new Argument<string>("PLAN") { Description = "A file in YAML; - for standard input." };
         var window = new Argument<string>("WINDOW") { Description = "The window's id; the latest unless given.", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "latest" };
         var planOrWindow = new Argument<string>("PLAN|WINDOW") { Description = "A file in YAML, or the id of a window that is planned; the latest window unless given.", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "latest" };
-        var backBy = new Option<DateTimeOffset?>("--back-by") { Description = "When services are back (2026-12-06T08:00Z); as estimated unless given.", HelpName = "TIME" };
+        var backBy = new Option<DateTimeOffset?>("--back-by") { Description = "When services are back (2026-12-06T08:00Z); unless given as estimated, with five minutes for a node that dies, rounded up.", HelpName = "TIME" };
         var caughtUpBy = new Option<DateTimeOffset?>("--caught-up-by") { Description = "When everyone is caught up; as estimated unless given.", HelpName = "TIME" };
         var force = new Option<bool>("--force") { Description = "Promise less than the estimate, or what cannot be estimated. It is recorded." };
         var skip = new Option<bool>("--skip") { Description = "Go on without the step at which the window is." };
