@@ -1,6 +1,6 @@
 namespace Holdfast.Admission;
 
-/// <summary>A limit that an operator set on backups or restores for a while, perhaps only at certain hours. Immutable.</summary>
+/// <summary>A limit on backups or restores, that an operator set for a while or a plan has; perhaps only at certain hours. Immutable.</summary>
 public sealed record ThrottleRule
 {
     /// <summary>Whose work is limited; everybody's if null.</summary>
@@ -31,6 +31,9 @@ public sealed record ThrottleRule
     public required DateTimeOffset Starts { get; init; }
 
     public required DateTimeOffset Ends { get; init; }
+
+    /// <summary>It lasts: <see cref="Ends"/> is only when it is looked at again.</summary>
+    public bool IsLasting { get; init; }
 
     /// <summary>Why, for those who notice.</summary>
     public string? Reason { get; init; }

@@ -94,9 +94,10 @@ public sealed class Authority : IAsyncDisposable
         var gateTable = new GateTable(directoryDatabase, node, new NodeFacts(NodeFacts.OwnSchemas, [.. homes.Keys], directoryDatabase.NextId), time);
         _admissions = new Admissions(gateTable, store, pod, time, logging.CreateLogger<Admissions>());
         var throttles = new ThrottleTable(directoryDatabase, directory, new LiveNodes(directoryDatabase, time), time);
-        var flows = new Flows(throttles, _admissions, time);
+        var accountPlans = new AccountPlans(directoryDatabase, time, logging.CreateLogger<AccountPlans>());
+        var flows = new Flows(throttles, new PlanLimits(accountPlans, time), _admissions, time);
         var usages = new AccountUsages(directory, store, time);
-        var quotas = new QuotaTable(directoryDatabase, time, logging.CreateLogger<QuotaTable>());
+        var quotas = new QuotaTable(directoryDatabase, accountPlans, time);
         var quotaCheck = new QuotaCheck(quotas, usages, time);
         _accountMetrics = new AccountMetrics(directory, usages, quotas, time);
         var sessions = new Sessions(store, pod, log, flows, quotaCheck, time);

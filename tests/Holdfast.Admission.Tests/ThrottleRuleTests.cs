@@ -56,6 +56,11 @@ public sealed class ThrottleRuleTests
         Assert.Equal(new ThrottleLimit(3000, null, 9000, 4, Rule().Ends, "first", _monday.AddHours(9)), limit);
         Assert.Equal(limit with { ComputerBytesPerSecond = 700 }, ThrottleLimit.Of(rules, "a", 2, WorkClass.Backup, _monday.AddHours(1)));
         Assert.Null(ThrottleLimit.Of(rules, "a", 1, WorkClass.Interactive, _monday.AddHours(1)).Until);
+        // What lasts counts as well, and is told only where it is what holds up, or the only one.
+        var lasting = Rule() with { Account = "a", BytesPerSecond = 1000, Ends = _monday.AddHours(20), Reason = "plan", IsLasting = true };
+        Assert.Equal(limit with { BytesPerSecond = 1000, Until = lasting.Ends, Reason = "plan", IsLasting = true }, ThrottleLimit.Of([.. rules, lasting], "a", 1, WorkClass.Backup, _monday.AddHours(1)));
+        Assert.Equal(limit, ThrottleLimit.Of([.. rules, lasting with { BytesPerSecond = 4000 }], "a", 1, WorkClass.Backup, _monday.AddHours(1)));
+        Assert.Equal((null, 2, "plan", true), (lasting with { BytesPerSecond = null, AtOnce = 2 }) switch { var only => ThrottleLimit.Of([only], "a", 1, WorkClass.Backup, _monday.AddHours(1)) switch { var told => (told.BytesPerSecond, told.AtOnce, told.Reason, told.IsLasting) } });
         Assert.Equal(5000, ThrottleLimit.Of(rules, "c", 1, WorkClass.Backup, _monday.AddHours(1)).BytesPerSecond);
     }
 

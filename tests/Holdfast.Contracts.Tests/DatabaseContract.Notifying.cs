@@ -1,3 +1,4 @@
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Alerting;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Jobs;
@@ -73,7 +74,7 @@ public abstract partial class DatabaseContract
             "INSERT INTO devices (account_id, computer, name, token_hash, rights, revoked, created_at, last_backup_at, version) VALUES (@account, 1, @name, @hash, 'Add', 0, @now, @now, @version)", new { name = "lap\r\ntop", hash = new byte[32], now }), Cancellation);
         var outbox = new Outbox(DirectoryDatabase, _mail, time);
         var subscriptions = new Subscriptions(DirectoryDatabase, outbox);
-        var digest = new Digest(DirectoryDatabase, Directory, Store, new AccountUsages(Directory, Store, time), new QuotaTable(DirectoryDatabase, time, NullLogger.Instance), subscriptions, new Webhooks(DirectoryDatabase, Directory, time), time, NullLogger.Instance);
+        var digest = new Digest(DirectoryDatabase, Directory, Store, new AccountUsages(Directory, Store, time), new QuotaTable(DirectoryDatabase, new AccountPlans(DirectoryDatabase, time, NullLogger.Instance), time), subscriptions, new Webhooks(DirectoryDatabase, Directory, time), time, NullLogger.Instance);
         var jobs = new JobTable(DirectoryDatabase, "node", time);
         await jobs.EnqueueAsync(Digest.JobName, "", Cancellation);
         async Task DayAsync(int days = 1)
@@ -138,7 +139,7 @@ public abstract partial class DatabaseContract
     {
         var (time, place, other) = (new ManualTime(), await AdmitAsync("a"), await AdmitAsync("b"));
         await OwnAsync("a", ("p1", "owner"));
-        var (webhooks, quotas, usages) = (new Webhooks(DirectoryDatabase, Directory, time), new QuotaTable(DirectoryDatabase, time, NullLogger.Instance), new AccountUsages(Directory, Store, time));
+        var (webhooks, quotas, usages) = (new Webhooks(DirectoryDatabase, Directory, time), new QuotaTable(DirectoryDatabase, new AccountPlans(DirectoryDatabase, time, NullLogger.Instance), time), new AccountUsages(Directory, Store, time));
         await webhooks.AddAsync(new AddWebhook("http://127.0.0.1:9/hook", Account: "b"), Cancellation);
         await Assert.ThrowsAsync<HoldfastException>(() => webhooks.AddAsync(new AddWebhook("http://example.org/hook"), Cancellation));
         await Assert.ThrowsAsync<HoldfastException>(() => webhooks.AddAsync(new AddWebhook("https://example.org/hook", ["everything"]), Cancellation));

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text.Json;
 
 namespace Holdfast.Scenarios.Tests;
 
@@ -53,6 +54,37 @@ public sealed class ThrottleTests : Scenario
     }
 
     [Fact]
+    public async Task A_plan_limits_its_accounts_for_as_long_as_they_have_it_and_nobody_else()
+    {
+        var (slow, other) = (await EnrolAsync("slow", "slow"), await EnrolAsync("other", "other"));
+        var tree = Directory.CreateDirectory(Path.Combine(Root, "tree")).FullName;
+        await WriteAsync(tree, 6);
+        await MakePlanAsync("small", "[ { \"class\": \"backup\", \"bytes_per_second\": 1000000 }, { \"class\": \"restore\", \"at_once\": 1 } ]");
+        await MakePlanAsync("large", "null");
+        Assert.Contains("backup at most 1 MB/s; restore at most 1 at once", (await AdminAsync("plan", "list")).Output, StringComparison.Ordinal);
+        await AdminAsync("plan", "give", "slow", "small");
+        var watch = Stopwatch.StartNew();
+        var told = (await slow.MustAsync(Cancellation, "backup", tree, "--json")).Output;
+        Assert.InRange(watch.Elapsed.TotalSeconds, 3.5, 600);
+        var throttled = told.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).Single(line => line.GetProperty("message_type").GetString() == "throttled");
+        Assert.Equal((1_000_000, "by the account's plan, small", false), (throttled.GetProperty("bytes_per_second").GetInt64(), throttled.GetProperty("reason").GetString(), throttled.TryGetProperty("until", out var until) && until.ValueKind != JsonValueKind.Null));
+        Assert.DoesNotContain("limits this computer", (await other.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
+        await slow.RestoresIdenticallyAsync(tree, Cancellation);
+
+        // An operator's limit counts besides, and is told while it is the narrower one.
+        await AdminAsync("throttle", "add", "backup", "--account", "slow", "--rate", "500K", "--until", TimeProvider.System.GetUtcNow().AddHours(2).ToString("O"), "--reason", "a late line");
+        Assert.Contains("limits this computer to 500 kB/s until ", (await slow.MustAsync(Cancellation, "backup", tree)).Output, StringComparison.Ordinal);
+        await AdminAsync("throttle", "remove", Lines(await AdminAsync("throttle", "list", "--json")).Single().GetProperty("id").GetString()!);
+
+        // Another plan, without limits: soon.
+        await AdminAsync("plan", "give", "slow", "large");
+        while ((await slow.MustAsync(Cancellation, "backup", tree)).Output.Contains("limits this computer", StringComparison.Ordinal))
+        {
+            await Task.Delay(500, Cancellation);
+        }
+    }
+
+    [Fact]
     public async Task Limits_that_make_no_sense_are_refused()
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
@@ -80,8 +112,23 @@ public sealed class ThrottleTests : Scenario
             Assert.True(answer.StatusCode == status, $"{wrong}: {answer.StatusCode} {await answer.Content.ReadAsStringAsync(Cancellation)}");
         }
 
+        // The same of plans.
+        foreach (var wrong in (string[])["""{ "class": "scrub", "at_once": 1 }""", """{ "class": "backup" }""", """{ "class": "backup", "bytes_per_second": 1 }""", """{ "class": "backup", "at_once": 256 }""", """{ "class": "backup", "at_once": 1, "from": "08:00" }""", """{ "class": "backup", "at_once": 1, "from": "25:00", "to": "26:00" }""", """{ "class": "backup", "at_once": 1, "from": "08:00", "to": "09:00", "zone": "Middle/Earth" }""", "null"])
+        {
+            Assert.Contains("[invalid_request]", (await MakePlanAsync("wrong", $"[ {wrong} ]")).Error, StringComparison.Ordinal);
+        }
+
+        Assert.Empty((await AdminAsync("plan", "list")).Output.Trim());
+
         Assert.Empty((await AdminAsync("throttle", "list")).Output.Trim());
         Assert.Contains("[not_found]", (await AdminAsync("throttle", "remove", "00000000")).Error, StringComparison.Ordinal);
+    }
+
+    private async Task<Ended> MakePlanAsync(string name, string limits)
+    {
+        var file = Path.Combine(Root, $"{Guid.NewGuid():N}.json");
+        await File.WriteAllTextAsync(file, $$"""{ "name": "{{name}}", "currency": "EUR", "limits": {{limits}} }""", Cancellation);
+        return await AdminAsync("plan", "make", file);
     }
 
     private async Task WriteAsync(string tree, int mebibytes)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Callers;
 using Holdfast.Authority.Databases;
+using Holdfast.Authority.Throttling;
 using Holdfast.Billing;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -33,6 +34,7 @@ internal sealed class PlanTable(IDatabase directory, TimeProvider time)
             throw new HoldfastException(FailureTable.InvalidRequest, $"A plan's quota is 1 to {Plan.NumberMax} gigabytes.");
         }
 
+        PlanLimits.Check(terms.Limits);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         return await directory.WriteAsync(async transaction =>
         {

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
@@ -6,12 +5,11 @@ using Holdfast.Billing;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
-using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Authority.Quotas;
 
 /// <summary>Quotas that operators set, in the directory; without one, an account has its plan's.</summary>
-internal sealed partial class QuotaTable(IDatabase directory, TimeProvider time, ILogger logger)
+internal sealed class QuotaTable(IDatabase directory, AccountPlans plans, TimeProvider time)
 {
     /// <summary>A quota below it keeps not even one pack.</summary>
     public const long BytesMin = 1 << 20;
@@ -44,7 +42,7 @@ internal sealed partial class QuotaTable(IDatabase directory, TimeProvider time,
             JOIN (SELECT account_id, max(from_day) AS from_day FROM account_plans WHERE from_day <= @today GROUP BY account_id) now ON now.account_id = a.account_id AND now.from_day = a.from_day
             """, new { Today }))
         {
-            if (QuotaOf(terms) is { } bytes)
+            if (QuotaOf(JsonSerializer.Deserialize(terms, MessageJson.Default.PlanTerms)) is { } bytes)
             {
                 quotas[new AccountId(id)] = bytes;
             }
@@ -71,31 +69,14 @@ internal sealed partial class QuotaTable(IDatabase directory, TimeProvider time,
         var id = place.Account.ToArray();
         var rows = await directory.AskAsync(transaction => transaction.QueryAsync<(long Computer, long? Bytes)>("SELECT computer, bytes FROM quotas WHERE account_id = @id", new { id }), cancellation);
         var own = rows.Where(row => row.Computer == OfAccount).ToList();
-        return new Quota(own.Count > 0 ? own[0].Bytes : await TryFindPlansAsync(id, cancellation), rows.Where(row => row is { Computer: not OfAccount, Bytes: not null }).ToDictionary(row => (uint)row.Computer, row => row.Bytes!.Value));
+        return new Quota(own.Count > 0 ? own[0].Bytes : QuotaOf(await plans.TryFindAsync(place.Account, cancellation)), rows.Where(row => row is { Computer: not OfAccount, Bytes: not null }).ToDictionary(row => (uint)row.Computer, row => row.Bytes!.Value));
     }
 
     /// <summary>Computers that have a quota of their own.</summary>
     public Task<IReadOnlyList<(byte[] Account, long Computer, long Bytes)>> OfComputersAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<(byte[] Account, long Computer, long Bytes)>(
         $"SELECT account_id, computer, bytes FROM quotas WHERE computer <> {OfAccount} AND bytes IS NOT NULL ORDER BY account_id, computer"), cancellation);
 
-    private async Task<long?> TryFindPlansAsync(byte[] id, CancellationToken cancellation)
-    {
-        try
-        {
-            return await directory.AskAsync(transaction => transaction.FindAsync<string>(
-                "SELECT p.terms FROM account_plans a JOIN plans p ON p.name = a.plan AND p.version = a.version WHERE a.account_id = @id AND a.from_day <= @today ORDER BY a.from_day DESC LIMIT 1", new { id, Today }), cancellation) is { } terms ? QuotaOf(terms) : null;
-        }
-        catch (Exception exception) when (exception is DbException or JsonException)
-        {
-            LogNoPlan(exception);
-            return null;
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "An account's plan cannot be read: its quota does not count.")]
-    private partial void LogNoPlan(Exception exception);
-
     private long Today => time.GetUtcNow().ToUnixTimeSeconds() / Month.SecondsPerDay;
 
-    private static long? QuotaOf(string terms) => JsonSerializer.Deserialize(terms, MessageJson.Default.PlanTerms)!.QuotaGigabytes * Plan.Gigabyte;
+    private static long? QuotaOf(PlanTerms? terms) => terms?.QuotaGigabytes * Plan.Gigabyte;
 }

@@ -1,10 +1,8 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Admitting;
 using Holdfast.Authority.Databases;
-using Holdfast.Authority.Devices;
 using Holdfast.Format.Objects;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Messages;
@@ -14,10 +12,6 @@ namespace Holdfast.Authority.Throttling;
 /// <summary>Limits that operators set, in the directory; every node knows of a change within seconds. Thread-safe.</summary>
 internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accounts, LiveNodes nodes, TimeProvider time)
 {
-    /// <summary>Below it a pack takes minutes, and a backup is not slow but dead.</summary>
-    public const long BytesPerSecondMin = 64 << 10;
-
-    public const int AtOnceMax = 255;
     private const int ReasonLengthMax = 200;
     private const int RulesMax = 1000;
 
@@ -29,8 +23,8 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
     private long _readAt = long.MinValue / 2;
     private int _isReading;
 
-    /// <summary>What a computer's backups or restores are limited to now.</summary>
-    public async ValueTask<ThrottleLimit> LimitAsync(Device device, WorkClass workClass, CancellationToken cancellation)
+    /// <summary>Those that have not ended.</summary>
+    public async ValueTask<IReadOnlyList<ThrottleRule>> RulesAsync(CancellationToken cancellation)
     {
         if (time.GetElapsedTime(_readAt) > _knownFor && (Interlocked.Exchange(ref _isReading, 1) == 0 || _rules is null))
         {
@@ -49,7 +43,7 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
             }
         }
 
-        return _rules is { Count: > 0 } rules ? ThrottleLimit.Of(rules, device.Place.Account.ToString(), device.Computer, workClass, time.GetUtcNow()) : _none;
+        return _rules ?? [];
     }
 
     public async Task<ThrottleList> ListAsync(CancellationToken cancellation)
@@ -68,34 +62,20 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
     {
         var now = time.GetUtcNow().ToUnixTimeSeconds();
         var starts = asked.StartsAt ?? now;
-        if (asked.Class is not (Row.Backup or Row.Restore))
-        {
-            throw Invalid($"A limit is of backup or of restore, not of '{asked.Class}'.");
-        }
-
-        if ((asked.BytesPerSecond is null && asked.AtOnce is null) || asked.BytesPerSecond < BytesPerSecondMin || asked.AtOnce is < 1 or > AtOnceMax)
-        {
-            throw Invalid($"A limit names bytes a second, at least {BytesPerSecondMin}, or how many objects at once, 1 to {AtOnceMax}, or both.");
-        }
-
+        LimitTerms.Check(asked.Class, asked.BytesPerSecond, asked.AtOnce, asked.From, asked.To, asked.Zone);
         if (asked.IsShared && (asked.Account is not null || asked.BytesPerSecond is null || asked.AtOnce is not null))
         {
-            throw Invalid("What all accounts have together is bytes a second alone, and of no one account.");
+            throw LimitTerms.Invalid("What all accounts have together is bytes a second alone, and of no one account.");
         }
 
         if (asked.EndsAt <= Math.Max(now, starts) || asked.EndsAt - now > _longest.TotalSeconds || starts < 0 || asked.Reason is { Length: > ReasonLengthMax })
         {
-            throw Invalid($"A limit ends after it starts and within a year, and has a reason of at most {ReasonLengthMax} characters.");
-        }
-
-        if (asked.From is null != asked.To is null || (asked.Zone is not null && asked.From is null))
-        {
-            throw Invalid("Hours have a beginning and an end, and a time zone only with them.");
+            throw LimitTerms.Invalid($"A limit ends after it starts and within a year, and has a reason of at most {ReasonLengthMax} characters.");
         }
 
         if (asked.Computer is not null && (asked.Account is null || asked.BytesPerSecond is null || asked.AtOnce is not null))
         {
-            throw Invalid("A computer's own limit names its account, and is bytes a second alone.");
+            throw LimitTerms.Invalid("A computer's own limit names its account, and is bytes a second alone.");
         }
 
         // A node of before would have it be the whole account's.
@@ -138,10 +118,6 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         _readAt = long.MinValue / 2;
     }
 
-    private static readonly ThrottleLimit _none = new(null, null, null, null, null, null, null);
-
-    private static HoldfastException Invalid(string why) => new(FailureTable.InvalidRequest, why);
-
     private Task<IReadOnlyList<Row>> ReadAsync(CancellationToken cancellation) => directory.AskAsync(transaction => transaction.QueryAsync<Row>(
         """
         SELECT id, account_id AS account, computer, class, is_shared AS IsShared, bytes_per_second AS BytesPerSecond, at_once AS AtOnce, from_time AS FromTime, to_time AS ToTime, zone,
@@ -150,9 +126,6 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
 
     private sealed record Row
     {
-        public const string Backup = "backup";
-        public const string Restore = "restore";
-
         public string Id { get; init; } = "";
 
         public byte[]? Account { get; init; }
@@ -182,23 +155,10 @@ internal sealed class ThrottleTable(IDatabase directory, AccountDirectory accoun
         /// <param name="isStrict">Whether a time zone that this server does not know is refused; else its hours count as UTC.</param>
         public ThrottleRule Rule(bool isStrict = true) => new()
         {
-            Account = Account is null ? null : new AccountId(Account).ToString(), Computer = (uint?)Computer, Class = Class == Restore ? WorkClass.Restore : WorkClass.Backup, IsShared = IsShared != 0, BytesPerSecond = BytesPerSecond, AtOnce = (int?)AtOnce,
-            From = TimeOf(FromTime), To = TimeOf(ToTime), Zone = ZoneOf(Zone, isStrict), Starts = DateTimeOffset.FromUnixTimeSeconds(StartsAt), Ends = DateTimeOffset.FromUnixTimeSeconds(EndsAt), Reason = Reason,
+            Account = Account is null ? null : new AccountId(Account).ToString(), Computer = (uint?)Computer, Class = LimitTerms.ClassOf(Class), IsShared = IsShared != 0, BytesPerSecond = BytesPerSecond, AtOnce = (int?)AtOnce,
+            From = LimitTerms.TimeOf(FromTime), To = LimitTerms.TimeOf(ToTime), Zone = LimitTerms.ZoneOf(Zone, isStrict), Starts = DateTimeOffset.FromUnixTimeSeconds(StartsAt), Ends = DateTimeOffset.FromUnixTimeSeconds(EndsAt), Reason = Reason,
         };
 
         public AddThrottle Message(string? account) => new(Class, EndsAt, account, BytesPerSecond, IsShared != 0, (int?)AtOnce, FromTime, ToTime, Zone, StartsAt, Reason, (uint?)Computer);
-
-        private static TimeOnly TimeOf(string? text) => text is null ? default
-            : TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : throw Invalid($"'{text}' is no time of the day such as 08:00.");
-
-        private static TimeZoneInfo ZoneOf(string? name, bool isStrict)
-        {
-            if (name is null)
-            {
-                return TimeZoneInfo.Utc;
-            }
-
-            return TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone) ? zone : !isStrict ? TimeZoneInfo.Utc : throw Invalid($"'{name}' is no time zone that this server knows, such as Europe/Berlin.");
-        }
     }
 }

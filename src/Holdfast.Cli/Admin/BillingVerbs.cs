@@ -24,6 +24,9 @@ internal static class BillingVerbs
               { "name": "home", "currency": "EUR", "base": 500, "per_computer": 300, "computers_included": 1, "gigabytes_included": 100,
                 "storage": [ { "micros_per_gigabyte": 1000000 } ], "promise": [ { "below_parts_per_million": 999000, "percent": 10 } ] }
 
+            It may also say how much may be stored, and how fast its accounts send and read, always or at hours of the day:
+              "quota_gigabytes": 2000, "limits": [ { "class": "backup", "bytes_per_second": 5000000, "from": "08:00", "to": "18:00", "zone": "Europe/Berlin" }, { "class": "restore", "at_once": 4 } ]
+
             Example:
               holdfast admin plan make home.json
               holdfast admin plan give smith home --from 2026-12-01
@@ -66,9 +69,14 @@ internal static class BillingVerbs
     {
         var terms = plan.Terms;
         output.Print($"{terms.Name}, version {plan.Version}: {terms.Currency}, base {terms.Base}, {terms.PerComputer} for each computer{(terms.ComputersIncluded > 0 ? $" above {terms.ComputersIncluded}" : "")}"
-            + $"{(terms.Storage is { Count: > 0 } ? $", storage above {terms.GigabytesIncluded} GB{(terms.GigabytesIncludedPerComputer > 0 ? $" and {terms.GigabytesIncludedPerComputer} for each computer" : "")}: {string.Join(", ", terms.Storage.Select(price => $"{price.MicrosPerGigabyte / 1e6:0.######}{(price.UpToGigabytes is { } end ? $" up to {end} GB" : "")}"))}" : "")}");
+            + $"{(terms.Storage is { Count: > 0 } ? $", storage above {terms.GigabytesIncluded} GB{(terms.GigabytesIncludedPerComputer > 0 ? $" and {terms.GigabytesIncludedPerComputer} for each computer" : "")}: {string.Join(", ", terms.Storage.Select(price => $"{price.MicrosPerGigabyte / 1e6:0.######}{(price.UpToGigabytes is { } end ? $" up to {end} GB" : "")}"))}" : "")}"
+            + string.Concat((terms.Limits ?? []).Select(limit => $"; {limit.Class} at most{(limit.BytesPerSecond is { } rate ? $" {Units.Bytes(rate)}/s" : "")}{(limit.AtOnce is { } most ? $" {most} at once" : "")}{(limit.From is null ? "" : $" {limit.From} to {limit.To} {limit.Zone ?? "UTC"}")}")));
         output.Message("plan", ("name", terms.Name), ("version", plan.Version), ("created_at", plan.CreatedAt), ("currency", terms.Currency), ("base", terms.Base), ("per_computer", terms.PerComputer), ("computers_included", terms.ComputersIncluded),
-            ("gigabytes_included", terms.GigabytesIncluded), ("gigabytes_included_per_computer", terms.GigabytesIncludedPerComputer));
+            ("gigabytes_included", terms.GigabytesIncluded), ("gigabytes_included_per_computer", terms.GigabytesIncludedPerComputer), ("quota_gigabytes", terms.QuotaGigabytes));
+        foreach (var limit in terms.Limits ?? [])
+        {
+            output.Message("plan_limit", ("name", terms.Name), ("version", plan.Version), ("class", limit.Class), ("bytes_per_second", limit.BytesPerSecond), ("at_once", limit.AtOnce), ("from", limit.From), ("to", limit.To), ("zone", limit.Zone));
+        }
     }
 
     private static void Show(Output output, MonthBill bill)

@@ -10,7 +10,16 @@ public sealed record StoragePrice(long MicrosPerGigabyte, long? UpToGigabytes = 
 /// <param name="Percent">Of what the month cost.</param>
 public sealed record AvailabilityPromise(int BelowPartsPerMillion, int Percent);
 
-/// <summary>What a month of a plan costs; amounts are minor units (cents).</summary>
+/// <summary>How fast an account of a plan may send or read.</summary>
+/// <param name="Class"><c>backup</c> (what goes up) or <c>restore</c> (what comes down).</param>
+/// <param name="BytesPerSecond">No limit if null.</param>
+/// <param name="AtOnce">Objects in transit at once; no limit if null.</param>
+/// <param name="From">From this time of each day, such as <c>08:00</c>; the whole day if null.</param>
+/// <param name="To">To this time of each day.</param>
+/// <param name="Zone">The time zone of both, such as <c>Europe/Berlin</c>; UTC if null.</param>
+public sealed record PlanLimit(string Class, long? BytesPerSecond = null, int? AtOnce = null, string? From = null, string? To = null, string? Zone = null);
+
+/// <summary>What a month of a plan costs, and what it permits; amounts are minor units (cents).</summary>
 /// <param name="Name">The plan's name.</param>
 /// <param name="Currency">ISO 4217, such as EUR.</param>
 /// <param name="Base">A month.</param>
@@ -21,9 +30,11 @@ public sealed record AvailabilityPromise(int BelowPartsPerMillion, int Percent);
 /// <param name="Storage">Prices of what is stored above that, the cheapest amount first; the last is for all that is more. None if storage is free.</param>
 /// <param name="Promise">What is promised, the worst availability last.</param>
 /// <param name="QuotaGigabytes">More is not stored, unless the operator permits an account more; null for as much as there is room.</param>
+/// <param name="Limits">How fast its accounts may send and read; the operator's own limits count besides. None if null.</param>
 public sealed record PlanTerms(
     string Name, string Currency, long Base = 0, long PerComputer = 0, int ComputersIncluded = 0, long GigabytesIncluded = 0, long GigabytesIncludedPerComputer = 0,
-    IReadOnlyList<StoragePrice>? Storage = null, IReadOnlyList<AvailabilityPromise>? Promise = null, long? QuotaGigabytes = null);
+    IReadOnlyList<StoragePrice>? Storage = null, IReadOnlyList<AvailabilityPromise>? Promise = null, long? QuotaGigabytes = null,
+    IReadOnlyList<PlanLimit>? Limits = null);
 
 /// <summary>A version of a plan.</summary>
 /// <param name="Version">From 1.</param>

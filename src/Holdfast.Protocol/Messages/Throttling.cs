@@ -30,4 +30,5 @@ public sealed record ThrottleList(IReadOnlyList<Throttle> Throttles);
 /// <param name="BytesPerSecond">Bytes a second of the account, or of this computer if that is less; null if only what all have together is limited, or how much at once.</param>
 /// <param name="Until">When it ends or changes, Unix seconds.</param>
 /// <param name="Reason">Why, as the operator said.</param>
-public sealed record ThrottleState(long? BytesPerSecond, long Until, string? Reason);
+/// <param name="IsLasting">It is of the account's plan, and ends only with that: it is looked at again at <paramref name="Until"/>.</param>
+public sealed record ThrottleState(long? BytesPerSecond, long Until, string? Reason, bool IsLasting = false);
