@@ -10,7 +10,7 @@ namespace Holdfast.Authority.Throttling;
 /// <summary>Limits that accounts have by their plans, for as long as they have these; every node knows of a change within seconds. Thread-safe.</summary>
 internal sealed class PlanLimits(AccountPlans plans, TimeProvider time)
 {
-    public const int PiecesMax = 20;
+    private const int PiecesMax = 20;
     private const int RememberedMax = 10_000;
 
     private static readonly TimeSpan _knownFor = TimeSpan.FromSeconds(20);
