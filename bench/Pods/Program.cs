@@ -12,9 +12,11 @@ if (args is ["coding"])
 
 // As the service does: reads wait for drives on threads of the pool.
 ThreadPool.SetMinThreads(32, 32);
+const int PacksOnOwnDisks = 10;
 var folder = args[0];
 var (rounds, packs) = (int.Parse(args[1], CultureInfo.InvariantCulture), int.Parse(args[2], CultureInfo.InvariantCulture));
 var drives = new DriveRace(folder, packs);
+var (own, mounts) = (new OwnDiskRace(folder, PacksOnOwnDisks), args[3..]);
 var ratios = new SortedDictionary<string, List<double>>(StringComparer.Ordinal);
 void Keep(string name, double value) => (ratios.TryGetValue(name, out var values) ? values : ratios[name] = []).Add(value);
 for (var round = 0; round < rounds; round++)
@@ -28,6 +30,11 @@ for (var round = 0; round < rounds; round++)
     }
 
     await drives.RunAsync(Keep);
+    if (mounts.Length > 0)
+    {
+        await own.RunAsync(mounts, (name, value) => Keep($"own disks: {name}", value));
+    }
+
     Console.Error.WriteLine($"bench: round {round + 1} of {rounds}: {string.Join(", ", ratios.Select(pair => $"{pair.Key} {pair.Value[^1]:0.00}"))}");
 }
 
@@ -40,4 +47,4 @@ foreach (var (name, values) in ratios)
 
 var rss = File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
 string[] names = ["rs-encode/isal", "rs-avx2/isal", "put/plain-fsync", "degraded/healthy", "scrub/read", "rebuild/read", "small-objects/plain"];
-Console.WriteLine($"{string.Join(' ', names.Select(name => $"{name} {Line(name)}"))} rss-mb {int.Parse(rss, CultureInfo.InvariantCulture) / 1024}");
+Console.WriteLine($"{string.Join(' ', names.Select(name => $"{name} {Line(name)}"))} rss-mb {(int.Parse(rss, CultureInfo.InvariantCulture) / 1024) - (StoreWork.LongPackLength >> 20)}");

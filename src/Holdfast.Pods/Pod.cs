@@ -17,11 +17,11 @@ public sealed class Pod : IAsyncDisposable
     private readonly OperatorEndpoints _operator;
     private readonly PodMeter _meter;
 
-    private Pod(ShardStore store, PodKeys keys, TimeProvider time)
+    private Pod(ShardStore store, PodKeys keys, Action<DriveSetConfiguration> keepDrives, TimeProvider time)
     {
         _store = store;
         _endpoints = new PodEndpoints(store, keys, time);
-        _operator = new OperatorEndpoints(store, keys);
+        _operator = new OperatorEndpoints(store, keys, keepDrives);
         _meter = new PodMeter(store, time);
     }
 
@@ -34,11 +34,13 @@ public sealed class Pod : IAsyncDisposable
     /// <param name="drives">The drives, as the operator lists them.</param>
     /// <param name="stateFolder">For the index and the events, which can be lost.</param>
     /// <param name="keys">Whose grants count, and which key signs receipts.</param>
+    /// <param name="keepDrives">Keeps a changed list of drives, durably.</param>
     /// <param name="time">Clock.</param>
     /// <param name="logging">Hears of every event.</param>
     /// <param name="cancellation">Ends the conversion of an older layout.</param>
-    public static async Task<Pod> OpenAsync(DriveSetConfiguration drives, string stateFolder, PodKeys keys, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation) =>
-        new(await ShardStore.OpenAsync(drives, stateFolder, time, CondemnGrace, logging.CreateLogger<Pod>(), cancellation), keys, time);
+    public static async Task<Pod> OpenAsync(
+        DriveSetConfiguration drives, string stateFolder, PodKeys keys, Action<DriveSetConfiguration> keepDrives, TimeProvider time, ILoggerFactory logging, CancellationToken cancellation) =>
+        new(await ShardStore.OpenAsync(drives, stateFolder, time, CondemnGrace, logging.CreateLogger<Pod>(), cancellation), keys, keepDrives, time);
 
     public void Map(IEndpointRouteBuilder routes)
     {

@@ -12,6 +12,7 @@ public enum Errno
     Busy = 16,
     Exists = 17,
     CrossDevice = 18,
+    NoDevice = 19,
     NotDirectory = 20,
     IsDirectory = 21,
     InvalidArgument = 22,

@@ -75,7 +75,7 @@ internal sealed class Parts : IAsyncDisposable
 
                 // Beside its authority a pod trusts that one's keys as they are; by itself, those it was told of last.
                 var trusted = grants is null ? new TrustedKeys(data.ReadTrusted(), data.WriteTrusted) : new TrustedKeys(grants.PublicKeys, _ => { });
-                parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(parts.Keep(data.ReadKey(DataFolder.PodKeyFile)), trusted, secretHash), TimeProvider.System, logging, cancellation);
+                parts.Pod = await Pod.OpenAsync(data.Drives(), data.Root, new PodKeys(parts.Keep(data.ReadKey(DataFolder.PodKeyFile)), trusted, secretHash), data.WriteDrives, TimeProvider.System, logging, cancellation);
             }
 
             if (grants is not null)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net.Http.Json;
 using System.Text.Json;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Serving;
@@ -8,7 +9,7 @@ using Holdfast.Protocol.Failures;
 
 namespace Holdfast.Server;
 
-/// <summary>The operator's verbs for the pod's drives: some ask the running service, some change which drives it has while it does not run.</summary>
+/// <summary>The operator's verbs for the pod's drives: most ask the running service; which drives it has can also be changed while it does not run.</summary>
 internal static class PodCommands
 {
     public static Command Build(Option<string> data)
@@ -108,16 +109,42 @@ internal static class PodCommands
     {
         var slot = new Argument<int>("slot") { Description = "The drive's number, as `pod status` shows it." };
         var path = new Argument<string>("path") { Description = "An empty directory on the new disk." };
-        var command = new Command("replace-drive", "Puts an empty drive into the place of a lost one, while the service does not run; at its next start it is rebuilt in the background.") { slot, path, data };
-        command.SetAction(parsed =>
+        var command = new Command("replace-drive", "Puts an empty drive into the place of a lost one, while the service runs or while it does not; what it should hold is rebuilt in the background.") { slot, path, data };
+        command.SetAction(async (parsed, cancellation) =>
         {
-            using var folder = DataFolder.Open(parsed.GetRequiredValue(data), Roles.PodAlone);
-            var drives = folder.TryReadDrives() ?? throw new HoldfastException(FailureTable.NotFound, $"{folder.Root} has no pod yet.");
-            folder.WriteDrives(drives.Replace(parsed.GetRequiredValue(slot), parsed.GetRequiredValue(path)));
-            Console.WriteLine($"Drive {parsed.GetRequiredValue(slot)} is {Path.GetFullPath(parsed.GetRequiredValue(path))} now. Start the service: what it should hold is computed from the other drives.");
+            var (number, to) = (parsed.GetRequiredValue(slot), Path.GetFullPath(parsed.GetRequiredValue(path)));
+            var isRunning = !TryReplaceDrive(parsed.GetRequiredValue(data), number, to);
+            if (isRunning)
+            {
+                await OperatorCommands.SendToPodAsync(parsed.GetRequiredValue(data), HttpMethod.Put, $"/pod/v1/drives/{number}",
+                    JsonContent.Create(new DriveReplacement(to), StatusJson.Default.DriveReplacement), StatusJson.Default.PodStatus, cancellation);
+            }
+
+            Console.WriteLine($"Drive {number} is {to} now. {(isRunning ? "What" : "Start the service: what")} it should hold is computed from the other drives{(isRunning ? "; `holdfastd pod status` says how far that is" : "")}.");
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    /// <summary>Changes the list of drives in the folder; false if a service uses it, or the pod is elsewhere.</summary>
+    private static bool TryReplaceDrive(string root, int slot, string path)
+    {
+        if (DataFolder.TryReadLink(root) is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            using var folder = DataFolder.Open(root, Roles.PodAlone);
+            var drives = folder.TryReadDrives() ?? throw new HoldfastException(FailureTable.NotFound, $"{folder.Root} has no pod yet.");
+            folder.WriteDrives(drives.Replace(slot, path));
+            return true;
+        }
+        catch (HoldfastException exception) when (exception.Kind == FailureTable.AlreadyRunning)
+        {
+            return false;
+        }
     }
 
     private static Command Floor(Option<string> data)

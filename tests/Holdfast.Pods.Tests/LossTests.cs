@@ -140,6 +140,57 @@ public sealed class LossTests
         Assert.Fail("no drive has the object's record here");
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task A_record_that_no_drive_has_whole_and_the_zeros_behind_it_end_with_the_next_start(int drives)
+    {
+        using var folders = new DriveFolders(drives);
+        await using (var store = await folders.OpenAsync())
+        {
+            await folders.PutAsync(store, 1, 5000);
+            await folders.PutAsync(store, 2, 300);
+
+            // As the disks are when the power goes, but for a record of which only the beginning arrived.
+            for (var slot = 0; slot < drives; slot++)
+            {
+                CopyTorn(folders.PathOf(slot), folders.PathOf(slot) + ".cut");
+            }
+        }
+
+        folders.Configuration = folders.Configuration with { Drives = [.. folders.Configuration.Drives.Select(path => path + ".cut")] };
+        folders.LoseIndex();
+        await using (var store = await folders.OpenAsync())
+        {
+            await folders.ReadsAllAsync(store);
+            await folders.PutAsync(store, 3, 700);
+            Assert.All(store.Status().Drives, drive => Assert.Equal("Up", drive.State));
+        }
+
+        // Sealed behind what is there, not behind what was filled ahead.
+        Assert.All(folders.Configuration.Drives.SelectMany(path => Directory.EnumerateFiles(Path.Combine(path, "ext"))), path => Assert.InRange(new FileInfo(path).Length, 1, 100_000));
+        await using var last = await folders.OpenAsync();
+        await folders.ReadsAllAsync(last);
+    }
+
+    private static void CopyTorn(string from, string to)
+    {
+        Directory.CreateDirectory(Path.Combine(to, "ext"));
+        foreach (var path in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path) != "lock"))
+        {
+            var bytes = File.ReadAllBytes(path);
+            if (path.EndsWith(".hfx", StringComparison.Ordinal))
+            {
+                Assert.True(bytes.Length > 1 << 20, "nothing was filled ahead");
+                var behind = (bytes.AsSpan().LastIndexOfAnyExcept((byte)0) / 4096 * 4096) + 4096;
+                "HFRECORD"u8.CopyTo(bytes.AsSpan(behind));
+                bytes.AsSpan(behind + 8, 1000).Fill(1);
+            }
+
+            File.WriteAllBytes(Path.Combine(to, Path.GetRelativePath(from, path)), bytes);
+        }
+    }
+
     [Fact]
     public async Task Condemned_revived_and_deleted_objects_are_the_same_after_the_index_is_lost()
     {

@@ -51,6 +51,11 @@ internal sealed class VolatileDisks : IDisposable
         Mount();
     }
 
+    /// <summary>No disk answers anything, until <see cref="Continue"/>.</summary>
+    public void Stop() => Run($"kill -STOP {_server!.Id}");
+
+    public void Continue() => Run($"kill -CONT {_server!.Id}");
+
     public void Dispose()
     {
         Unmount();
@@ -60,6 +65,7 @@ internal sealed class VolatileDisks : IDisposable
             _server.Kill();
             _server.WaitForExit();
             _server.Dispose();
+            _server = null;
         }
     }
 

@@ -113,7 +113,9 @@ public sealed class WipingTests
                 var (bytes, before) = (await File.ReadAllBytesAsync(path, Cancellation), Path.Combine(images, "before", $"{slot}", Path.GetFileName(path)));
                 if (holding.IndexOf(slot) >= wipedDrives && File.Exists(before))
                 {
-                    (await File.ReadAllBytesAsync(before, Cancellation)).CopyTo(bytes, 0);
+                    // What was written until then, without the zeros ahead of it.
+                    var then = await File.ReadAllBytesAsync(before, Cancellation);
+                    then.AsSpan(0, then.AsSpan().LastIndexOfAnyExcept((byte)0) + 1).CopyTo(bytes);
                 }
 
                 await File.WriteAllBytesAsync(Path.Combine(folders.PathOf(slot), "ext", Path.GetFileName(path)), bytes, Cancellation);

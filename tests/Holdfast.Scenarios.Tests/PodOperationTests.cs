@@ -17,7 +17,17 @@ public sealed class PodOperationTests : Scenario
         var tree = MakeTree("tree", files: 30);
         await computer.MustAsync(Cancellation, "backup", tree);
         Assert.Equal(0, (await service.OperateAsync(["pod", "status"], Cancellation)).ExitCode);
-        Assert.Equal(11, (await service.OperateAsync(["pod", "replace-drive", "1", Path.Combine(Root, "new")], Cancellation)).ExitCode);
+
+        // While the service runs, too: whole again without a stop.
+        Assert.Equal(2, (await service.OperateAsync(["pod", "replace-drive", "7", Path.Combine(Root, "other")], Cancellation)).ExitCode);
+        Assert.Equal(2, (await service.OperateAsync(["pod", "replace-drive", "2", drives[0]], Cancellation)).ExitCode);
+        var replaced = await service.OperateAsync(["pod", "replace-drive", "2", Path.Combine(Root, "other")], Cancellation);
+        Assert.True(replaced.ExitCode == 0, replaced.Error);
+        await service.OperateAsync(["pod", "rebuild"], Cancellation);
+        Assert.Contains(Path.Combine(Root, "other"), (await service.OperateAsync(["pod", "status"], Cancellation)).Output, StringComparison.Ordinal);
+        Directory.Delete(drives[2], recursive: true);
+        await computer.RestoresIdenticallyAsync(tree, Cancellation);
+        drives[2] = Path.Combine(Root, "other");
 
         await service.KillAsync(Cancellation);
         Directory.Delete(drives[1], recursive: true);

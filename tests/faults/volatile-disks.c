@@ -8,6 +8,7 @@
  *   up                    the power is back
  *   dead DISK             one disk fails every call
  *   slow DISK MS          one disk answers late
+ *   spin DISK MS MB       one disk has an arm, for measuring: a read elsewhere than behind the last one, and a flush, take so long; MB pass under it in a second; nothing is lost
  *   lie DISK              one disk acknowledges flushes that it does not do
  *   honest                all disks answer in time and flush again
  */
@@ -23,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, SECTOR = 512, SECTORS = PAGE / SECTOR, DISKS_MAX = 32 };
+enum { FLUSH = -1, PAGE = 4096, SECTOR = 512, SECTORS = PAGE / SECTOR, DISKS_MAX = 32 };
 
 struct page {
   uint64_t number;
@@ -33,7 +34,10 @@ struct page {
 };
 
 struct disk {
-  int durable, is_off, lies, delay_ms;
+  int durable, is_off, lies, delay_ms, seek_ms, mb_per_second;
+  off_t arm; /* where the last read ended */
+  size_t unflushed; /* bytes in the cache of a disk with an arm */
+  pthread_mutex_t turn; /* an arm does one thing at a time */
   struct page **pages; /* by number */
   struct page *dirty;
   pthread_mutex_t lock;
@@ -62,6 +66,10 @@ static void settle(struct disk *disk, int keep_percent, int tear) {
   while (disk->dirty) {
     struct page *page = disk->dirty;
     int unit = tear / SECTOR;
+    if (keep_percent == 100 && page->written == 0xff) {
+      if (pwrite(disk->durable, page->bytes, PAGE, page->number * PAGE) != PAGE) abort();
+      page->written = 0;
+    }
     for (int first = 0; first < SECTORS; first += unit) {
       if (keep_percent < 100 && draw() % 100 >= (uint32_t)keep_percent) continue;
       for (int sector = first; sector < first + unit; sector++)
@@ -72,6 +80,16 @@ static void settle(struct disk *disk, int keep_percent, int tear) {
     disk->pages[page->number] = NULL;
     free(page);
   }
+}
+
+/* As long as a request takes where there is an arm. Writes go to the disk's own cache; a flush of it moves the arm. */
+static void wait_for_arm(struct disk *disk, off_t offset, size_t size) {
+  if (disk->delay_ms) usleep(disk->delay_ms * 1000);
+  if (!disk->seek_ms) return;
+  pthread_mutex_lock(&disk->turn);
+  usleep((offset == disk->arm && offset != FLUSH ? 0 : disk->seek_ms * 1000) + size / disk->mb_per_second);
+  disk->arm = offset + size;
+  pthread_mutex_unlock(&disk->turn);
 }
 
 static int get_attributes(const char *path, struct stat *status, struct fuse_file_info *info) {
@@ -116,7 +134,7 @@ static int read_disk(const char *path, char *buffer, size_t size, off_t offset, 
   struct disk *disk = disk_of(path);
   if (!disk || (uint64_t)offset >= length) return 0;
   if (offset + size > length) size = length - offset;
-  if (disk->delay_ms) usleep(disk->delay_ms * 1000);
+  wait_for_arm(disk, offset, size);
   pthread_mutex_lock(&disk->lock);
   int result = disk->is_off ? -EIO : (int)pread(disk->durable, buffer, size, offset);
   for (uint64_t at = offset; result > 0 && at < offset + size;) {
@@ -142,6 +160,9 @@ static int command(char *text) {
     for (int i = 0; i < count; i++) settle(&disks[i], value < 100 ? value : 99, tear);
   } else if (sscanf(text, "slow %d %d", &number, &value) == 2 && number < count) {
     disks[number].delay_ms = value;
+  } else if (sscanf(text, "spin %d %d %d", &number, &value, &tear) == 3 && number < count && tear > 0) {
+    disks[number].seek_ms = value;
+    disks[number].mb_per_second = tear;
   } else if (sscanf(text, "dead %d", &number) == 1 && number < count) {
     disks[number].is_off = 1;
   } else if (sscanf(text, "lie %d", &number) == 1 && number < count) {
@@ -149,7 +170,7 @@ static int command(char *text) {
   } else if (strncmp(text, "up", 2) == 0) {
     for (int i = 0; i < count; i++) disks[i].is_off = 0;
   } else if (strncmp(text, "honest", 6) == 0) {
-    for (int i = 0; i < count; i++) disks[i].lies = disks[i].delay_ms = 0;
+    for (int i = 0; i < count; i++) disks[i].lies = disks[i].delay_ms = disks[i].seek_ms = 0;
   } else {
     return -EINVAL;
   }
@@ -169,8 +190,9 @@ static int write_disk(const char *path, const char *buffer, size_t size, off_t o
   if (offset % SECTOR || size % SECTOR) return -EINVAL;
   if (disk->delay_ms) usleep(disk->delay_ms * 1000);
   pthread_mutex_lock(&disk->lock);
-  int result = disk->is_off ? -EIO : (int)size;
-  for (size_t done = 0; result > 0 && done < size; done += SECTOR) {
+  int result = disk->is_off ? -EIO : disk->seek_ms ? (int)pwrite(disk->durable, buffer, size, offset) : (int)size;
+  if (disk->seek_ms) disk->unflushed += size;
+  for (size_t done = 0; result > 0 && !disk->seek_ms && done < size; done += SECTOR) {
     uint64_t number = (offset + done) / PAGE, within = (offset + done) % PAGE;
     struct page *page = disk->pages[number];
     if (!page) {
@@ -191,7 +213,11 @@ static int flush_disk(const char *path, int only_data, struct fuse_file_info *in
   (void)only_data, (void)info;
   struct disk *disk = disk_of(path);
   if (!disk) return 0;
-  if (disk->delay_ms) usleep(disk->delay_ms * 1000);
+  pthread_mutex_lock(&disk->lock);
+  size_t unflushed = disk->unflushed;
+  disk->unflushed = 0;
+  pthread_mutex_unlock(&disk->lock);
+  if (unflushed || disk->delay_ms) wait_for_arm(disk, FLUSH, unflushed);
   pthread_mutex_lock(&disk->lock);
   int result = disk->is_off ? -EIO : 0;
   if (!result && !disk->lies) settle(disk, 100, PAGE);
@@ -219,11 +245,13 @@ int main(int arguments, char **argument) {
     disks[number].durable = open(path, O_RDWR | O_CREAT, 0600);
     disks[number].pages = calloc(length / PAGE, sizeof(struct page *));
     pthread_mutex_init(&disks[number].lock, NULL);
+    pthread_mutex_init(&disks[number].turn, NULL);
     if (disks[number].durable < 0 || ftruncate(disks[number].durable, length) || !disks[number].pages) {
       perror(path);
       return 1;
     }
   }
-  char *fuse_arguments[] = {argument[0], argument[4], "-f", NULL};
-  return fuse_main(3, fuse_arguments, &operations, NULL);
+  /* Each disk may have several requests that wait. */
+  char *fuse_arguments[] = {argument[0], argument[4], "-f", "-o", "max_threads=128,max_idle_threads=128", NULL};
+  return fuse_main(5, fuse_arguments, &operations, NULL);
 }

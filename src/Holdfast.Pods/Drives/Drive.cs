@@ -27,16 +27,19 @@ internal sealed class Drive : IDisposable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(1);
 
-    private const string ExtentFolder = "ext";
+    public const string ExtentFolder = "ext";
     private const string ExtentSuffix = ".hfx";
 
     private readonly BlockingCollection<Action> _work = [];
     private readonly SafeFileHandle? _lock;
     private readonly DirectoryHandle? _extents;
     private readonly Action<string, string> _report;
+    private volatile bool _isPassedBy;
+    private volatile bool _isRetired;
 
-    private Drive(int slot, string path, DriveMark? mark, SafeFileHandle? @lock, DirectoryHandle? extents, string? reason, Action<string, string> report)
+    private Drive(int slot, string path, DriveMark? mark, SafeFileHandle? @lock, DirectoryHandle? extents, string? reason, Action<string, string> report, TimeProvider time)
     {
+        Reads = new ReadWatch(time);
         (Slot, Path, Mark, _lock, _extents, Reason, _report) = (slot, path, mark, @lock, extents, reason, report);
         State = mark is null ? DriveState.Missing : DriveState.Up;
         if (mark is not null)
@@ -44,6 +47,9 @@ internal sealed class Drive : IDisposable
             new Thread(Work, maxStackSize: 256 << 10) { IsBackground = true, Name = $"drive {slot}" }.Start();
         }
     }
+
+    /// <summary>Reads of it that are under way.</summary>
+    public ReadWatch Reads { get; }
 
     public int Slot { get; }
 
@@ -56,12 +62,12 @@ internal sealed class Drive : IDisposable
     /// <summary>Why it is not up.</summary>
     public string? Reason { get; private set; }
 
-    public bool CanRead => State != DriveState.Missing;
+    public bool CanRead => State != DriveState.Missing && !_isPassedBy;
 
     public bool CanWrite => State == DriveState.Up;
 
     /// <summary>Opens a drive of <paramref name="set"/>. What is wrong with the disk makes it missing; a drive of another set or of a newer layout is a failure, for somebody mixed them up.</summary>
-    public static Drive Open(int slot, string path, Guid set, Action<string, string> report)
+    public static Drive Open(int slot, string path, Guid set, Action<string, string> report, TimeProvider time)
     {
         DriveMark mark;
         try
@@ -70,7 +76,7 @@ internal sealed class Drive : IDisposable
         }
         catch (HoldfastException exception) when (exception.Kind == FailureTable.PodUnavailable)
         {
-            return new Drive(slot, path, null, null, null, exception.Message, report);
+            return new Drive(slot, path, null, null, null, exception.Message, report, time);
         }
 
         if (mark.Set != set || mark.Slot != slot)
@@ -93,7 +99,7 @@ internal sealed class Drive : IDisposable
                 throw new HoldfastException(FailureTable.AlreadyRunning, $"Another process uses the drive {path}.");
             }
 
-            var drive = new Drive(slot, path, mark, file, DirectoryHandle.Open(System.IO.Path.Combine(path, ExtentFolder)), null, report);
+            var drive = new Drive(slot, path, mark, file, DirectoryHandle.Open(System.IO.Path.Combine(path, ExtentFolder)), null, report, time);
             if (isReadOnly)
             {
                 drive.Suspect("its file system is read-only");
@@ -103,7 +109,7 @@ internal sealed class Drive : IDisposable
         }
         catch (Exception exception) when (exception is PosixException or IOException or UnauthorizedAccessException)
         {
-            return new Drive(slot, path, null, null, null, exception.Message, report);
+            return new Drive(slot, path, null, null, null, exception.Message, report, time);
         }
     }
 
@@ -131,7 +137,7 @@ internal sealed class Drive : IDisposable
     public Task<T> RunAsync<T>(Func<T> work)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _work.Add(() =>
+        void Run()
         {
             try
             {
@@ -143,7 +149,18 @@ internal sealed class Drive : IDisposable
             {
                 done.SetException(exception);
             }
-        });
+        }
+
+        try
+        {
+            _work.Add(Run);
+        }
+        catch (InvalidOperationException) when (_work.IsAddingCompleted)
+        {
+            // Replaced since it was chosen.
+            done.SetException(new PosixException("use", Path, Errno.NoDevice));
+        }
+
         return done.Task;
     }
 
@@ -155,6 +172,23 @@ internal sealed class Drive : IDisposable
             (State, Reason) = (DriveState.Suspect, why);
             _report("drive_suspect", $"drive {Slot} ({Path}): {why}");
         }
+    }
+
+    /// <summary>Whether readers go round it, because it does not answer.</summary>
+    public void PassBy(bool isPassedBy)
+    {
+        if (_isPassedBy != isPassedBy)
+        {
+            _isPassedBy = isPassedBy;
+            _report(isPassedBy ? "drive_stuck" : "drive_answers", $"drive {Slot} ({Path}) {(isPassedBy ? "does not answer; what it holds is computed from the others until it does" : "answers again")}");
+        }
+    }
+
+    /// <summary>Another drive has its place: once what it was given is done, it is not touched any more, and can be unmounted.</summary>
+    public void Retire()
+    {
+        (State, Reason, _isRetired) = (DriveState.Missing, "another drive has its place", true);
+        _work.CompleteAdding();
     }
 
     /// <summary>The volumes that have an extent here.</summary>
@@ -175,13 +209,15 @@ internal sealed class Drive : IDisposable
     /// <summary>True if there is a file for a volume, whatever is in it.</summary>
     public bool HasExtent(uint volume) => _extents!.TryStatus(NameOf(volume)) is not null;
 
-    public SafeFileHandle OpenExtent(uint volume, bool forWriting = false) => _extents!.OpenFile(NameOf(volume), forWriting ? OpenFlags.ReadWrite : OpenFlags.ReadOnly);
+    public SafeFileHandle OpenExtent(uint volume, bool forWriting = false) => _isRetired
+        ? throw new PosixException("open", Describe(volume), Errno.NoDevice) : _extents!.OpenFile(NameOf(volume), forWriting ? OpenFlags.ReadWrite : OpenFlags.ReadOnly);
 
     /// <summary>Has the disk begin to read ranges of an extent, without waiting; if it cannot, whoever reads them finds out.</summary>
     public void Prefetch(uint volume, ReadOnlySpan<(long Offset, long Length)> ranges)
     {
         try
         {
+            using var reading = Reads.Begin();
             using var file = OpenExtent(volume);
             foreach (var (offset, length) in ranges)
             {
@@ -272,6 +308,12 @@ internal sealed class Drive : IDisposable
         foreach (var work in _work.GetConsumingEnumerable())
         {
             work();
+        }
+
+        if (_isRetired)
+        {
+            _extents?.Dispose();
+            _lock?.Dispose();
         }
     }
 }

@@ -75,9 +75,29 @@ public sealed record DriveSetConfiguration(Guid Set, IReadOnlyList<string> Drive
             throw new HoldfastException(FailureTable.InvalidRequest, $"There is no drive {slot}: they are 0 to {Drives.Count - 1}.");
         }
 
-        RefuseUnlessEmpty(path);
-        new DriveMark(DriveMark.CurrentVersion, Guid.NewGuid(), Set, slot, Drives.Count).Write(path);
+        if (!IsBegun(slot, path))
+        {
+            RefuseUnlessEmpty(path);
+            new DriveMark(DriveMark.CurrentVersion, Guid.NewGuid(), Set, slot, Drives.Count).Write(path);
+        }
+
         return this with { Drives = [.. Drives.Select((drive, index) => index == slot ? Path.GetFullPath(path) : drive)] };
+    }
+
+    /// <summary>True of a directory that was marked for this place before, and holds nothing yet: an attempt that did not get further.</summary>
+    private bool IsBegun(int slot, string path)
+    {
+        try
+        {
+            var extents = Path.Combine(path, Drive.ExtentFolder);
+            return !Drives.Contains(Path.GetFullPath(path), StringComparer.Ordinal) && DriveMark.Read(path) is var mark && mark.Set == Set && mark.Slot == slot
+                && (!Directory.Exists(extents) || !Directory.EnumerateFileSystemEntries(extents).Any());
+        }
+        catch (HoldfastException)
+        {
+            // It has no mark, or a newer one: it is refused unless it is empty.
+            return false;
+        }
     }
 
     private static void RefuseUnlessEmpty(string path)

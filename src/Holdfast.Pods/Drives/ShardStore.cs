@@ -14,16 +14,25 @@ namespace Holdfast.Pods.Drives;
 /// <summary>The drives engine: objects are erasure-coded, or copied if they are small, over one machine's drives, and appended to volumes. docs/pods.md has every byte.</summary>
 public sealed class ShardStore : IPackStore, IAsyncDisposable
 {
-    private const int NameLocks = 1024;
+    /// <summary>So many that of some dozens of puts hardly two share one: the second would miss the first one's sync.</summary>
+    private const int NameLocks = 16_384;
+
     private const int CompareLength = 1 << 20;
+
+    /// <summary>So long replacing a drive waits for the batches and the piece of healing that are under way.</summary>
+    private static readonly TimeSpan _replacingLimit = TimeSpan.FromMinutes(2);
 
     /// <summary>Memory of a batch over all drives: two usual packs, or one long object.</summary>
     private const long CodedBatchMax = 40 << 20;
     private const long CopiesBatchMax = 8 << 20;
 
+    /// <summary>Thirty-two times what 32 objects of 4 KiB take: nearly every sync meets blocks that were written before.</summary>
+    private const int CopiesFill = 8 << 20;
+
     private readonly DriveSet _set;
     private readonly PodIndex _index;
     private readonly PodEvents _events;
+    private readonly SemaphoreSlim _replacing = new(1);
     private readonly VolumeWriter _coded;
     private readonly VolumeWriter _copies;
     private readonly ObjectReader _reader;
@@ -31,16 +40,19 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     private readonly Traffic _traffic;
     private readonly TimeProvider _time;
     private readonly TimeSpan _grace;
-    private readonly SemaphoreSlim[] _names = [.. Enumerable.Range(0, NameLocks).Select(_ => new SemaphoreSlim(1))];
+    private readonly SemaphoreSlim[] _names = new SemaphoreSlim[NameLocks];
 
-    private ShardStore(DriveSet set, PodIndex index, PodEvents events, TimeProvider time, TimeSpan grace, ShardStoreOptions options)
+    private DriveSetConfiguration _configuration;
+
+    private ShardStore(DriveSetConfiguration configuration, DriveSet set, PodIndex index, PodEvents events, TimeProvider time, TimeSpan grace, ShardStoreOptions options)
     {
+        _configuration = configuration;
         (_set, _index, _events, _time, _grace) = (set, index, events, time, grace);
         _traffic = new Traffic(time);
         _healer = new Healer(set, index, _traffic, time);
         _reader = new ObjectReader(set.Drives, set.Volumes, _healer.ReportBad);
         _coded = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Coded, options.CodedExtentLength ?? (set.Drives.Count == 1 ? 256L << 20 : 1L << 30), CodedBatchMax), time);
-        _copies = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Copies, options.CopiesExtentLength, CopiesBatchMax), time);
+        _copies = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Copies, options.CopiesExtentLength, CopiesBatchMax, CopiesFill), time);
     }
 
     /// <summary>Opens the drives, brings the index up to date, and converts what an older layout stored.</summary>
@@ -56,13 +68,13 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     {
         Directory.CreateDirectory(stateFolder);
         var events = new PodEvents(Path.Combine(stateFolder, "pod-events.jsonl"), time, logger);
-        var set = DriveSet.Open(configuration, events.Report);
+        var set = DriveSet.Open(configuration, events.Report, time);
         PodIndex? index = null;
         try
         {
             index = PodIndex.Open(Path.Combine(stateFolder, "pod-index.db"), set.Id);
             await new VolumeDiscovery(set, index, time).RunAsync();
-            var store = new ShardStore(set, index, events, time, grace, options ?? new ShardStoreOptions());
+            var store = new ShardStore(configuration, set, index, events, time, grace, options ?? new ShardStoreOptions());
             foreach (var drive in set.Drives.Where(drive => drive.Mark is { IsConverting: true }))
             {
                 await FirstLayout.ConvertAsync(drive.Path, store, events.Report, cancellation);
@@ -185,7 +197,8 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
 
     private static DriveStatus StatusOf(Drive drive)
     {
-        var status = new DriveStatus(drive.Slot, drive.Path, drive.State.ToString(), drive.Reason);
+        var isStuck = drive.State != DriveState.Missing && !drive.CanRead;
+        var status = new DriveStatus(drive.Slot, drive.Path, isStuck ? "Stuck" : drive.State.ToString(), isStuck ? "it does not answer" : drive.Reason);
         try
         {
             return drive.CanRead && new DriveInfo(drive.Path) is { IsReady: true } disk ? status with { BytesTotal = disk.TotalSize, BytesFree = disk.AvailableFreeSpace } : status;
@@ -208,6 +221,67 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     /// <summary>Reads everything on all drives now, repairs what is damaged and rebuilds what is missing; how many records were bad.</summary>
     public Task<long> ScrubAsync(CancellationToken cancellation) => _healer.ScrubAllAsync(cancellation);
 
+    /// <summary>Puts an empty directory into the place of a drive while everything goes on; what it should hold is computed from the others in the background.</summary>
+    /// <param name="slot">The drive.</param>
+    /// <param name="path">An empty directory, or one that an earlier attempt began with.</param>
+    /// <param name="keep">Keeps the new list of drives, durably, before the new one is used.</param>
+    /// <param name="cancellation">Ends waiting for what is written just now; from then on it is not broken off.</param>
+    public async Task ReplaceDriveAsync(int slot, string path, Action<DriveSetConfiguration> keep, CancellationToken cancellation)
+    {
+        await _replacing.WaitAsync(cancellation);
+        try
+        {
+            var configuration = _configuration.Replace(slot, path);
+            RefuseIfNeeded(slot);
+            var drive = Drive.Open(slot, configuration.Drives[slot], _set.Id, _events.Report, _time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(_replacingLimit);
+            try
+            {
+                if (!drive.CanWrite)
+                {
+                    throw new HoldfastException(FailureTable.PodUnavailable, $"{path} cannot be used: {drive.Reason}. Nothing was changed.");
+                }
+
+                await _healer.InterruptAsync(() => _coded.WhilePausedAsync(() => _copies.WhilePausedAsync(() => Exchange(configuration, drive, keep), limit.Token), limit.Token), limit.Token);
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                throw new HoldfastException(FailureTable.PodUnavailable, $"What writes or heals just now has waited for a drive for {_replacingLimit.TotalMinutes:0} minutes. Nothing was changed; stop the service, and replace the drive then.");
+            }
+            finally
+            {
+                if (_set.Drives[slot] != drive)
+                {
+                    drive.Dispose();
+                }
+            }
+        }
+        finally
+        {
+            _replacing.Release();
+        }
+    }
+
+    private void RefuseIfNeeded(int slot)
+    {
+        var (own, doubtful) = (new HashSet<Drive> { _set.Drives[slot] }, _index.Doubtful().ToHashSet());
+        if (_set.Volumes.All.FirstOrDefault(volume => volume.ShardOn(slot) >= 0 && !_set.CanSpare(volume, own, shard => doubtful.Contains((volume.Id, shard)))) is { } needing)
+        {
+            throw new HoldfastException(FailureTable.Conflict,
+                $"Drive {slot} is needed: without it volume {needing.Id:x8} might not be read, for other drives failed, are missing or are not rebuilt yet. `holdfastd pod status` says which. Nothing was changed.");
+        }
+    }
+
+    private Task Exchange(DriveSetConfiguration configuration, Drive drive, Action<DriveSetConfiguration> keep)
+    {
+        RefuseIfNeeded(drive.Slot);
+        keep(configuration);
+        _configuration = configuration;
+        _set.Exchange(drive);
+        return Task.CompletedTask;
+    }
+
     /// <summary>Rebuilds now what drives miss; how many extents were made.</summary>
     public Task<int> RebuildAsync(CancellationToken cancellation) => _healer.RebuildAllAsync(cancellation);
 
@@ -218,9 +292,10 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         await _copies.DisposeAsync();
         _index.Dispose();
         _set.Dispose();
+        _replacing.Dispose();
         foreach (var name in _names)
         {
-            name.Dispose();
+            name?.Dispose();
         }
     }
 
@@ -267,7 +342,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     /// <summary>Two puts of one name come one after the other.</summary>
     private async Task<NameLock> LockAsync(ObjectName name, CancellationToken cancellation)
     {
-        var semaphore = _names[(int)((uint)HashCode.Combine(name.Account, name.Space, name.Number) % NameLocks)];
+        var semaphore = LazyInitializer.EnsureInitialized(ref _names[(int)((uint)HashCode.Combine(name.Account, name.Space, name.Number) % NameLocks)], () => new SemaphoreSlim(1));
         await semaphore.WaitAsync(cancellation);
         return new NameLock(semaphore);
     }

@@ -49,7 +49,7 @@ internal sealed class Healer : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Channel<ObjectPlace> _repairs = Channel.CreateBounded<ObjectPlace>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentDictionary<(uint, int), DateTimeOffset> _deferred = new();
-    private readonly SemaphoreSlim _gate = new(1);
+    private readonly HealingGate _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task[] _loops;
     private long _rebuiltBytes;
@@ -61,10 +61,17 @@ internal sealed class Healer : IAsyncDisposable
     {
         (_set, _index, _traffic, _time) = (set, index, traffic, time);
         var records = new RecordWiping(set, index);
-        _wiping = new WipingPass(index, records, AloneAsync, traffic.PaceOf(ScrubShare), time);
+        _wiping = new WipingPass(index, records, _gate, traffic.PaceOf(ScrubShare), time);
         _repair = new VolumeRepair(set, index, records, time);
-        _loops = [Task.Run(RepairAsync), Task.Run(RebuildAndScrubAsync)];
+        _loops = [Task.Run(RepairAsync), Task.Run(RebuildAndScrubAsync), Task.Run(WatchAsync)];
     }
+
+    /// <summary>Runs something while nothing heals; what is under way is broken off, and what was put off is due again.</summary>
+    public Task InterruptAsync(Func<Task> work, CancellationToken cancellation) => _gate.InterruptAsync(async () =>
+    {
+        await work();
+        _deferred.Clear();
+    }, cancellation);
 
     /// <summary>A reader found a record damaged.</summary>
     public void ReportBad(ObjectPlace place) => _repairs.Writer.TryWrite(place);
@@ -75,7 +82,7 @@ internal sealed class Healer : IAsyncDisposable
     /// <summary>True if a stored record is whole on as many drives as a new one would have to be, if need be after repairing it.</summary>
     public async Task<bool> IsProtectedAsync(ObjectPlace place)
     {
-        if (_set.Volumes.Find(place.Volume) is not { } volume)
+        if (_set.Volumes.Find(place.Volume) is not { } volume || _index.FindWipe(place.Volume, place.Offset) is not null)
         {
             return false;
         }
@@ -104,7 +111,7 @@ internal sealed class Healer : IAsyncDisposable
     {
         foreach (var (volume, shard) in Doubtful().ToList())
         {
-            if (await AloneAsync(() => _repair.TryMendAsync(volume, shard, PaceOf(volume), cancellation), cancellation))
+            if (await _gate.AloneAsync(token => _repair.TryMendAsync(volume, shard, PaceOf(volume), token), cancellation))
             {
                 _index.Trust(volume.Id, shard);
             }
@@ -115,7 +122,7 @@ internal sealed class Healer : IAsyncDisposable
         }
 
         var (made, tried) = (0, new HashSet<(uint, int)>());
-        while (await AloneAsync(() => TryRebuildNextAsync(tried, cancellation), cancellation) is { } isMade)
+        while (await _gate.AloneAsync(token => TryRebuildNextAsync(tried, token), cancellation) is { } isMade)
         {
             made += isMade ? 1 : 0;
         }
@@ -137,9 +144,10 @@ internal sealed class Healer : IAsyncDisposable
             return null;
         }
 
-        tried.Add((next.Volume.Id, next.Shard));
         _rebuildBegan ??= _time.GetUtcNow();
-        if (await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), PaceOf(next.Volume), cancellation))
+        var isMade = await _repair.TryRebuildAsync(next.Volume, next.Shard, next.Drive, bytes => Interlocked.Add(ref _rebuiltBytes, bytes), PaceOf(next.Volume), cancellation);
+        tried.Add((next.Volume.Id, next.Shard));
+        if (isMade)
         {
             return true;
         }
@@ -181,7 +189,7 @@ internal sealed class Healer : IAsyncDisposable
         let missing = volume.MissingShards().ToList()
         where missing.Count > 0
         orderby missing.Count descending
-        from pair in missing.Zip(_set.Drives.Where(drive => drive.CanWrite && volume.ShardOn(drive.Slot) < 0))
+        from pair in missing.Zip(_set.Drives.Where(drive => drive.CanWrite && drive.CanRead && volume.ShardOn(drive.Slot) < 0))
         select (volume, pair.First, pair.Second);
 
     /// <summary>The fewer drives may still be lost, the less rebuilding gives way; when none may, not at all.</summary>
@@ -212,7 +220,7 @@ internal sealed class Healer : IAsyncDisposable
             {
                 if (_set.Volumes.Find(place.Volume) is { } volume)
                 {
-                    await AloneAsync(() => _repair.TryRepairRecordAsync(volume, place.Offset, place.Sequence), _stop.Token);
+                    await _gate.AloneAsync(_ => _repair.TryRepairRecordAsync(volume, place.Offset, place.Sequence), _stop.Token);
                 }
             });
         }
@@ -242,17 +250,17 @@ internal sealed class Healer : IAsyncDisposable
         }
     }
 
-    /// <summary>Nothing else heals meanwhile.</summary>
-    private async Task<T> AloneAsync<T>(Func<Task<T>> work, CancellationToken cancellation)
+    /// <summary>A loop of its own: the others may be what waits for a drive.</summary>
+    private async Task WatchAsync()
     {
-        await _gate.WaitAsync(cancellation);
-        try
+        using var pace = new PeriodicTimer(_pace, _time);
+        while (await pace.WaitForNextTickAsync(_stop.Token))
         {
-            return await work();
-        }
-        finally
-        {
-            _gate.Release();
+            await GuardAsync(() =>
+            {
+                _set.PassByStuckDrives();
+                return Task.CompletedTask;
+            });
         }
     }
 
@@ -295,7 +303,7 @@ internal sealed class Healer : IAsyncDisposable
         _index.Set("scrub_volume", volume.Id);
     }
 
-    private Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation) => AloneAsync(() => ScrubVolumeAloneAsync(volume, cancellation), cancellation);
+    private Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation) => _gate.AloneAsync(token => ScrubVolumeAloneAsync(volume, token), cancellation);
 
     /// <summary>How many records were bad.</summary>
     private async Task<int> ScrubVolumeAloneAsync(Volume volume, CancellationToken cancellation)

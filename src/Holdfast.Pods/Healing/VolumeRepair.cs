@@ -24,9 +24,12 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
         return [.. Enumerable.Range(0, volume.Code.Total).Where(shard => !shards.IsAbsent(shard) && !shards.IsWhole(shard))];
     }
 
-    /// <summary>How many shards of a record are whole.</summary>
-    public int CountWhole(Volume volume, long offset, ulong sequence) =>
-        Enumerable.Range(0, volume.Code.Total).Count(shard => volume.ReadableDrive(shard, set.Drives) is not null) - FindBad(volume, offset, sequence).Count;
+    /// <summary>How many shards of a record are whole, as the disks have them.</summary>
+    public int CountWhole(Volume volume, long offset, ulong sequence)
+    {
+        using var extents = new VolumeExtents(set.Drives, volume, fromDisk: true);
+        return Enumerable.Range(0, volume.Code.Total).Count(new ShardSet(extents, offset, sequence).IsWhole);
+    }
 
     /// <summary>Writes the bad shards of one record again, in place, and reads them back; false if too few others are whole.</summary>
     public async Task<bool> TryRepairRecordAsync(Volume volume, long offset, ulong sequence)
@@ -36,13 +39,14 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
             return await wiping.TryWipeAsync([wipe]);
         }
 
-        var bad = FindBad(volume, offset, sequence).ConvertAll(shard => (Shard: shard, Drive: set.Drives[Math.Max(0, volume.SlotOf(shard))]));
-        if (bad.Count == 0)
+        var found = FindBad(volume, offset, sequence);
+        if (found.Count == 0)
         {
             return true;
         }
 
-        bad.RemoveAll(item => !item.Drive.CanWrite);
+        // A drive may be replaced while this looks.
+        var bad = (from shard in found let drive = volume.ReadableDrive(shard, set.Drives) where drive is { CanWrite: true } select (Shard: shard, Drive: drive)).ToList();
         if (bad.Count == 0)
         {
             // What cannot be written to is rebuilt elsewhere, or mended when it can.
@@ -62,13 +66,19 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
 
         for (var i = 0; i < bad.Count; i++)
         {
-            var (drive, bytes) = (bad[i].Drive, records[i]);
+            var ((shard, drive), bytes) = (bad[i], records[i]);
             try
             {
                 await drive.RunWithinLimitAsync(() =>
                 {
                     using (var extent = ExtentReader.TryOpen(drive, volume.Id))
                     {
+                        if (extent is not null && (extent.Header.Generation != volume.Generation || extent.Header.Shard != shard))
+                        {
+                            // Another shard lies there by now.
+                            return;
+                        }
+
                         if (extent?.TryReadRecord(offset) is { Type: RecordType.Wiped } wiped && wiped.Sequence == sequence && bytes[9] != (byte)RecordType.Wiped)
                         {
                             // It was deleted while this was computed.
@@ -144,20 +154,29 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
             volume.Place(shard, drive.Slot);
             return true;
         }
+        catch (OperationCanceledException)
+        {
+            await DropAsync(drive, volume);
+            throw;
+        }
         catch (PosixException exception)
         {
             SuspectUnlessFull(drive, exception);
-            if (drive.CanWrite)
-            {
-                // Nobody looks into it, and what is deleted meanwhile must not stay in it.
-                await drive.RunAsync(() => drive.DropUnpublished(volume.Id)).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            }
-
+            await DropAsync(drive, volume);
             return false;
         }
         finally
         {
             file?.Dispose();
+        }
+    }
+
+    /// <summary>An extent that is not made any further: nobody looks into it, and what is deleted meanwhile must not stay in it.</summary>
+    private static async Task DropAsync(Drive drive, Volume volume)
+    {
+        if (drive.CanWrite)
+        {
+            await drive.RunWithinLimitAsync(() => drive.DropUnpublished(volume.Id)).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
     }
 
@@ -252,6 +271,11 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
             cancellation.ThrowIfCancellationRequested();
             await pace.GiveWayAsync(cancellation);
             isWhole &= await TryRepairRecordAsync(volume, row.Offset, row.Sequence);
+            if (volume.ReadableDrive(shard, set.Drives) != drive)
+            {
+                // It stopped answering, or was replaced: what is absent was not looked at.
+                return false;
+            }
         }
 
         if (!isWhole)
@@ -278,7 +302,7 @@ internal sealed class VolumeRepair(DriveSet set, PodIndex index, RecordWiping wi
 
         try
         {
-            var end = Math.Max(rows.Count == 0 ? VolumeLayout.FirstRecord : rows.Max(row => row.Offset + row.RecordLength), (extent.Length + VolumeLayout.Alignment - 1) / VolumeLayout.Alignment * VolumeLayout.Alignment);
+            var end = extent.WrittenEnd(rows.Count == 0 ? VolumeLayout.FirstRecord : rows.Max(row => row.Offset + row.RecordLength));
             var contents = OpenVolume.ContentsRecord(volume, shard, rows, set.NextSequence(), time.GetUtcNow());
             await drive.RunWithinLimitAsync(() =>
             {

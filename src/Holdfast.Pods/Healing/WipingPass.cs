@@ -7,10 +7,10 @@ namespace Holdfast.Pods.Healing;
 /// <summary>Goes through what is to be wiped, again and again, a few records at a time: what a drive could not do, because it was away or failed, has its turn once drives change, or in a while.</summary>
 /// <param name="index">Knows what is to be wiped.</param>
 /// <param name="wiping">Wipes it.</param>
-/// <param name="aloneAsync">Runs a piece of work while nothing else heals.</param>
+/// <param name="gate">While it wipes nothing else heals.</param>
 /// <param name="pace">How much of the time it may take from customers.</param>
 /// <param name="time">Clock.</param>
-internal sealed class WipingPass(PodIndex index, RecordWiping wiping, Func<Func<Task<bool>>, CancellationToken, Task<bool>> aloneAsync, Pace pace, TimeProvider time)
+internal sealed class WipingPass(PodIndex index, RecordWiping wiping, HealingGate gate, Pace pace, TimeProvider time)
 {
     /// <summary>Records that share one sync of each drive: whoever writes to it meanwhile waits for them.</summary>
     private const int RecordsAtOnce = 16;
@@ -66,7 +66,7 @@ internal sealed class WipingPass(PodIndex index, RecordWiping wiping, Func<Func<
     {
         foreach (var volume in places.GroupBy(place => place.Volume))
         {
-            await aloneAsync(() => wiping.TryWipeAsync([.. volume]), cancellation);
+            await gate.AloneAsync(_ => wiping.TryWipeAsync([.. volume]), cancellation);
         }
     }
 }

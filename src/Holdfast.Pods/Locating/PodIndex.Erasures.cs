@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Holdfast.Format.Objects;
 using Holdfast.Pods.Storing;
 using Holdfast.Protocol.Grants;
@@ -21,6 +22,11 @@ internal sealed partial class PodIndex
 
     private const string WipeTarget = "volume, offset, account, space, name, length, sequence, stored_at, due";
 
+    /// <summary>Asked with every put; accounts are few beside objects.</summary>
+    private const int OpenAccountsKept = 10_000;
+
+    private readonly ConcurrentDictionary<AccountId, long> _openAsOf = new();
+    private long _closuresTaken;
     private long _wipeChanges;
 
     /// <summary>When an account was closed here; null if it was not.</summary>
@@ -33,7 +39,28 @@ internal sealed partial class PodIndex
         ReadClosure, ("@after", after?.ToArray() ?? []), ("@limit", (long)limit));
 
     /// <summary>True if nothing is taken for an account any more.</summary>
-    public bool IsClosed(AccountId account) => Read("SELECT 1 FROM closures WHERE account = @account", _ => true, ("@account", account.ToArray())).Count > 0;
+    public bool IsClosed(AccountId account)
+    {
+        // What was seen before another closure was taken in counts no more.
+        var taken = Interlocked.Read(ref _closuresTaken);
+        if (_openAsOf.TryGetValue(account, out var asOf) && asOf == taken)
+        {
+            return false;
+        }
+
+        if (Read("SELECT 1 FROM closures WHERE account = @account", _ => true, ("@account", account.ToArray())).Count > 0)
+        {
+            return true;
+        }
+
+        if (_openAsOf.Count >= OpenAccountsKept)
+        {
+            _openAsOf.Clear();
+        }
+
+        _openAsOf[account] = taken;
+        return false;
+    }
 
     /// <summary>The record at a place, if it is to be wiped.</summary>
     public ObjectPlace? FindWipe(uint volume, long offset) => Read(

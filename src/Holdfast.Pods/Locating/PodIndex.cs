@@ -50,19 +50,21 @@ internal sealed partial class PodIndex : IDisposable
     {
         lock (_lock)
         {
+            var (last, closures) = (0UL, 0);
             _writer.InTransaction(() =>
             {
-                var last = 0UL;
                 foreach (var row in rows)
                 {
                     Apply(volume, row);
                     last = Math.Max(last, row.Sequence);
+                    closures += row.Type == RecordType.Closed ? 1 : 0;
                 }
 
                 _writer.Execute("UPDATE meta SET value = max(value, @sequence) WHERE name = 'sequence'", ("@sequence", (long)last));
                 _writer.Execute("INSERT INTO volumes (volume, known_to, sealed) VALUES (@volume, @knownTo, @sealed) ON CONFLICT (volume) DO UPDATE SET known_to = @knownTo, sealed = @sealed",
                     ("@volume", (long)volume), ("@knownTo", knownTo), ("@sealed", isSealed ? 1L : 0L));
             });
+            Interlocked.Add(ref _closuresTaken, closures);
         }
     }
 

@@ -184,16 +184,16 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
             while (at < longest && at - end <= GapMax)
             {
                 var records = extents.Select(extent => extent?.TryReadRecord(at)).ToArray();
-                var sequence = records.OfType<RecordHeader>().GroupBy(record => record.Sequence).MaxBy(group => group.Count())?.Key;
-                var own = records.Where(record => record?.Sequence == sequence).ToList();
-                if ((own.FirstOrDefault(record => record!.Type == RecordType.Wiped) ?? own.FirstOrDefault()) is not { } any || any.Type == RecordType.Contents)
+                var own = records.OfType<RecordHeader>().GroupBy(record => record.Sequence).MaxBy(group => group.Count())?.ToList() ?? [];
+                if ((own.Find(record => record.Type == RecordType.Wiped) ?? own.FirstOrDefault()) is not { } any || any.Type == RecordType.Contents)
                 {
-                    at += VolumeLayout.Alignment;
+                    // Zeros that were written ahead are passed over; behind something torn the next block may be a record.
+                    at = extents.Min(extent => extent?.NextWritten(at + VolumeLayout.Alignment)) ?? longest;
                     continue;
                 }
 
                 var isKnown = at + any.RecordLength <= knownTo - VerifiedAgain;
-                var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == sequence && (isKnown || extents[shard]!.IsWhole(records[shard]!, at))).ToHashSet();
+                var whole = Enumerable.Range(0, records.Length).Where(shard => records[shard]?.Sequence == any.Sequence && (isKnown || extents[shard]!.IsWhole(records[shard]!, at))).ToHashSet();
                 // Zeros are written only where a deletion is durable: on whatever drive they are, the object is gone.
                 var isKept = any.Type == RecordType.Wiped || whole.Count + absent >= volume.Code.Data || (index.Find(any.Name) is { } place && place.Volume == volume.Id && place.Offset == at);
                 isCertain &= whole.Count >= volume.Code.Data || whole.Count + absent < volume.Code.Data;
@@ -211,7 +211,7 @@ internal sealed class VolumeDiscovery(DriveSet set, PodIndex index, TimeProvider
                 end = at += any.RecordLength;
             }
 
-            return new FoundVolume(volume, rows, Math.Max(end, longest), [.. torn], IsSealed: false, isCertain);
+            return new FoundVolume(volume, rows, extents.Max(extent => extent?.WrittenEnd(end)) ?? end, [.. torn], IsSealed: false, isCertain);
         }
         finally
         {

@@ -11,11 +11,12 @@ using Microsoft.AspNetCore.Routing;
 namespace Holdfast.Pods.Serving;
 
 /// <summary>The pod's operator over HTTP: its state, and what can be asked of it. The bearer is the secret in the service's own folder.</summary>
-internal sealed class OperatorEndpoints(ShardStore store, PodKeys keys)
+internal sealed class OperatorEndpoints(ShardStore store, PodKeys keys, Action<DriveSetConfiguration> keepDrives)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
         MapKeys(routes);
+        MapDrives(routes);
         routes.MapGet("/pod/v1/status", async context =>
         {
             Authorize(context);
@@ -33,6 +34,20 @@ internal sealed class OperatorEndpoints(ShardStore store, PodKeys keys)
             await context.Response.WriteAsJsonAsync(new RebuildResult(await store.RebuildAsync(context.RequestAborted)), StatusJson.Default.RebuildResult, cancellationToken: context.RequestAborted);
         }).ExcludeFromDescription();
     }
+
+    /// <summary>Which directories its drives are, which can be changed without a stop.</summary>
+    private void MapDrives(IEndpointRouteBuilder routes) => routes.MapPut("/pod/v1/drives/{slot:int}", async (int slot, HttpContext context) =>
+    {
+        Authorize(context);
+        var request = await context.Request.ReadFromJsonAsync(StatusJson.Default.DriveReplacement, context.RequestAborted);
+        if (string.IsNullOrEmpty(request?.Path) || !Path.IsPathRooted(request.Path))
+        {
+            throw new HoldfastException(FailureTable.InvalidRequest, "The request names no absolute path.");
+        }
+
+        await store.ReplaceDriveAsync(slot, request.Path, keepDrives, context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(store.Status(), StatusJson.Default.PodStatus, cancellationToken: context.RequestAborted);
+    }).ExcludeFromDescription();
 
     /// <summary>Who signs this pod's receipts; and from whom it takes grants, which can be changed without a stop.</summary>
     private void MapKeys(IEndpointRouteBuilder routes)
@@ -68,6 +83,9 @@ public sealed record ScrubResult(long RecordsBad, long BytesRead);
 /// <summary>A rebuild that was asked for.</summary>
 public sealed record RebuildResult(int ExtentsMade);
 
+/// <summary>The directory that takes a drive's place, on the pod's machine.</summary>
+public sealed record DriveReplacement(string Path);
+
 /// <summary>Public keys that sign a pod's receipts.</summary>
 public sealed record ReceiptKeys(IReadOnlyList<byte[]> Keys);
 
@@ -79,6 +97,7 @@ public sealed record GrantKeysTrusted(IReadOnlyList<byte[]> Keys);
 [JsonSerializable(typeof(PodStatus))]
 [JsonSerializable(typeof(ScrubResult))]
 [JsonSerializable(typeof(RebuildResult))]
+[JsonSerializable(typeof(DriveReplacement))]
 [JsonSerializable(typeof(DriveSetConfiguration))]
 [JsonSerializable(typeof(ReceiptKeys))]
 [JsonSerializable(typeof(GrantKeysTrusted))]

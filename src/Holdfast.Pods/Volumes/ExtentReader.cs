@@ -13,11 +13,12 @@ internal sealed class ExtentReader : IDisposable
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
+    private readonly ReadWatch? _watch;
     private bool _readsAhead = true;
 
-    private ExtentReader(SafeFileHandle file, string path, ExtentHeader header)
+    private ExtentReader(SafeFileHandle file, string path, ExtentHeader header, ReadWatch? watch)
     {
-        (_file, _path, Header) = (file, path, header);
+        (_file, _path, Header, _watch) = (file, path, header, watch);
         Length = DirectoryHandle.StatusOf(file).Size;
     }
 
@@ -31,7 +32,7 @@ internal sealed class ExtentReader : IDisposable
     /// <summary>The same, saying which: gone is only what is certainly not there, or has no header; a drive that cannot read now may read later.</summary>
     public static ExtentReader? TryOpen(Drive drive, uint volume, out bool isGone)
     {
-        var opened = TryOpen(() => drive.OpenExtent(volume), drive.Describe(volume), out isGone);
+        var opened = TryOpen(() => drive.OpenExtent(volume), drive.Describe(volume), drive.Reads, out isGone);
         if (opened is not null && opened.Header.Volume != volume)
         {
             opened.Dispose();
@@ -47,10 +48,11 @@ internal sealed class ExtentReader : IDisposable
     {
         using var directory = DirectoryHandle.Open(Path.GetDirectoryName(Path.GetFullPath(path))!);
         return directory.OpenFile(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)), OpenFlags.ReadOnly);
-    }, path, out _);
+    }, path, null, out _);
 
-    private static ExtentReader? TryOpen(Func<SafeFileHandle> open, string path, out bool isGone)
+    private static ExtentReader? TryOpen(Func<SafeFileHandle> open, string path, ReadWatch? watch, out bool isGone)
     {
+        using var reading = watch?.Begin() ?? default;
         SafeFileHandle? file = null;
         isGone = true;
         try
@@ -59,7 +61,7 @@ internal sealed class ExtentReader : IDisposable
             var block = new byte[ExtentHeader.Length];
             if (PosixFile.ReadFull(file, block, 0, path) == block.Length)
             {
-                var opened = new ExtentReader(file, path, ExtentHeader.Parse(block));
+                var opened = new ExtentReader(file, path, ExtentHeader.Parse(block), watch);
                 (file, isGone) = (null, false);
                 return opened;
             }
@@ -197,6 +199,47 @@ internal sealed class ExtentReader : IDisposable
         return TryReadBlocks(record, offset, 0, contents) ? ContentsRow.Parse(contents) : null;
     }
 
+    /// <summary>The first block at or behind an aligned offset in which anything is written; null if only zeros follow, or nothing. What the drive cannot read counts as written.</summary>
+    public long? NextWritten(long offset)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(VolumeLayout.BlockLength);
+        try
+        {
+            for (var at = offset; at < Length; at += VolumeLayout.BlockLength)
+            {
+                var wanted = buffer.AsSpan(0, (int)Math.Min(VolumeLayout.BlockLength, Length - at));
+                var read = ReadUpTo(wanted, at);
+                if (wanted[..read].IndexOfAnyExcept((byte)0) is >= 0 and var first)
+                {
+                    return at + (first / VolumeLayout.Alignment * VolumeLayout.Alignment);
+                }
+
+                if (read < wanted.Length)
+                {
+                    return at + (read / VolumeLayout.Alignment * VolumeLayout.Alignment);
+                }
+            }
+
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Behind the last block at or behind an aligned offset in which anything is written: only zeros follow, if anything. The offset itself if there is none.</summary>
+    public long WrittenEnd(long offset)
+    {
+        var end = offset;
+        while (NextWritten(end) is { } written)
+        {
+            end = written + VolumeLayout.Alignment;
+        }
+
+        return end;
+    }
+
     /// <summary>What is read next comes from the disk: after a failed sync the page cache holds bytes that the disk does not.</summary>
     public void DropCache() => DropCache(0, 0);
 
@@ -205,6 +248,7 @@ internal sealed class ExtentReader : IDisposable
     /// <summary>Bytes read; fewer at the end of the file, or before what the drive cannot read.</summary>
     public int ReadUpTo(Span<byte> destination, long offset)
     {
+        using var reading = _watch?.Begin() ?? default;
         var total = 0;
         try
         {

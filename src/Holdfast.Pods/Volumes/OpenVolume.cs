@@ -4,10 +4,20 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Holdfast.Pods.Volumes;
 
+/// <summary>The file of one shard of a volume that is open, on the drive that it was made on.</summary>
+internal sealed record OpenExtent(int Shard, Drive Drive, SafeFileHandle File);
+
 /// <summary>A volume that records are appended to: the same offset on every drive, and only ever at the end.</summary>
-internal sealed class OpenVolume(Volume volume, SafeFileHandle?[] extents, long extentLength) : IDisposable
+/// <param name="volume">The volume.</param>
+/// <param name="extents">Its files, on the drives that have one.</param>
+/// <param name="extentLength">Bytes reserved for each.</param>
+/// <param name="fillMax">How many zeros are written ahead of the end at once, at most; 0 for none.</param>
+internal sealed class OpenVolume(Volume volume, IReadOnlyList<OpenExtent> extents, long extentLength, int fillMax) : IDisposable
 {
+    private const int FillMin = 1 << 20;
+
     private readonly List<ContentsRow> _rows = [];
+    private long _filledTo;
 
     public Volume Volume => volume;
 
@@ -15,13 +25,27 @@ internal sealed class OpenVolume(Volume volume, SafeFileHandle?[] extents, long 
 
     public IReadOnlyList<ContentsRow> Rows => _rows;
 
-    /// <summary>Shards that have a drive, and the file there.</summary>
-    public IEnumerable<(int Shard, int Slot, SafeFileHandle File)> Extents =>
-        from shard in Enumerable.Range(0, extents.Length) where extents[shard] is not null select (shard, volume.SlotOf(shard), extents[shard]!);
+    public IReadOnlyList<OpenExtent> Extents => extents;
 
     /// <summary>True if records of this length fit, and the contents and the seal behind them.</summary>
     public bool HasRoomFor(long length, int records) =>
         End + length + RecordHeader.RecordLengthOf((_rows.Count + records) * ContentsRow.Size) + VolumeLayout.Alignment <= extentLength;
+
+    /// <summary>How many zeros are written behind records of this length: none, unless these reach beyond what is filled.</summary>
+    /// <remarks>
+    /// A sync of blocks that were written before is one wait for the disk; one of blocks that were only reserved, or of a file that grew, also waits for the file system's journal.
+    /// Small records are synced often, and gain more than the zeros cost; long ones do not. As much again as was written so far: where little is written, little is filled.
+    /// </remarks>
+    public int TakeFill(long length)
+    {
+        if (fillMax == 0 || End + length <= _filledTo)
+        {
+            return 0;
+        }
+
+        _filledTo = Math.Min(End + length + Math.Clamp(End, FillMin, fillMax), extentLength);
+        return (int)Math.Max(0, _filledTo - End - length);
+    }
 
     /// <summary>Takes the room of records that are written now.</summary>
     public void Advance(IEnumerable<ContentsRow> rows, long length)
@@ -61,7 +85,7 @@ internal sealed class OpenVolume(Volume volume, SafeFileHandle?[] extents, long 
     {
         foreach (var extent in extents)
         {
-            extent?.Dispose();
+            extent.File.Dispose();
         }
     }
 }

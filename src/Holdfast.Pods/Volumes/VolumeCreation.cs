@@ -34,14 +34,14 @@ internal sealed class VolumeCreation(DriveSet set, PodIndex index, WriterOptions
         var (data, parity) = set.CodeOf(options.Kind);
         var volume = new Volume(set.Volumes.NextId(), options.Kind, Guid.NewGuid(), data, parity);
         index.Reserve(volume.Id, volume.Generation);
-        var made = ChooseDrives(volume).Select(choice => (Drive: set.Drives[choice.Slot], choice.Shard, Task: set.Drives[choice.Slot].RunAsync(() => set.Drives[choice.Slot].CreateExtent(volume.Id, extentLength)))).ToList();
+        var made = (from choice in ChooseDrives(volume) let drive = set.Drives[choice.Slot] select (Drive: drive, choice.Shard, Task: drive.RunAsync(() => drive.CreateExtent(volume.Id, extentLength)))).ToList();
         await answers.WaitForEnoughAsync(made.ConvertAll(item => (item.Drive, (Task)item.Task)), made.Count, isFullSuspect: false);
-        var files = new SafeFileHandle?[volume.Code.Total];
+        var extents = new List<OpenExtent>();
         foreach (var (drive, shard, task) in made)
         {
             if (task.IsCompletedSuccessfully)
             {
-                files[shard] = await task;
+                extents.Add(new OpenExtent(shard, drive, await task));
                 volume.Place(shard, drive.Slot);
             }
             else
@@ -53,21 +53,21 @@ internal sealed class VolumeCreation(DriveSet set, PodIndex index, WriterOptions
 
         if (Placed(volume) < set.FloorOf(volume))
         {
-            Discard(volume, files);
+            Discard(volume, extents);
             throw made.Select(item => item.Task.Exception?.InnerException).OfType<PosixException>().FirstOrDefault(exception => exception.IsFull) is not { } full
                 ? new HoldfastException(FailureTable.PodUnavailable, $"Only {made.Count(item => item.Task.IsCompletedSuccessfully)} drives take writes; {set.FloorOf(volume)} are needed. `holdfastd pod status` says which are missing.")
                 : isLast ? new HoldfastException(FailureTable.PodFull, "Too few drives have room for another extent.", full) : full;
         }
 
-        await PublishAsync(volume, files);
+        await PublishAsync(volume, extents);
         if (Placed(volume) < set.FloorOf(volume))
         {
-            Discard(volume, files);
+            Discard(volume, extents);
             throw new HoldfastException(FailureTable.PodUnavailable, $"Only {Placed(volume)} drives took a new extent; {set.FloorOf(volume)} are needed. `holdfastd pod status` says which are missing.");
         }
 
         set.Volumes.Add(volume);
-        return new OpenVolume(volume, files, extentLength);
+        return new OpenVolume(volume, extents, extentLength, options.FillMax);
     }
 
     private static async Task DisposeLateAsync(Task<SafeFileHandle> late) => (await late).Dispose();
@@ -84,34 +84,31 @@ internal sealed class VolumeCreation(DriveSet set, PodIndex index, WriterOptions
     }
 
     /// <summary>Extents get their headers and their names; a drive on which that failed holds no shard of the volume, and counts for nothing.</summary>
-    private async Task PublishAsync(Volume volume, SafeFileHandle?[] files)
+    private async Task PublishAsync(Volume volume, List<OpenExtent> extents)
     {
-        var published = Enumerable.Range(0, files.Length).Where(shard => files[shard] is not null).Select(shard =>
+        var published = extents.ConvertAll(extent =>
         {
-            var (drive, file) = (set.Drives[volume.SlotOf(shard)], files[shard]!);
+            var (shard, drive, file) = extent;
             var header = volume.HeaderOf(shard, set.Id, time.GetUtcNow()).Encode();
-            return (Drive: drive, Shard: shard, Task: drive.RunAsync(() =>
+            return (Extent: extent, Task: drive.RunAsync(() =>
             {
                 PosixFile.Write(file, header, 0, drive.Describe(volume.Id));
                 PosixFile.Sync(file, drive.Describe(volume.Id));
                 drive.PublishExtent(volume.Id, replace: false);
             }));
-        }).ToList();
-        await answers.WaitForEnoughAsync(published.ConvertAll(item => (item.Drive, item.Task)), published.Count);
-        foreach (var (_, shard, task) in published.Where(item => !item.Task.IsCompletedSuccessfully))
+        });
+        await answers.WaitForEnoughAsync(published.ConvertAll(item => (item.Extent.Drive, item.Task)), published.Count);
+        foreach (var (extent, task) in published.Where(item => !item.Task.IsCompletedSuccessfully))
         {
             _ = task.ContinueWith(_ => { }, TaskScheduler.Default);
-            volume.Place(shard, -1);
-            files[shard] = null;
+            volume.Place(extent.Shard, -1);
+            extents.Remove(extent);
         }
     }
 
-    private void Discard(Volume volume, SafeFileHandle?[] files)
+    private void Discard(Volume volume, List<OpenExtent> extents)
     {
-        for (var shard = 0; shard < files.Length; shard++)
-        {
-            files[shard]?.Dispose();
-        }
+        extents.ForEach(extent => extent.File.Dispose());
 
         foreach (var drive in set.Drives.Where(drive => drive.CanWrite))
         {

@@ -12,7 +12,8 @@ namespace Holdfast.Pods.Volumes;
 /// <param name="Kind">What it writes.</param>
 /// <param name="ExtentLength">Bytes reserved on each drive for a volume.</param>
 /// <param name="BatchLengthMax">Memory of a batch over all drives: bounds what a writer holds.</param>
-internal sealed record WriterOptions(VolumeKind Kind, long ExtentLength, long BatchLengthMax);
+/// <param name="FillMax">Zeros that are written ahead at once, at most, so that a sync has no more than the records to wait for; 0 where records are long.</param>
+internal sealed record WriterOptions(VolumeKind Kind, long ExtentLength, long BatchLengthMax, int FillMax = 0);
 
 /// <summary>Appends records to volumes: what arrived while the drives synced shares the next sync (group commit). One loop, one writer.</summary>
 /// <remarks>
@@ -25,14 +26,17 @@ internal sealed class VolumeWriter : IAsyncDisposable
     private const int RecordsPerBatchMax = 512;
     private const int StaggeringMax = 128 * ErasureCode.ShardsMax;
 
-    /// <summary>Less than a sync takes, on a spinning disk by far.</summary>
-    private static readonly TimeSpan _gatherLimit = TimeSpan.FromMilliseconds(1);
+    private static readonly byte[] _zeros = new byte[1 << 20];
+
+    /// <summary>How long whoever was just acknowledged is waited for, at least and at most; between, a quarter of what the last batch took.</summary>
+    private static readonly (TimeSpan Min, TimeSpan Max) _gatherLimit = (TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5));
 
     private readonly DriveSet _set;
     private readonly WriterOptions _options;
     private readonly PodIndex _index;
     private readonly TimeProvider _time;
     private readonly Channel<Append> _queue = Channel.CreateBounded<Append>(RecordsPerBatchMax);
+    private readonly SemaphoreSlim _turn = new(1);
     private readonly Lock _memoryLock = new();
     private readonly VolumeCreation _creation;
     private readonly DriveAnswers _answers;
@@ -55,6 +59,24 @@ internal sealed class VolumeWriter : IAsyncDisposable
         await append.Done;
     }
 
+    /// <summary>Does something between two batches, and goes on without drives that cannot be written any more.</summary>
+    public async Task WhilePausedAsync(Func<Task> work, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            await work();
+            if (_current is { } current && current.Extents.Any(extent => !extent.Drive.CanWrite))
+            {
+                await CloseAsync();
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>Ends when all that was handed in is written; the volume is sealed.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -64,16 +86,20 @@ internal sealed class VolumeWriter : IAsyncDisposable
         {
             await SealAsync(current);
         }
+
+        _turn.Dispose();
     }
 
     private async Task RunAsync()
     {
-        var expected = 0;
+        var (expected, took) = (0, TimeSpan.Zero);
         while (await _queue.Reader.WaitToReadAsync())
         {
-            await GatherAsync(expected);
+            await GatherAsync(expected, took / 4);
+            var began = _time.GetTimestamp();
             var batch = TakeBatch();
             var (acknowledged, wasCut) = (batch.Count, _queue.Reader.Count > 0);
+            await _turn.WaitAsync();
             try
             {
                 await CommitAsync(batch);
@@ -84,16 +110,21 @@ internal sealed class VolumeWriter : IAsyncDisposable
             {
                 batch.ForEach(append => append.Fail(exception));
             }
+            finally
+            {
+                _turn.Release();
+            }
 
             // A batch that was full has left some behind, who need not wait for others.
-            expected = wasCut ? 0 : Math.Min(RecordsPerBatchMax, acknowledged + _queue.Reader.Count);
+            (expected, took) = (wasCut ? 0 : Math.Min(RecordsPerBatchMax, acknowledged + _queue.Reader.Count), _time.GetElapsedTime(began));
         }
     }
 
     /// <summary>Whoever was acknowledged a moment ago comes with the next record in a moment: one sync for all of them instead of two for a half each.</summary>
-    private async Task GatherAsync(int expected)
+    private async Task GatherAsync(int expected, TimeSpan wanted)
     {
-        for (var began = _time.GetTimestamp(); _queue.Reader.Count < expected && _time.GetElapsedTime(began) < _gatherLimit;)
+        var limit = wanted < _gatherLimit.Min ? _gatherLimit.Min : wanted > _gatherLimit.Max ? _gatherLimit.Max : wanted;
+        for (var began = _time.GetTimestamp(); _queue.Reader.Count < expected && _time.GetElapsedTime(began) < limit;)
         {
             await Task.Yield();
         }
@@ -184,9 +215,10 @@ internal sealed class VolumeWriter : IAsyncDisposable
         }
 
         var end = open.End;
-        var extents = open.Extents.Where(extent => _set.Drives[extent.Slot].CanWrite).ToList();
-        var isShort = extents.Count < open.Extents.Count();
-        var writes = extents.Select(extent => (Drive: _set.Drives[extent.Slot], Task: WriteAsync(_set.Drives[extent.Slot], extent.File, open.Volume.Id, stripe.Piece(extent.Shard), end))).ToList();
+        var fill = open.TakeFill(length);
+        var extents = open.Extents.Where(extent => extent.Drive.CanWrite).ToList();
+        var isShort = extents.Count < open.Extents.Count;
+        var writes = extents.ConvertAll(extent => (extent.Drive, Task: WriteAsync(extent, open.Volume.Id, stripe.Piece(extent.Shard), end, fill)));
         _ = Task.WhenAll(writes.Select(write => write.Task)).ContinueWith(_ => ReturnMemory(memory), TaskScheduler.Default);
         var succeeded = await _answers.WaitForEnoughAsync(writes, _set.FloorOf(open.Volume));
         var isAcknowledged = succeeded >= _set.FloorOf(open.Volume);
@@ -212,10 +244,16 @@ internal sealed class VolumeWriter : IAsyncDisposable
         return isAcknowledged;
     }
 
-    private static Task WriteAsync(Drive drive, SafeFileHandle file, uint volume, ReadOnlyMemory<byte> piece, long end) => drive.RunAsync(() =>
+    private static Task WriteAsync(OpenExtent extent, uint volume, ReadOnlyMemory<byte> piece, long end, int fill) => extent.Drive.RunAsync(() =>
     {
-        PosixFile.Write(file, piece.Span, end, drive.Describe(volume));
-        PosixFile.SyncData(file, drive.Describe(volume));
+        var path = extent.Drive.Describe(volume);
+        PosixFile.Write(extent.File, piece.Span, end, path);
+        for (var filled = 0; filled < fill; filled += _zeros.Length)
+        {
+            PosixFile.Write(extent.File, _zeros.AsSpan(0, Math.Min(_zeros.Length, fill - filled)), end + piece.Length + filled, path);
+        }
+
+        PosixFile.SyncData(extent.File, path);
     });
 
     private async Task CloseAsync()
@@ -228,9 +266,9 @@ internal sealed class VolumeWriter : IAsyncDisposable
     private async Task SealAsync(OpenVolume open)
     {
         var sequence = _set.NextSequence();
-        var seals = open.Extents.Where(extent => _set.Drives[extent.Slot].CanWrite).Select(extent =>
+        var seals = open.Extents.Where(extent => extent.Drive.CanWrite).Select(extent =>
         {
-            var drive = _set.Drives[extent.Slot];
+            var drive = extent.Drive;
             var record = OpenVolume.ContentsRecord(open.Volume, extent.Shard, open.Rows, sequence, _time.GetUtcNow());
             return (drive, Task: drive.RunAsync(() => OpenVolume.SealExtent(extent.File, drive.Describe(open.Volume.Id), record, open.End, open.Volume.Generation)), extent.Shard);
         }).ToList();
