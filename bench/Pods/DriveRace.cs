@@ -75,8 +75,6 @@ internal sealed class DriveRace(string folder, int packs)
         double degraded;
         await using (var store = await StoreWork.OpenAsync(configuration, root))
         {
-            keep("put with a drive lost/plain-fsync", plain / await StoreWork.TimeAsync(() => _work.PutAsync(store, packs, StoreWork.PackLength, 3_000_000, 2)));
-            await Task.Delay(_quiet);
             degraded = await _work.ForegroundAsync(store, others, Task.Delay(_foreground), _readEvery);
         }
 
@@ -93,6 +91,13 @@ internal sealed class DriveRace(string folder, int packs)
         {
             var read = ReadPlain(root, [.. configuration.Drives.Where((_, slot) => slot is not (1 or 4 or 12))]);
             keep("rebuild/read", read / await StoreWork.TimeAsync(() => store.RebuildAsync(CancellationToken.None)));
+        }
+
+        Directory.Delete(replaced.Drives[1], recursive: true);
+        await using (var store = await StoreWork.OpenAsync(replaced, root))
+        {
+            await _work.PutAsync(store, 1, StoreWork.PackLength, 1_000_002, 1);
+            keep("put with a drive lost/plain-fsync", plain / await StoreWork.TimeAsync(() => _work.PutAsync(store, packs, StoreWork.PackLength, 3_000_000, 2)));
         }
 
         Directory.Delete(root, recursive: true);

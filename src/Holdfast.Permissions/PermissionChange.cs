@@ -16,6 +16,9 @@ public sealed class PermissionChange : IDisposable
     /// <summary>A tree in which more than so many passes find something is being changed by others all the time.</summary>
     private const int PassesMost = 5;
 
+    /// <summary>Where nothing is written, large batches only keep the other threads waiting for the first one.</summary>
+    private const int VerifyingCapacity = 128 << 10;
+
     private readonly TreeRoot _root;
     private readonly Journal? _journal;
     private readonly JournalState _begun;
@@ -156,6 +159,7 @@ public sealed class PermissionChange : IDisposable
         TimeSpan Worked() => TimeSpan.FromMilliseconds(_begun.Worked) + _time.GetElapsedTime(began);
 
         var (state, most) = (_begun, 0);
+        using var sync = new TreeSync(_root, threads);
         if (state.Position.IsEnd && IsFirstOfTwo(state) && !IsDone(state.Counts))
         {
             // It was halted here: somebody may have mended what failed.
@@ -171,13 +175,13 @@ public sealed class PermissionChange : IDisposable
 
             using var pass = new TreePass(_root, _steps[state.Step], _journal, state, threads, wrong, _time);
             _pass = pass;
-            var counts = pass.Run(BatchCapacity, () => Shown?.Invoke(Progress), Worked, cancellation);
+            var counts = pass.Run(state.Pass > 1 ? Math.Min(BatchCapacity, VerifyingCapacity) : BatchCapacity, sync.Finish, () => Shown?.Invoke(Progress), Worked, cancellation);
             most = Math.Max(most, pass.ThreadsMost);
             state = state with { Changed = state.Changed + counts.Changed, Missed = state.Missed + (state.Pass > 1 ? counts.Changed : 0) };
             if (_journal is not null && counts.Changed > 0)
             {
-                // What the journal says is done must be, after a power cut too.
-                Check(EntryCalls.SyncFileSystem(_root.Descriptor), "sync");
+                // What the journal says is done must be, after a power cut too. That another pass has begun says nothing of the one before: it sees what was lost.
+                sync.Begin();
             }
 
             // A pass that changed nothing has looked at everything and found it right: the first one too.
@@ -188,6 +192,7 @@ public sealed class PermissionChange : IDisposable
             var isHalted = isLastPass && _journal is not null && IsFirstOfTwo(state) && !IsDone(counts);
             if (isLastPass && (_journal is null || isHalted || state.Step == _steps.Count - 1))
             {
+                sync.Finish();
                 if (!isHalted)
                 {
                     _journal?.Finished();
@@ -276,14 +281,6 @@ public sealed class PermissionChange : IDisposable
         if (kept.Count > 0 && EntryCalls.SyncFileSystem(root.Descriptor) is var unsynced && unsynced != Errno.None)
         {
             throw new PosixException("sync", root.Path, unsynced);
-        }
-    }
-
-    private void Check(Errno error, string what)
-    {
-        if (error != Errno.None)
-        {
-            throw new PosixException(what, _root.Path, error);
         }
     }
 }

@@ -58,11 +58,12 @@ internal sealed class TreePass : IWalkNotes, IDisposable
 
     /// <summary>Runs to the end of the tree.</summary>
     /// <param name="batchCapacity">How many entries are gone over together.</param>
+    /// <param name="noting">Called before each time that the journal says how far it is.</param>
     /// <param name="shown">Called after each batch.</param>
     /// <param name="worked">How long the whole run took so far.</param>
     /// <param name="cancellation">Stops between two batches; the run can be resumed.</param>
     /// <returns>What came of the entries of this pass, those before a kill included.</returns>
-    public EntryCounts Run(int batchCapacity, Action shown, Func<TimeSpan> worked, CancellationToken cancellation)
+    public EntryCounts Run(int batchCapacity, Action noting, Action shown, Func<TimeSpan> worked, CancellationToken cancellation)
     {
         var (filling, going) = (new EntryBatch(batchCapacity), new EntryBatch(batchCapacity));
         filling.Clear(++_serial);
@@ -81,6 +82,7 @@ internal sealed class TreePass : IWalkNotes, IDisposable
             }
 
             _workers.Finish(cancellation);
+            noting();
             _journal?.SyncKept(_root.Descriptor);
             var counts = _before + _workers.Counts + noted;
             _journal?.Batch(going.End, counts, (long)worked().TotalMilliseconds);

@@ -21,12 +21,18 @@ public static unsafe class EntryCalls
     private const ulong Beneath = 0x08;
     private const int OpenAt2 = 437;
     private const int ChangeModeAt2 = 452;
+    private const int GetAttributeAt = 464;
+    private const int AttributeNameMax = 64;
+    private const int ShortAttributeMax = 256;
 
     private static readonly byte[] _empty = [0];
 
     /// <summary>What a fresh kernel is known to lack: asked once, then the older way is taken.</summary>
     private static bool _lacksOpenAt2;
     private static bool _lacksChangeModeAt2;
+    private static bool _lacksGetAttributeAt;
+
+    private static readonly Lazy<int> _ownDescriptors = new(OpenOwnDescriptors);
 
     /// <summary>The status of a name in a directory; of the directory itself if the name is empty.</summary>
     public static Errno Status(int directory, ReadOnlySpan<byte> name, out EntryStatus status)
@@ -201,6 +207,11 @@ public static unsafe class EntryCalls
     public static Errno ReadAttribute(int held, ReadOnlySpan<byte> name, out byte[]? value)
     {
         value = null;
+        if (TryReadShortAttribute(held, name, ref value) is { } read)
+        {
+            return read;
+        }
+
         var buffer = new byte[256];
         while (true)
         {
@@ -222,6 +233,52 @@ public static unsafe class EntryCalls
                 case Errno.RangeTooSmall when buffer.Length < 1 << 16: buffer = new byte[1 << 16]; break;
                 case var error: return error;
             }
+        }
+    }
+
+    /// <summary>Most entries have none: asked from /proc's open directory, which is half the way, and without a byte of memory. Null if it must be asked the long way.</summary>
+    private static Errno? TryReadShortAttribute(int held, ReadOnlySpan<byte> name, ref byte[]? value)
+    {
+        if (_lacksGetAttributeAt || _ownDescriptors.Value < 0 || name.Length >= AttributeNameMax)
+        {
+            return null;
+        }
+
+        Span<byte> path = stackalloc byte[12], terminated = stackalloc byte[AttributeNameMax], buffer = stackalloc byte[ShortAttributeMax];
+        System.Buffers.Text.Utf8Formatter.TryFormat(held, path, out var digits);
+        path[digits] = 0;
+        name.CopyTo(terminated);
+        terminated[name.Length] = 0;
+        nint length;
+        fixed (byte* p = path, n = terminated, v = buffer)
+        {
+            // struct xattr_args (linux/xattr.h): value, size, flags.
+            var arguments = stackalloc ulong[2] { (ulong)v, ShortAttributeMax };
+            length = NativeMethods.getxattrat(GetAttributeAt, _ownDescriptors.Value, p, 0, n, arguments, 16);
+        }
+
+        if (length >= 0)
+        {
+            value = buffer[..(int)length].ToArray();
+            return Errno.None;
+        }
+
+        var error = DirectoryHandle.LastError();
+        _lacksGetAttributeAt |= error == Errno.NotImplemented;
+        return error switch
+        {
+            Errno.NoData or Errno.NotSupported => Errno.None,
+            Errno.RangeTooSmall or Errno.NotImplemented => null,
+            _ => error,
+        };
+    }
+
+    /// <summary>The directory that leads to what this process holds; stays open.</summary>
+    private static int OpenOwnDescriptors()
+    {
+        fixed (byte* path = "/proc/self/fd\0"u8)
+        {
+            return NativeMethods.openat(-100, path, PathOnly | OpenFlags.Directory | OpenFlags.CloseOnExec, 0);
         }
     }
 

@@ -125,6 +125,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(C, SetLastError = true)]
     internal static partial int syncfs(int descriptor);
 
+    /// <summary>Linux 6.13; glibc has no name for it yet.</summary>
+    [LibraryImport(C, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint getxattrat(nint number, int directory, byte* path, uint flags, byte* name, void* arguments, nuint size);
+
     [LibraryImport(C)]
     internal static partial int close(int descriptor);
 

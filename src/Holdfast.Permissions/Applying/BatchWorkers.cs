@@ -53,7 +53,7 @@ internal sealed class BatchWorkers : IDisposable
     }
 
     /// <summary>How many threads may work now.</summary>
-    public int Threads => Math.Min(_limit.Value, _tuning.Threads);
+    public int Threads => Math.Min(_limit.Available, _tuning.Threads);
 
     /// <summary>The most that worked at the same time.</summary>
     public int MostBusy => _mostBusy;
