@@ -161,7 +161,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             var isVerified = verified is not null && sinceVerified <= settings.UnverifiedMost;
             if (!isVerified)
             {
-                if (await FindDifferenceAsync(account, rows.Position.Version, source, target, cancellation) is { } key)
+                if (await new RowComparison(account, rows.Position.Version, source, target).FindDifferenceAsync(settings.RowsAtOnce, cancellation) is { } key)
                 {
                     return await GiveUpAsync(account, row, watch, $"The row {key} is not the same in both stores.", cancellation);
                 }
@@ -229,59 +229,6 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             }
         }
     }
-
-    /// <summary>
-    /// Compares all rows up to a version that the target has, while the source is used. What is written meanwhile has a higher version on one side at least, says nothing here, and is compared once the source is fenced: no row is
-    /// compared at two moments, so none can differ by that.
-    /// </summary>
-    /// <returns>The key of a row that differs; null if none does.</returns>
-    private async Task<string?> FindDifferenceAsync(AccountId account, long version, IMoveSide source, IMoveSide target, CancellationToken cancellation)
-    {
-        var (after, end) = ((string?)null, source.FindEndAsync(account, null, settings.RowsAtOnce, cancellation));
-        while (true)
-        {
-            var until = await end;
-            end = until is null ? end : source.FindEndAsync(account, until, settings.RowsAtOnce, cancellation);
-            try
-            {
-                var sums = await Task.WhenAll(source.SumAsync(account, after, until, version, cancellation), target.SumAsync(account, after, until, version, cancellation));
-                if ((sums[0] is null || sums[0] != sums[1]) && await FindDifferenceAsync(account, after, until, version, source, target, cancellation) is { } key)
-                {
-                    return key;
-                }
-            }
-            finally
-            {
-                await ((Task)end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
-            if (until is null)
-            {
-                return null;
-            }
-
-            after = until;
-        }
-    }
-
-    /// <summary>Row by row: stores of two kinds, and where something was written meanwhile.</summary>
-    private static async Task<string?> FindDifferenceAsync(AccountId account, string? after, string? until, long version, IMoveSide source, IMoveSide target, CancellationToken cancellation)
-    {
-        var marks = await Task.WhenAll(source.ReadMarksAsync(account, after, until, cancellation), target.ReadMarksAsync(account, after, until, cancellation));
-        var there = marks[1].ToDictionary(mark => mark.Key);
-        foreach (var mark in marks[0])
-        {
-            if (there.Remove(mark.Key, out var copy) ? IsDifferent(mark, copy, version) : mark.Version <= version && !mark.IsDeleted)
-            {
-                return mark.Key;
-            }
-        }
-
-        return there.Values.FirstOrDefault(mark => mark.Version <= version && !mark.IsDeleted)?.Key;
-    }
-
-    private static bool IsDifferent(RowMark here, RowMark there, long version) =>
-        here.Version <= version && there.Version <= version && (here.Version != there.Version || here.Digest != there.Digest);
 
     /// <summary>Fences once it has its turn; null if that took so long that more may have been written than writers should wait for.</summary>
     private async Task<MoveOutcome?> FenceInTurnAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
