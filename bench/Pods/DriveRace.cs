@@ -24,7 +24,6 @@ internal sealed class DriveRace(string folder, int packs)
         var root = Path.Combine(folder, $"round{_round++}");
         Directory.CreateDirectory(root);
         var plain = StoreWork.Time(() => _work.WritePlain(root, packs, StoreWork.PackLength));
-        await PutLongAsync(Path.Combine(root, "long"), keep);
         var plainSmall = StoreWork.Time(() => _work.WritePlain(root, SmallObjects / 20, StoreWork.SmallLength)) * 20;
         var configuration = DriveSetConfiguration.Create([.. Enumerable.Range(0, StoreWork.Drives).Select(slot => Path.Combine(root, $"drive{slot:00}"))]);
         await using (var store = await StoreWork.OpenAsync(configuration, root))
@@ -103,8 +102,9 @@ internal sealed class DriveRace(string folder, int packs)
     }
 
     /// <summary>Packs of 32 MiB, on a set of their own.</summary>
-    private async Task PutLongAsync(string root, Action<string, double> keep)
+    public async Task PutLongAsync(Action<string, double> keep)
     {
+        var root = Path.Combine(folder, "long");
         Directory.CreateDirectory(root);
         var plain = StoreWork.Time(() => _work.WritePlain(root, packs / 2, StoreWork.LongPackLength));
         var configuration = DriveSetConfiguration.Create([.. Enumerable.Range(0, StoreWork.Drives).Select(slot => Path.Combine(root, $"drive{slot:00}"))]);

@@ -14,17 +14,15 @@ internal sealed class OwnDiskRace(string folder, int packs)
 
     private static readonly TimeSpan _foreground = TimeSpan.FromSeconds(8);
     private readonly StoreWork _work = new(packs);
-    private int _round;
 
     /// <param name="disks">Where the twenty disks are mounted.</param>
     /// <param name="keep">Told each ratio.</param>
     public async Task RunAsync(IReadOnlyList<string> disks, Action<string, double> keep)
     {
-        var round = _round++;
-        string On(int slot, string name) => Path.Combine(disks[slot], $"{name}{round}");
+        string On(int slot, string name) => Path.Combine(disks[slot], name);
         Directory.CreateDirectory(On(0, "plain"));
         var plain = StoreWork.Time(() => _work.WritePlain(On(0, "plain"), PlainSmallObjects, StoreWork.SmallLength)) * (SmallObjects / (double)PlainSmallObjects);
-        var state = Path.Combine(folder, $"own{round}");
+        var state = Path.Combine(folder, "own");
         var configuration = DriveSetConfiguration.Create([.. Enumerable.Range(0, StoreWork.Drives).Select(slot => On(slot, "drive"))]);
         double idle;
         await using (var store = await StoreWork.OpenAsync(configuration, state))
@@ -47,6 +45,7 @@ internal sealed class OwnDiskRace(string folder, int packs)
             keep("p99 idle/under rebuild", idle / await _work.ForegroundAsync(store, others, store.RebuildAsync(CancellationToken.None), _readEvery));
         }
 
+        Directory.Delete(state, recursive: true);
         for (var slot = 0; slot < StoreWork.Drives; slot++)
         {
             foreach (var made in Directory.EnumerateDirectories(disks[slot]).Where(path => !path.EndsWith("lost+found", StringComparison.Ordinal)))

@@ -297,42 +297,6 @@ public sealed class NodesTests : Scenario
     }
 
     [Fact]
-    public async Task A_configuration_that_is_wrong_is_named_and_one_that_is_right_is_shown_without_its_secrets()
-    {
-        var data = Directory.CreateDirectory(Path.Combine(Root, "configured")).FullName;
-        foreach (var (text, said) in new[]
-        {
-            ("{ \"directroy\": \"x\" }", "directroy"), ("{", "config explain"), ("{ \"directory\": \"sqlite:/x\" }", "no store"),
-            ("{ \"directory\": \"sqlite:/x\", \"stores\": { \"a\": \"sqlite:/a\", \"b\": \"sqlite:/b\" } }", "new_accounts"),
-            ("{ \"directory\": \"sqlite:/x\", \"stores\": { \"a\": \"sqlite:/a\" }, \"new_accounts\": \"b\" }", "'b'"),
-        })
-        {
-            await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), text, Cancellation);
-            foreach (var verb in new string[][] { ["config", "check"], ["run", "--listen", "http://127.0.0.1:0"] })
-            {
-                var refused = await OperateAsync([.. verb, "--data", data]);
-                Assert.True(refused.ExitCode == 2, $"{text}: {refused.ExitCode} {refused.Output}{refused.Error}");
-                Assert.Contains(said, refused.Error, StringComparison.Ordinal);
-            }
-        }
-
-        await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), "{ \"directory\": \"Host=h;Password=hidden\", \"stores\": { \"a\": \"sqlite:/a\" } }", Cancellation);
-        var shown = await OperateAsync("config", "check", "--data", data);
-        Assert.Equal(0, shown.ExitCode);
-        Assert.DoesNotContain("hidden", shown.Output, StringComparison.Ordinal);
-        Assert.Contains("home of new accounts", shown.Output, StringComparison.Ordinal);
-
-        // What it explains is understood.
-        await File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), (await OperateAsync("config", "explain")).Output, Cancellation);
-        Assert.Equal(0, (await OperateAsync("config", "check", "--data", data)).ExitCode);
-
-        // And every setting that it explains stands in the schema, and the other way round.
-        var schema = System.Text.Json.Nodes.JsonNode.Parse((await OperateAsync("config", "schema")).Output)!;
-        var explained = System.Text.Json.Nodes.JsonNode.Parse((await OperateAsync("config", "explain")).Output, documentOptions: new() { CommentHandling = System.Text.Json.JsonCommentHandling.Skip })!;
-        Assert.Equal(schema["properties"]!.AsObject().Select(item => item.Key).Order(), explained.AsObject().Select(item => item.Key).Order());
-    }
-
-    [Fact]
     public async Task A_second_process_on_a_SQLite_file_is_refused()
     {
         foreach (var (number, listen) in new[] { (3, "http://127.0.0.1:0"), (4, "http://127.0.0.1:0") })
@@ -351,12 +315,12 @@ public sealed class NodesTests : Scenario
         }
     }
 
-    /// <summary>Two computers back up again and again and a third restores, while things are broken; nothing of it may fail, and everything acknowledged is there at the end.</summary>
     private Task ConfigureAsync(string data, string more) => File.WriteAllTextAsync(Path.Combine(data, "holdfastd.json"), $$"""
         // Two nodes, one service.
         { "directory": "{{_directory}}", {{more}} "stores": { "main": "{{_accounts}}" }, "keys": "../keys" }
         """, Cancellation);
 
+    /// <summary>Two computers back up again and again and a third restores, while things are broken; nothing of it may fail, and everything acknowledged is there at the end.</summary>
     private async Task WorkWhileAsync(Func<Task> breakAsync)
     {
         var (runsMin, breaksMin) = IsLong ? (40, 30) : (4, 4);
