@@ -41,24 +41,34 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until)
         var left = most;
         foreach (var table in await WithRowsAsync(transaction))
         {
-            var (key, parameters) = (string.Join(", ", AccountTables.KeyOf(table)), (List<(string, object?)>)[.. Parameters, ("left", (long)left)]);
-            var count = await transaction.FindAsync<long>($"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {ConditionOf(table)} LIMIT @left) AS piece", parameters);
-            if (count < left)
+            // Most pieces end where they begin: in a large table, whose rows are not counted before.
+            if (table == _first?.Table && await FindRowAsync(transaction, table, left) is { } near)
             {
-                left -= (int)count;
-                continue;
+                return near;
             }
 
-            var end = (object?[])[];
-            await transaction.ReadRowsAsync($"SELECT {key} FROM {table} WHERE {ConditionOf(table)} ORDER BY {key} LIMIT 1 OFFSET @left - 1", (_, values) =>
+            var count = await transaction.FindAsync<long>($"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {ConditionOf(table)} LIMIT @left) AS piece", (List<(string, object?)>)[.. Parameters, ("left", (long)left)]);
+            if (count >= left)
             {
-                end = values;
-                return ValueTask.CompletedTask;
-            }, parameters);
-            return RowKeys.Write(table, end);
+                return await FindRowAsync(transaction, table, left);
+            }
+
+            left -= (int)count;
         }
 
         return null;
+    }
+
+    /// <summary>The key of a table's row of that number, from 1 on; null if there are fewer.</summary>
+    private async Task<string?> FindRowAsync(DatabaseTransaction transaction, string table, int number)
+    {
+        var (key, found) = (string.Join(", ", AccountTables.KeyOf(table)), (string?)null);
+        await transaction.ReadRowsAsync($"SELECT {key} FROM {table} WHERE {ConditionOf(table)} ORDER BY {key} LIMIT 1 OFFSET @number - 1", (_, values) =>
+        {
+            found = RowKeys.Write(table, values);
+            return ValueTask.CompletedTask;
+        }, (List<(string, object?)>)[.. Parameters, ("number", (long)number)]);
+        return found;
     }
 
     /// <summary>Deletes its first rows. Who has more deleted goes on behind what is returned, so that nothing that was deleted is looked at again.</summary>
