@@ -23,8 +23,7 @@ switch (args[0])
         await WarmAsync();
         var account = (await service.Directory.FindByNameAsync("bulk", CancellationToken.None))!.Account;
         var began = time.GetTimestamp();
-        await Task.WhenAll(service.Homes.Values.Select(home => VersionIndexes.MakeAsync(home, CancellationToken.None)));
-        var watch = new MoveWatch();
+        var watch = new MoveWatch { Ready = Task.WhenAll(service.Homes.Values.Select(home => VersionIndexes.MakeAsync(home, CancellationToken.None))) };
         var outcome = await service.Movers.New().MoveAsync(account, "b", watch, CancellationToken.None);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{outcome} {watch.Rows} rows in {time.GetElapsedTime(began).TotalSeconds:0.00} s, {watch.Freeze?.TotalMilliseconds:0.0} ms frozen {watch.Reason}"));
         return;

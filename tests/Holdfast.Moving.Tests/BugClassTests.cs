@@ -125,13 +125,37 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
     }
 
     /// <summary>ghostferry#99: who verified shared code with who copied. Here what is stored is compared, by other statements.</summary>
-    [Fact]
-    public async Task Class_5_a_row_that_was_copied_wrongly_is_found()
+    [Theory]
+    [InlineData("UPDATE objects SET checksum = @wrong WHERE number = 7")]
+    [InlineData("DELETE FROM objects WHERE number = 7")]
+    [InlineData("UPDATE objects SET number = -7 WHERE number = 7")]
+    public async Task Class_5_a_row_that_was_copied_wrongly_is_found(string wrongly)
     {
         var outcome = await NewMover(step => step is { What: "b ApplyAsync", IsBehind: true }
-            ? _service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync("UPDATE objects SET checksum = @wrong WHERE number = 7", new { wrong = new byte[] { 1 } }), Cancellation) : Task.CompletedTask).MoveAsync(_account, "b", _watch, Cancellation);
+            ? _service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync(wrongly, new { wrong = new byte[] { 1 } }), Cancellation) : Task.CompletedTask).MoveAsync(_account, "b", _watch, Cancellation);
         Assert.Equal(MoveOutcome.GivenUp, outcome);
         Assert.Contains("objects/n7", _watch.Reason, StringComparison.Ordinal);
+        await StaysAsync();
+    }
+
+    /// <summary>A row that the target has and the source has not would be taken for one that was written meanwhile.</summary>
+    [Fact]
+    public async Task Class_5_a_row_too_many_is_found_while_others_are_written()
+    {
+        var left = 15;
+        var outcome = await NewMover(async step =>
+        {
+            if (step is { What: "b ApplyAsync", IsBehind: true })
+            {
+                await _service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync("UPDATE objects SET number = 77777 WHERE number = 3"), Cancellation);
+            }
+            else if (step is { What: "a ReadMarksAsync" or "a SumAsync" } && left-- > 0)
+            {
+                await WriteAsync(3);
+            }
+        }, _small).MoveAsync(_account, "b", _watch, Cancellation);
+        Assert.Equal(MoveOutcome.GivenUp, outcome);
+        Assert.Contains("objects/n77777", _watch.Reason, StringComparison.Ordinal);
         await StaysAsync();
     }
 

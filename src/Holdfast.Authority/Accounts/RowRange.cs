@@ -2,11 +2,12 @@ using Holdfast.Authority.Databases;
 
 namespace Holdfast.Authority.Accounts;
 
-/// <summary>An account's rows between two keys, in the order of tables, then keys.</summary>
+/// <summary>An account's rows between two keys, in the order of tables, then keys; or in the order of tables, then versions.</summary>
 /// <param name="Account">Whose.</param>
 /// <param name="After">Behind this key; from the first if null.</param>
 /// <param name="Until">Up to and with this key; to the last if null.</param>
-internal sealed record RowRange(byte[] Account, string? After, string? Until)
+/// <param name="Version">Null for the order of keys. Else rows up to this version, in the order of versions: their keys then begin with them.</param>
+internal sealed record RowRange(byte[] Account, string? After, string? Until, long? Version = null)
 {
     private readonly (string Table, IReadOnlyList<object> Key)? _first = After is null ? null : RowKeys.Read(After);
     private readonly (string Table, IReadOnlyList<object> Key)? _last = Until is null ? null : RowKeys.Read(Until);
@@ -29,10 +30,10 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until)
 
     /// <summary>What stands behind WHERE for a table's rows.</summary>
     public string ConditionOf(string table) =>
-        $"account_id = @account{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : "")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : "")}";
+        $"account_id = @account{(Version is null ? "" : " AND version <= @version")}{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : "")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : "")}";
 
     /// <summary>Parameters of all conditions.</summary>
-    public List<(string Name, object? Value)> Parameters => [("account", Account),
+    public List<(string Name, object? Value)> Parameters => [("account", Account), .. Version is null ? [] : new (string, object?)[] { ("version", Version) },
         .. (_first?.Key ?? []).Select((value, i) => ($"after{i}", (object?)value)), .. (_last?.Key ?? []).Select((value, i) => ($"until{i}", (object?)value))];
 
     /// <summary>The key of the row that ends a piece of so many; null if there are fewer.</summary>
@@ -62,7 +63,7 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until)
     /// <summary>The key of a table's row of that number, from 1 on; null if there are fewer.</summary>
     private async Task<string?> FindRowAsync(DatabaseTransaction transaction, string table, int number)
     {
-        var (key, found) = (string.Join(", ", AccountTables.KeyOf(table)), (string?)null);
+        var (key, found) = (string.Join(", ", KeyOf(table)), (string?)null);
         await transaction.ReadRowsAsync($"SELECT {key} FROM {table} WHERE {ConditionOf(table)} ORDER BY {key} LIMIT 1 OFFSET @number - 1", (_, values) =>
         {
             found = RowKeys.Write(table, values);
@@ -100,5 +101,7 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until)
         return found;
     }
 
-    private static string Compared(string table, string comparison, string name, int count) => $" AND {KeyRange.Compare(AccountTables.KeyOf(table), comparison, name, count)}";
+    private IReadOnlyList<string> KeyOf(string table) => Version is null ? AccountTables.KeyOf(table) : ["version", .. AccountTables.KeyOf(table)];
+
+    private string Compared(string table, string comparison, string name, int count) => $" AND {KeyRange.Compare(KeyOf(table), comparison, name, count)}";
 }

@@ -142,10 +142,9 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     /// <summary>Whether <see cref="SumAsync"/> can be asked.</summary>
     public bool HasSums => connection is NpgsqlConnection;
 
-    /// <summary>How many rows of a condition there are that another is true of too, and the engine's own hash of all their values, in no order; the same rows have the same in every database of the engine's version.</summary>
-    /// <remarks>The first condition says which index is used, and the other has no say in it: what was just copied has no statistics yet.</remarks>
-    public Task<(long Count, long Hash)> SumAsync(TableShape shape, string condition, string other, IReadOnlyList<(string Name, object? Value)> parameters) => FindAsync<(long, long)>(
-        $"SELECT count(*) FILTER (WHERE {other}), coalesce(bit_xor(hash_record_extended(ROW({string.Join(", ", shape.Columns)}), 0)) FILTER (WHERE {other}), 0) FROM {shape.Table} WHERE {condition}", parameters);
+    /// <summary>How many rows of a condition there are, and the engine's own hash of all their values, in no order; the same rows have the same in every database of the engine's version.</summary>
+    public Task<(long Count, long Hash)> SumAsync(TableShape shape, string condition, IReadOnlyList<(string Name, object? Value)> parameters) => FindAsync<(long, long)>(
+        $"SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW({string.Join(", ", shape.Columns)}), 0)), 0) FROM {shape.Table} WHERE {condition}", parameters);
 
     /// <summary>Inserts rows that the table has none of.</summary>
     public async Task InsertAsync(PackedRows rows)

@@ -82,12 +82,12 @@ internal sealed class DirectoryCopy(IDatabase source, IDatabase target, Director
     /// <summary>How many rows a piece has, if both databases have the same.</summary>
     private async Task<long?> CountIfSameAsync(DatabaseTransaction from, TableShape shape, KeyRange piece, CancellationToken cancellation)
     {
-        var here = from.HasSums ? await from.SumAsync(shape, piece.Condition, "1 = 1", piece.Parameters) : default;
+        var here = from.HasSums ? await from.SumAsync(shape, piece.Condition, piece.Parameters) : default;
         using var own = from.HasSums ? null : await from.ReadPackedAsync(shape, piece.Condition, piece.Parameters);
         return await target.ReadAsync<long?>(async to =>
         {
             to.IsPatient = true;
-            if (to.HasSums && from.HasSums && await to.SumAsync(shape, piece.Condition, "1 = 1", piece.Parameters) == here)
+            if (to.HasSums && from.HasSums && await to.SumAsync(shape, piece.Condition, piece.Parameters) == here)
             {
                 return here.Count;
             }

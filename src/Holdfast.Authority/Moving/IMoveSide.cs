@@ -26,14 +26,17 @@ internal interface IMoveSide
     /// <summary>How far rows came in; the beginning if none did.</summary>
     Task<RowPosition> PositionAsync(AccountId account, long attempt, string mover, CancellationToken cancellation);
 
-    /// <summary>The key of the row that ends a piece of so many behind a key (from the first, if it is null); null if there are fewer.</summary>
-    Task<string?> FindEndAsync(AccountId account, string? after, int most, CancellationToken cancellation);
+    /// <summary>Of the rows up to a version, in the order of versions: where a piece of so many ends that begins behind a place (with the first, if it is null); null if there are fewer.</summary>
+    Task<string?> FindEndAsync(AccountId account, long version, string? after, int most, CancellationToken cancellation);
 
-    /// <summary>What the store makes of all rows behind one key and up to another (without bounds, if they are null) whose versions are not above one; null if it has no such thing. Only stores of one kind have the same for the same rows.</summary>
-    Task<RowSum?> SumAsync(AccountId account, string? after, string? until, long version, CancellationToken cancellation);
+    /// <summary>What the store makes of all rows up to a version behind one place and up to another (without bounds, if they are null); null if it has no such thing. Only stores of one kind have the same for the same rows.</summary>
+    Task<RowSum?> SumAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation);
 
-    /// <summary>Each row behind one key and up to another, with its version and a digest of its values; read by itself, not by what copies.</summary>
-    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, CancellationToken cancellation);
+    /// <summary>Each row up to a version behind one place and up to another, with a digest of its values; read by itself, not by what copies.</summary>
+    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation);
+
+    /// <summary>Each row above a version.</summary>
+    Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation);
 
     /// <summary>Takes no writes any more, under the next epoch.</summary>
     /// <returns>False if it is not open at this epoch: a late fence changes nothing.</returns>

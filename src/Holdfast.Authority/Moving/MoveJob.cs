@@ -11,7 +11,7 @@ using Holdfast.Protocol.Messages;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// Moves the accounts of a plan, some at a time: unsettled ones of anybody first, then indexes, then one account after the other; what fails is tried again in a while. Killed anywhere, another node goes on. Once all have moved it
+/// Moves the accounts of a plan, some at a time: unsettled ones of anybody first, then one account after the other, with indexes that are made meanwhile; what fails is tried again in a while. Killed anywhere, another node goes on. Once all have moved it
 /// waits until the way back is over, then deletes what the former stores have.
 /// </summary>
 internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, Actuals actuals, TimeProvider time) : IJobKind
@@ -59,9 +59,9 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var run = new Run(move, steps[^1].From, time);
         var watching = WatchAsync(lease, run, stop);
+        run.Indexes = MakeIndexesAsync(move, stop.Token);
         try
         {
-            await MakeIndexesAsync(move, stop.Token);
             foreach (var (from, step) in steps)
             {
                 byte[] last = [];
@@ -74,6 +74,8 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
                 Task<IReadOnlyList<PlannedAccount>> NextAsync() => table.AccountsAsync(move.Id, from, last, AccountsAtOnce, stop.Token);
             }
 
+            await run.Indexes;
+
             // What they have against it is in their rows; others may have this node's time meanwhile.
             return run.Failed > 0 ? time.GetUtcNow() + _triesAgain : await EndAsync(lease, run, stop.Token);
         }
@@ -85,13 +87,14 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         finally
         {
             await stop.CancelAsync();
+            await run.Indexes.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await watching;
         }
     }
 
     private async ValueTask StepAsync(Run run, string from, PlannedAccount planned, AccountStep step, CancellationToken cancellation)
     {
-        var (account, watch, to, failure) = (new AccountId(planned.Id), new MoveWatch(run.WaitAsync), from, (string?)null);
+        var (account, watch, to, failure) = (new AccountId(planned.Id), new MoveWatch(run.WaitAsync) { Ready = run.Indexes }, from, (string?)null);
         var isDone = false;
         try
         {
@@ -303,6 +306,9 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         private readonly Lock _lock = new();
 
         public PlannedMove Move { get; } = move;
+
+        /// <summary>What is made while the first rows are copied.</summary>
+        public Task Indexes { get; set; } = Task.CompletedTask;
 
         /// <summary>Accounts in this state are what is left to do.</summary>
         public string From { get; } = from;

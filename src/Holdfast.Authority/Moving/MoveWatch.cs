@@ -4,6 +4,9 @@ namespace Holdfast.Authority.Moving;
 /// <param name="pace">Waits until so many more rows may be copied; null for at once.</param>
 internal sealed class MoveWatch(Func<int, CancellationToken, Task>? pace = null)
 {
+    /// <summary>Done once stores find what was written since a version without reading all that an account has.</summary>
+    public Task Ready { get; init; } = Task.CompletedTask;
+
     /// <summary>Rows that were copied, again and again if they were written meanwhile.</summary>
     public long Rows { get; private set; }
 

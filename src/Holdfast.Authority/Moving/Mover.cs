@@ -140,6 +140,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
             var (rows, count, lastTook) = await ForwardAsync(account, row, verified ?? 0, source, target, watch, cancellation);
             isPrepared = rows is not null;
+
+            // From here on it is asked what came since a version.
+            await watch.Ready.WaitAsync(cancellation);
             if (rows is null)
             {
                 verified = null;

@@ -9,11 +9,13 @@ internal sealed class RehearsedSource(IMoveSide side) : IMoveSide
 
     public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => side.ReadRowsAsync(account, after, most, cancellation);
 
-    public Task<string?> FindEndAsync(AccountId account, string? after, int most, CancellationToken cancellation) => side.FindEndAsync(account, after, most, cancellation);
+    public Task<string?> FindEndAsync(AccountId account, long version, string? after, int most, CancellationToken cancellation) => side.FindEndAsync(account, version, after, most, cancellation);
 
-    public Task<RowSum?> SumAsync(AccountId account, string? after, string? until, long version, CancellationToken cancellation) => side.SumAsync(account, after, until, version, cancellation);
+    public Task<RowSum?> SumAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => side.SumAsync(account, version, after, until, cancellation);
 
-    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, string? after, string? until, CancellationToken cancellation) => side.ReadMarksAsync(account, after, until, cancellation);
+    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => side.ReadMarksAsync(account, version, after, until, cancellation);
+
+    public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => side.ReadMarksAboveAsync(account, version, cancellation);
 
     public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => side.DigestAsync(account, above, cancellation);
 

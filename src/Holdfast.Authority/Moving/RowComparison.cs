@@ -3,8 +3,8 @@ using Holdfast.Format.Objects;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// Compares all rows up to a version that the target has, while the source is used. What is written meanwhile has a higher version on one side at least, says nothing here, and is compared once the source is fenced: no row is
-/// compared at two moments, so none can differ by that.
+/// Compares all rows up to a version that the target has, while the source is used: in the order of versions, where copying begins in the order of keys, so that no index hides a row from both. What is written meanwhile has a version
+/// above it in the source, says nothing here, and is compared once the source is fenced: no row is compared at two moments, so none can differ by that.
 /// </summary>
 /// <param name="account">Whose.</param>
 /// <param name="version">The last that the target has.</param>
@@ -12,20 +12,22 @@ namespace Holdfast.Authority.Moving;
 /// <param name="target">The other.</param>
 internal sealed class RowComparison(AccountId account, long version, IMoveSide source, IMoveSide target)
 {
+    private readonly HashSet<string> _onlyInTarget = [];
+
     /// <summary>Compares all, in pieces.</summary>
     /// <param name="rowsAtOnce">Rows of a piece.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <returns>The key of a row that differs; null if none does.</returns>
     public async Task<string?> FindDifferenceAsync(int rowsAtOnce, CancellationToken cancellation)
     {
-        var (after, end) = ((string?)null, source.FindEndAsync(account, null, rowsAtOnce, cancellation));
-        while (true)
+        var (after, end) = ((string?)null, source.FindEndAsync(account, version, null, rowsAtOnce, cancellation));
+        do
         {
             var until = await end;
-            end = until is null ? end : source.FindEndAsync(account, until, rowsAtOnce, cancellation);
+            end = until is null ? end : source.FindEndAsync(account, version, until, rowsAtOnce, cancellation);
             try
             {
-                var sums = await Task.WhenAll(source.SumAsync(account, after, until, version, cancellation), target.SumAsync(account, after, until, version, cancellation));
+                var sums = await Task.WhenAll(source.SumAsync(account, version, after, until, cancellation), target.SumAsync(account, version, after, until, cancellation));
                 if ((sums[0] is null || sums[0] != sums[1]) && await FindDifferenceAsync(after, until, cancellation) is { } key)
                 {
                     return key;
@@ -36,31 +38,33 @@ internal sealed class RowComparison(AccountId account, long version, IMoveSide s
                 await ((Task)end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            if (until is null)
-            {
-                return null;
-            }
-
             after = until;
         }
+        while (after is not null);
+
+        // What the source had up to there and has no more must have been written since.
+        if (_onlyInTarget.Count > 0)
+        {
+            _onlyInTarget.ExceptWith((await source.ReadMarksAboveAsync(account, version, cancellation)).Select(mark => mark.Key));
+        }
+
+        return _onlyInTarget.FirstOrDefault();
     }
 
     /// <summary>Row by row: stores of two kinds, and where something was written meanwhile.</summary>
     private async Task<string?> FindDifferenceAsync(string? after, string? until, CancellationToken cancellation)
     {
-        var marks = await Task.WhenAll(source.ReadMarksAsync(account, after, until, cancellation), target.ReadMarksAsync(account, after, until, cancellation));
+        var marks = await Task.WhenAll(source.ReadMarksAsync(account, version, after, until, cancellation), target.ReadMarksAsync(account, version, after, until, cancellation));
         var there = marks[1].ToDictionary(mark => mark.Key);
         foreach (var mark in marks[0])
         {
-            if (there.Remove(mark.Key, out var copy) ? IsDifferent(mark, copy) : mark.Version <= version && !mark.IsDeleted)
+            if (there.Remove(mark.Key, out var copy) ? (mark.Version, mark.Digest) != (copy.Version, copy.Digest) : !mark.IsDeleted)
             {
                 return mark.Key;
             }
         }
 
-        return there.Values.FirstOrDefault(mark => mark.Version <= version && !mark.IsDeleted)?.Key;
+        _onlyInTarget.UnionWith(there.Values.Where(mark => !mark.IsDeleted).Select(mark => mark.Key));
+        return null;
     }
-
-    private bool IsDifferent(RowMark here, RowMark there) =>
-        here.Version <= version && there.Version <= version && (here.Version != there.Version || here.Digest != there.Digest);
 }

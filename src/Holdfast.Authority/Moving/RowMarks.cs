@@ -11,8 +11,10 @@ namespace Holdfast.Authority.Moving;
 /// <summary>Reads an account's rows for comparing: by other statements than those that copy, in another order, and never what was copied but what is stored.</summary>
 internal static class RowMarks
 {
-    /// <summary>What the engine itself makes of all rows up to a version; null if it has no such thing.</summary>
-    public static async Task<RowSum?> SumAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range, long version)
+    private const string Above = "account_id = @account AND version > @above";
+
+    /// <summary>What the engine itself makes of all rows of a range; null if it has no such thing.</summary>
+    public static async Task<RowSum?> SumAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range)
     {
         if (!transaction.HasSums)
         {
@@ -22,20 +24,33 @@ internal static class RowMarks
         var (sum, tables) = (new RowSum(0, 0), await range.WithRowsAsync(transaction));
         foreach (var table in tables)
         {
-            var (count, hash) = await transaction.SumAsync(shapes[table], range.ConditionOf(table), "version <= @version", [.. range.Parameters, ("version", version)]);
+            var (count, hash) = await transaction.SumAsync(shapes[table], range.ConditionOf(table), range.Parameters);
             sum = new RowSum(sum.Count + count, sum.Hash ^ hash);
         }
 
         return sum;
     }
 
-    /// <summary>Each row of a range, in the order of keys.</summary>
+    /// <summary>Each row of a range.</summary>
     public static async Task<IReadOnlyList<RowMark>> ReadAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range)
     {
         var marks = new List<RowMark>();
         foreach (var table in await range.WithRowsAsync(transaction))
         {
-            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{range.ConditionOf(table)} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", range.Parameters);
+            using var rows = await transaction.ReadPackedAsync(shapes[table], range.ConditionOf(table), range.Parameters);
+            Mark(rows, marks);
+        }
+
+        return marks;
+    }
+
+    /// <summary>Each row above a version, those that were deleted too, in the order of keys.</summary>
+    public static async Task<IReadOnlyList<RowMark>> ReadAboveAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, long above)
+    {
+        var (marks, parameters) = (new List<RowMark>(), (List<(string, object?)>)[("account", account), ("above", above)]);
+        foreach (var table in await RowRange.WithRowsAsync(transaction, AccountTables.Names, _ => Above, parameters))
+        {
+            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", parameters);
             Mark(rows, marks);
         }
 
@@ -47,15 +62,8 @@ internal static class RowMarks
     {
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         digest.AppendData(Encoding.UTF8.GetBytes(numbers));
-        const string Above = "account_id = @account AND version > @above";
-        var (own, marks, parameters) = (new byte[16], new List<RowMark>(), (List<(string, object?)>)[("account", account), ("above", above)]);
-        foreach (var table in await RowRange.WithRowsAsync(transaction, AccountTables.Names, _ => Above, parameters))
-        {
-            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", parameters);
-            Mark(rows, marks);
-        }
-
-        foreach (var mark in marks)
+        var own = new byte[16];
+        foreach (var mark in await ReadAboveAsync(transaction, shapes, account, above))
         {
             digest.AppendData(Encoding.UTF8.GetBytes(mark.Key));
             BinaryPrimitives.WriteUInt128LittleEndian(own, mark.Digest);

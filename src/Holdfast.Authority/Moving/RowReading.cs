@@ -5,8 +5,8 @@ using Holdfast.Authority.Databases;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// Reads an account's rows for copying: all up to the version that the last write had when the first piece was read, one table after the other in the order of versions, then what came since, again and again. A row that is written
-/// meanwhile leaves what is being read, and comes with what is read next (rule M2).
+/// Reads an account's rows for copying: all up to the version that the last write had when the first piece was read, one table after the other in the order of keys, which needs no index but the table's own; then what came since, again and
+/// again, in the order of versions. A row that is written meanwhile leaves what is being read, and comes with what is read next (rule M2).
 /// </summary>
 internal static class RowReading
 {
@@ -19,7 +19,7 @@ internal static class RowReading
     /// <param name="most">No more than so many.</param>
     public static async Task<(IReadOnlyList<PackedRows> Tables, RowPosition Position)> ReadAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, RowPosition after, long last, int most)
     {
-        var within = after.Key is null ? new Within(last, AccountTables.Names[0], after.Version, null) : Within.Parse(after.Key);
+        var within = after.Key is null ? new Within(last, AccountTables.Names[0], after.Version == 0 ? null : after.Version, null) : Within.Parse(after.Key);
         var (tables, left) = (new List<PackedRows>(), most);
         if (within.Until == after.Version)
         {
@@ -29,7 +29,7 @@ internal static class RowReading
         List<string> behind = [.. AccountTables.Names.SkipWhile(name => name != within.Table)];
         foreach (var table in await RowRange.WithRowsAsync(transaction, behind, _ => "account_id = @account AND version > @from AND version <= @until", [("account", account), ("from", after.Version), ("until", within.Until)]))
         {
-            var from = table == within.Table ? within : new Within(within.Until, table, after.Version, null);
+            var from = table == within.Table ? within : within with { Table = table, Version = within.Version is null ? null : after.Version, Key = null };
             var read = await ReadTableAsync(transaction, shapes[table], account, from, left);
             if (read.Count == 0)
             {
@@ -41,7 +41,7 @@ internal static class RowReading
             left -= read.Count;
             if (left == 0)
             {
-                var version = (long)read.Value(read.Count - 1, read.Shape.PlaceOf("version"))!;
+                var version = within.Version is null ? null : (long?)read.Number(read.Count - 1, read.Shape.PlaceOf("version"));
                 return (tables, after with { Key = new Within(within.Until, table, version, [.. RowKeys.PlacesIn(read.Shape).Select(place => read.Value(read.Count - 1, place)!)]).ToString() });
             }
         }
@@ -51,24 +51,25 @@ internal static class RowReading
 
     private static Task<PackedRows> ReadTableAsync(DatabaseTransaction transaction, TableShape shape, byte[] account, Within from, int most)
     {
-        var key = string.Join(", ", AccountTables.KeyOf(from.Table));
-        var behind = from.Key is null ? "version > @from" : $"(version, {key}) > (@from, {string.Join(", ", from.Key.Select((_, i) => $"@key{i}"))})";
-        return transaction.ReadPackedAsync(shape, $"account_id = @account AND {behind} AND version <= @until ORDER BY version, {key} LIMIT @most",
-            [("account", account), ("from", from.Version), ("until", from.Until), ("most", (long)most), .. (from.Key ?? []).Select((value, i) => ($"key{i}", (object?)value))]);
+        IReadOnlyList<string> order = from.Version is null ? AccountTables.KeyOf(from.Table) : ["version", .. AccountTables.KeyOf(from.Table)];
+        IReadOnlyList<object> last = [.. from.Version is null ? [] : new object[] { from.Version }, .. from.Key ?? []];
+        var behind = last.Count == 0 ? "" : last.Count < order.Count ? " AND version > @from0" : $" AND {KeyRange.Compare(order, ">", "from", order.Count)}";
+        return transaction.ReadPackedAsync(shape, $"account_id = @account{behind} AND version <= @until ORDER BY {string.Join(", ", order)} LIMIT @most",
+            [("account", account), ("until", from.Until), ("most", (long)most), .. last.Select((value, i) => ($"from{i}", (object?)value))]);
     }
 
     /// <summary>A place within the versions that are being read.</summary>
     /// <param name="Until">Their last.</param>
     /// <param name="Table">The table that is read.</param>
-    /// <param name="Version">Of the last row that was read of it.</param>
+    /// <param name="Version">Of the last row that was read of it; null if rows are read in the order of keys.</param>
     /// <param name="Key">Its key; null if there is none yet.</param>
-    private sealed record Within(long Until, string Table, long Version, IReadOnlyList<object>? Key)
+    private sealed record Within(long Until, string Table, long? Version, IReadOnlyList<object>? Key)
     {
         public static Within Parse(string text)
         {
             var parts = text.Split('/', 3);
             var (table, key) = RowKeys.Read(parts[2]);
-            return new Within(long.Parse(parts[0], CultureInfo.InvariantCulture), table, long.Parse(parts[1], CultureInfo.InvariantCulture), key);
+            return new Within(long.Parse(parts[0], CultureInfo.InvariantCulture), table, parts[1].Length == 0 ? null : long.Parse(parts[1], CultureInfo.InvariantCulture), key);
         }
 
         public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Until}/{Version}/{RowKeys.Write(Table, Key ?? [])}");
