@@ -124,6 +124,14 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         Assert.Null(_watch.Reason);
     }
 
+    /// <summary>While all is compared more is written than writers may wait for: what comes next is compared without what was compared already, so it becomes less.</summary>
+    [Fact]
+    public async Task Class_4_an_account_that_is_written_to_while_all_of_it_is_compared_moves()
+    {
+        await WriteAsync(30);
+        await MovesAsync(step => step is { What: "a FindEndAsync", IsBehind: false } ? WriteAsync(1) : Task.CompletedTask, _small with { UnverifiedMost = 6 });
+    }
+
     /// <summary>ghostferry#99: who verified shared code with who copied. Here what is stored is compared, by other statements.</summary>
     [Theory]
     [InlineData("UPDATE objects SET checksum = @wrong WHERE number = 7")]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
@@ -122,24 +123,24 @@ internal sealed class MemorySide(World world, string name)
             return new MovedRows([moved], after, isPart ? new RowPosition(after.Version, string.Create(CultureInfo.InvariantCulture, $"{until}/{rows[most - 1].Key}")) : new RowPosition(until, null), side.Side.Version, side.Side.Numbers);
         });
 
-        public Task<string?> FindEndAsync(AccountId account, long version, string? after, int most, CancellationToken cancellation) => World.DoAsync(actor, () => Between(version, after, null).Skip(most - 1).Select(PlaceOf).FirstOrDefault());
+        public Task<string?> FindEndAsync(AccountId account, VersionRange versions, string? after, int most, CancellationToken cancellation) => World.DoAsync(actor, () => Between(versions, after, null).Skip(most - 1).Select(PlaceOf).FirstOrDefault());
 
         /// <remarks>Sides are of two kinds: "c" has no sums.</remarks>
-        public Task<RowSum?> SumAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => World.DoAsync(actor, () =>
+        public Task<RowSum?> SumAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => World.DoAsync(actor, () =>
         {
-            var rows = Between(version, after, until).ToList();
+            var rows = Between(versions, after, until).ToList();
             return side.Name == "c" ? null : new RowSum(rows.Count, rows.Aggregate(0L, (sum, row) => sum ^ (long)XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{row.Key} {row.Version} {row.Digest}"))));
         });
 
-        public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => [.. Between(version, after, until)]);
+        public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => [.. Between(versions, after, until)]);
 
         public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => [.. Marks.Where(row => row.Version > version)]);
 
         private IEnumerable<RowMark> Marks => side._rows.Select(row => new RowMark(row.Key, row.Value.Version, row.Value.Values is null, XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(string.Join(',', row.Value.Values ?? [])))));
 
-        private IEnumerable<RowMark> Between(long version, string? after, string? until) => World.Weakness.HasFlag(Weakness.NoDigest)
+        private IEnumerable<RowMark> Between(VersionRange versions, string? after, string? until) => World.Weakness.HasFlag(Weakness.NoDigest)
             ? []
-            : Marks.Where(row => row.Version <= version && string.CompareOrdinal(PlaceOf(row), after) > 0 && (until is null || string.CompareOrdinal(PlaceOf(row), until) <= 0)).OrderBy(PlaceOf, StringComparer.Ordinal);
+            : Marks.Where(row => row.Version > versions.Above && row.Version <= versions.UpTo && string.CompareOrdinal(PlaceOf(row), after) > 0 && (until is null || string.CompareOrdinal(PlaceOf(row), until) <= 0)).OrderBy(PlaceOf, StringComparer.Ordinal);
 
         private static string PlaceOf(RowMark row) => string.Create(CultureInfo.InvariantCulture, $"{row.Version:D10}/{row.Key}");
 

@@ -6,8 +6,8 @@ namespace Holdfast.Authority.Accounts;
 /// <param name="Account">Whose.</param>
 /// <param name="After">Behind this key; from the first if null.</param>
 /// <param name="Until">Up to and with this key; to the last if null.</param>
-/// <param name="Version">Null for the order of keys. Else rows up to this version, in the order of versions: their keys then begin with them.</param>
-internal sealed record RowRange(byte[] Account, string? After, string? Until, long? Version = null)
+/// <param name="Versions">Null for the order of keys. Else rows of these versions, in their order: keys then begin with them.</param>
+internal sealed record RowRange(byte[] Account, string? After, string? Until, VersionRange? Versions = null)
 {
     private readonly (string Table, IReadOnlyList<object> Key)? _first = After is null ? null : RowKeys.Read(After);
     private readonly (string Table, IReadOnlyList<object> Key)? _last = Until is null ? null : RowKeys.Read(Until);
@@ -30,10 +30,10 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until, lo
 
     /// <summary>What stands behind WHERE for a table's rows.</summary>
     public string ConditionOf(string table) =>
-        $"account_id = @account{(Version is null ? "" : " AND version <= @version")}{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : "")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : "")}";
+        $"account_id = @account{(Versions is null ? "" : " AND version > @above AND version <= @upTo")}{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : "")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : "")}";
 
     /// <summary>Parameters of all conditions.</summary>
-    public List<(string Name, object? Value)> Parameters => [("account", Account), .. Version is null ? [] : new (string, object?)[] { ("version", Version) },
+    public List<(string Name, object? Value)> Parameters => [("account", Account), .. Versions is null ? [] : new (string, object?)[] { ("above", Versions.Above), ("upTo", Versions.UpTo) },
         .. (_first?.Key ?? []).Select((value, i) => ($"after{i}", (object?)value)), .. (_last?.Key ?? []).Select((value, i) => ($"until{i}", (object?)value))];
 
     /// <summary>The key of the row that ends a piece of so many; null if there are fewer.</summary>
@@ -101,7 +101,7 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until, lo
         return found;
     }
 
-    private IReadOnlyList<string> KeyOf(string table) => Version is null ? AccountTables.KeyOf(table) : ["version", .. AccountTables.KeyOf(table)];
+    private IReadOnlyList<string> KeyOf(string table) => Versions is null ? AccountTables.KeyOf(table) : ["version", .. AccountTables.KeyOf(table)];
 
     private string Compared(string table, string comparison, string name, int count) => $" AND {KeyRange.Compare(KeyOf(table), comparison, name, count)}";
 }

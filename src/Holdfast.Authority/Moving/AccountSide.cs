@@ -94,22 +94,22 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         await FindAsync(transaction, account.ToArray()) is var here && here.State == "incoming" && here.Attempt == attempt && here.Mover == mover
             ? new RowPosition(here.PositionVersion, here.PositionKey) : RowPosition.Begin, cancellation);
 
-    public Task<string?> FindEndAsync(AccountId account, long version, string? after, int most, CancellationToken cancellation) => database.ReadAsync(transaction =>
+    public Task<string?> FindEndAsync(AccountId account, VersionRange versions, string? after, int most, CancellationToken cancellation) => database.ReadAsync(transaction =>
     {
         transaction.IsPatient = true;
-        return new RowRange(account.ToArray(), after, null, version).FindEndAsync(transaction, most);
+        return new RowRange(account.ToArray(), after, null, versions).FindEndAsync(transaction, most);
     }, cancellation);
 
-    public Task<RowSum?> SumAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    public Task<RowSum?> SumAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {
         transaction.IsPatient = true;
-        return await RowMarks.SumAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until, version));
+        return await RowMarks.SumAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until, versions));
     }, cancellation);
 
-    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {
         transaction.IsPatient = true;
-        return await RowMarks.ReadAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until, version));
+        return await RowMarks.ReadAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until, versions));
     }, cancellation);
 
     public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => database.ReadAsync(async transaction =>

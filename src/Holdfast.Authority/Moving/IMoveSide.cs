@@ -1,3 +1,4 @@
+using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Databases;
 using Holdfast.Format.Objects;
 
@@ -26,14 +27,14 @@ internal interface IMoveSide
     /// <summary>How far rows came in; the beginning if none did.</summary>
     Task<RowPosition> PositionAsync(AccountId account, long attempt, string mover, CancellationToken cancellation);
 
-    /// <summary>Of the rows up to a version, in the order of versions: where a piece of so many ends that begins behind a place (with the first, if it is null); null if there are fewer.</summary>
-    Task<string?> FindEndAsync(AccountId account, long version, string? after, int most, CancellationToken cancellation);
+    /// <summary>Of the rows of some versions, in their order: where a piece of so many ends that begins behind a place (with the first, if it is null); null if there are fewer.</summary>
+    Task<string?> FindEndAsync(AccountId account, VersionRange versions, string? after, int most, CancellationToken cancellation);
 
-    /// <summary>What the store makes of all rows up to a version behind one place and up to another (without bounds, if they are null); null if it has no such thing. Only stores of one kind have the same for the same rows.</summary>
-    Task<RowSum?> SumAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation);
+    /// <summary>What the store makes of all rows of some versions behind one place and up to another (without bounds, if they are null); null if it has no such thing. Only stores of one kind have the same for the same rows.</summary>
+    Task<RowSum?> SumAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation);
 
-    /// <summary>Each row up to a version behind one place and up to another, with a digest of its values; read by itself, not by what copies.</summary>
-    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation);
+    /// <summary>Each row of some versions behind one place and up to another, with a digest of its values; read by itself, not by what copies.</summary>
+    Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation);
 
     /// <summary>Each row above a version.</summary>
     Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Holdfast.Admission;
 using Holdfast.Authority.Accounts;
@@ -64,14 +65,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         {
             foreach (var (from, step) in steps)
             {
-                byte[] last = [];
-                for (var accounts = await NextAsync(); accounts.Count > 0; accounts = await NextAsync())
-                {
-                    await Parallel.ForEachAsync(accounts, new ParallelOptions { MaxDegreeOfParallelism = (int)move.AtOnce, CancellationToken = stop.Token }, (account, token) => StepAsync(run, from, account, step, token));
-                    last = accounts[^1].Id;
-                }
-
-                Task<IReadOnlyList<PlannedAccount>> NextAsync() => table.AccountsAsync(move.Id, from, last, AccountsAtOnce, stop.Token);
+                await Parallel.ForEachAsync(AccountsAsync(move, from, stop.Token), new ParallelOptions { MaxDegreeOfParallelism = (int)move.AtOnce, CancellationToken = stop.Token }, (account, token) => StepAsync(run, from, account, step, token));
             }
 
             await run.Indexes;
@@ -90,6 +84,23 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
             await run.Indexes.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await watching;
         }
+    }
+
+    /// <summary>All that are in a state, one after the other, as they are when their turn comes near: a large one keeps no others waiting.</summary>
+    private async IAsyncEnumerable<PlannedAccount> AccountsAsync(PlannedMove move, string state, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        byte[] last = [];
+        for (var accounts = await NextAsync(); accounts.Count > 0; accounts = await NextAsync())
+        {
+            foreach (var account in accounts)
+            {
+                yield return account;
+            }
+
+            last = accounts[^1].Id;
+        }
+
+        Task<IReadOnlyList<PlannedAccount>> NextAsync() => table.AccountsAsync(move.Id, state, last, AccountsAtOnce, cancellation);
     }
 
     private async ValueTask StepAsync(Run run, string from, PlannedAccount planned, AccountStep step, CancellationToken cancellation)

@@ -159,12 +159,12 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 continue;
             }
 
-            // What was written since is compared while writers wait: it must be little.
+            // What was written since is compared while writers wait: it must be little. Before, it is compared without what was compared already.
             var began = time.GetTimestamp();
             var isVerified = verified is not null && sinceVerified <= settings.UnverifiedMost;
             if (!isVerified)
             {
-                if (await new RowComparison(account, rows.Position.Version, source, target).FindDifferenceAsync(settings.RowsAtOnce, cancellation) is { } key)
+                if (await new RowComparison(account, new VersionRange(verified ?? 0, rows.Position.Version), source, target).FindDifferenceAsync(settings.RowsAtOnce, cancellation) is { } key)
                 {
                     return await GiveUpAsync(account, row, watch, $"The row {key} is not the same in both stores.", cancellation);
                 }

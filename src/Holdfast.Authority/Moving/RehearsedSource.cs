@@ -1,3 +1,4 @@
+using Holdfast.Authority.Accounts;
 using Holdfast.Format.Objects;
 
 namespace Holdfast.Authority.Moving;
@@ -9,11 +10,11 @@ internal sealed class RehearsedSource(IMoveSide side) : IMoveSide
 
     public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => side.ReadRowsAsync(account, after, most, cancellation);
 
-    public Task<string?> FindEndAsync(AccountId account, long version, string? after, int most, CancellationToken cancellation) => side.FindEndAsync(account, version, after, most, cancellation);
+    public Task<string?> FindEndAsync(AccountId account, VersionRange versions, string? after, int most, CancellationToken cancellation) => side.FindEndAsync(account, versions, after, most, cancellation);
 
-    public Task<RowSum?> SumAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => side.SumAsync(account, version, after, until, cancellation);
+    public Task<RowSum?> SumAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => side.SumAsync(account, versions, after, until, cancellation);
 
-    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, long version, string? after, string? until, CancellationToken cancellation) => side.ReadMarksAsync(account, version, after, until, cancellation);
+    public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => side.ReadMarksAsync(account, versions, after, until, cancellation);
 
     public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => side.ReadMarksAboveAsync(account, version, cancellation);
 

@@ -1,16 +1,17 @@
+using Holdfast.Authority.Accounts;
 using Holdfast.Format.Objects;
 
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// Compares all rows up to a version that the target has, while the source is used: in the order of versions, where copying begins in the order of keys, so that no index hides a row from both. What is written meanwhile has a version
-/// above it in the source, says nothing here, and is compared once the source is fenced: no row is compared at two moments, so none can differ by that.
+/// Compares rows up to a version that the target has, while the source is used: in the order of versions, where copying begins in the order of keys, so that no index hides a row from both. What is written meanwhile has a version
+/// above it in the source, says nothing here, and is compared with what comes next, at last once the source is fenced: no row is compared at two moments, so none can differ by that.
 /// </summary>
 /// <param name="account">Whose.</param>
-/// <param name="version">The last that the target has.</param>
+/// <param name="versions">Those that the target has, and that were not compared.</param>
 /// <param name="source">One store.</param>
 /// <param name="target">The other.</param>
-internal sealed class RowComparison(AccountId account, long version, IMoveSide source, IMoveSide target)
+internal sealed class RowComparison(AccountId account, VersionRange versions, IMoveSide source, IMoveSide target)
 {
     private readonly HashSet<string> _onlyInTarget = [];
 
@@ -20,14 +21,14 @@ internal sealed class RowComparison(AccountId account, long version, IMoveSide s
     /// <returns>The key of a row that differs; null if none does.</returns>
     public async Task<string?> FindDifferenceAsync(int rowsAtOnce, CancellationToken cancellation)
     {
-        var (after, end) = ((string?)null, source.FindEndAsync(account, version, null, rowsAtOnce, cancellation));
+        var (after, end) = ((string?)null, source.FindEndAsync(account, versions, null, rowsAtOnce, cancellation));
         do
         {
             var until = await end;
-            end = until is null ? end : source.FindEndAsync(account, version, until, rowsAtOnce, cancellation);
+            end = until is null ? end : source.FindEndAsync(account, versions, until, rowsAtOnce, cancellation);
             try
             {
-                var sums = await Task.WhenAll(source.SumAsync(account, version, after, until, cancellation), target.SumAsync(account, version, after, until, cancellation));
+                var sums = await Task.WhenAll(source.SumAsync(account, versions, after, until, cancellation), target.SumAsync(account, versions, after, until, cancellation));
                 if ((sums[0] is null || sums[0] != sums[1]) && await FindDifferenceAsync(after, until, cancellation) is { } key)
                 {
                     return key;
@@ -45,7 +46,7 @@ internal sealed class RowComparison(AccountId account, long version, IMoveSide s
         // What the source had up to there and has no more must have been written since.
         if (_onlyInTarget.Count > 0)
         {
-            _onlyInTarget.ExceptWith((await source.ReadMarksAboveAsync(account, version, cancellation)).Select(mark => mark.Key));
+            _onlyInTarget.ExceptWith((await source.ReadMarksAboveAsync(account, versions.UpTo, cancellation)).Select(mark => mark.Key));
         }
 
         return _onlyInTarget.FirstOrDefault();
@@ -54,7 +55,7 @@ internal sealed class RowComparison(AccountId account, long version, IMoveSide s
     /// <summary>Row by row: stores of two kinds, and where something was written meanwhile.</summary>
     private async Task<string?> FindDifferenceAsync(string? after, string? until, CancellationToken cancellation)
     {
-        var marks = await Task.WhenAll(source.ReadMarksAsync(account, version, after, until, cancellation), target.ReadMarksAsync(account, version, after, until, cancellation));
+        var marks = await Task.WhenAll(source.ReadMarksAsync(account, versions, after, until, cancellation), target.ReadMarksAsync(account, versions, after, until, cancellation));
         var there = marks[1].ToDictionary(mark => mark.Key);
         foreach (var mark in marks[0])
         {
