@@ -139,6 +139,9 @@ internal sealed class PostgresDatabase : IDatabase
                 throw new FormatException("several schemas");
             }
 
+            // Whatever is set here is set for one transaction: there is nothing to take back before the next, which took a tenth of a millisecond of the server's time each time.
+            builder.NoResetOnClose = true;
+
             // What a commit returned from is durable, whatever the role or the database is set to.
             // What begins no transaction reads, and may ask two questions of the same moment.
             builder.Options = $"{builder.Options} -c synchronous_commit=on -c default_transaction_isolation=repeatable\\ read".TrimStart();
