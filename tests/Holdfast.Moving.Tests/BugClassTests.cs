@@ -132,6 +132,55 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         await MovesAsync(step => step is { What: "a FindEndAsync", IsBehind: false } ? WriteAsync(1) : Task.CompletedTask, _small with { UnverifiedMost = 6 });
     }
 
+    /// <summary>What is written while indexes are made may be much: it is copied before anybody is fenced.</summary>
+    [Fact]
+    public async Task Class_1_what_is_written_while_indexes_are_made_is_copied_before_the_fence()
+    {
+        var (ready, written, steps) = (new TaskCompletionSource(), new TaskCompletionSource(), new List<string>());
+        var watch = new MoveWatch { Ready = ready.Task };
+        var moving = NewMover(async step =>
+        {
+            steps.Add(step.What);
+            if (step is { What: "b ApplyAsync", IsBehind: true } && !written.Task.IsCompleted)
+            {
+                await WriteAsync(20);
+                written.SetResult();
+            }
+        }, MoverSettings.Default).MoveAsync(_account, "b", watch, Cancellation);
+        await written.Task;
+        await Task.Delay(500, Cancellation);
+        Assert.DoesNotContain("a FenceAsync", steps);
+        ready.SetResult();
+        Assert.True(await moving == MoveOutcome.Moved, watch.Reason);
+        Assert.InRange(watch.Rows, 40, 100);
+        Assert.InRange(steps.Take(steps.IndexOf("a FenceAsync")).Count(step => step == "b ApplyAsync"), 4, 100);
+        await WriteAsync(5);
+        await EndsAsync();
+    }
+
+    /// <summary>Only what came since is compared again: a row whose deletion did not come along must not live on.</summary>
+    [Fact]
+    public async Task Class_5_a_deletion_that_did_not_come_along_is_found()
+    {
+        var (isDeleted, was) = (false, 0L);
+        var outcome = await NewMover(async step =>
+        {
+            if (step is { What: "a SumAsync" or "a ReadMarksAsync", IsBehind: true } && !isDeleted)
+            {
+                isDeleted = true;
+                was = await _client.ReadAsync(7, Cancellation);
+                await _service.Store.WriteAsync(await _service.PlaceOfAsync(_account, Cancellation), transaction =>
+                    transaction.ExecuteAsync("UPDATE objects SET deleted = 1, version = @version WHERE account_id = @account AND number = 7"), Cancellation);
+            }
+            else if (step is { What: "b ApplyAsync", IsBehind: true } && isDeleted)
+            {
+                await _service.Homes["b"].WriteAsync(transaction => transaction.ExecuteAsync("UPDATE objects SET deleted = 0, version = @was WHERE number = 7", new { was }), Cancellation);
+            }
+        }, MoverSettings.Default with { UnverifiedMost = 0, PieceMost = Timeout.InfiniteTimeSpan }).MoveAsync(_account, "b", _watch, Cancellation);
+        Assert.Equal(MoveOutcome.GivenUp, outcome);
+        Assert.Contains("objects/n7", _watch.Reason, StringComparison.Ordinal);
+    }
+
     /// <summary>ghostferry#99: who verified shared code with who copied. Here what is stored is compared, by other statements.</summary>
     [Theory]
     [InlineData("UPDATE objects SET checksum = @wrong WHERE number = 7")]
@@ -211,7 +260,7 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         var outcome = await NewMover(async step =>
         {
             isFenced |= step is { What: "a FenceAsync", IsBehind: true };
-            if (isFenced && step is { What: "b PositionAsync", IsBehind: true })
+            if (isFenced && step is { What: "a ReadRowsAsync", IsBehind: true })
             {
                 await _service.Homes["b"].WriteAsync(async transaction =>
                     await transaction.ExecuteAsync("UPDATE fence SET position_version = 0 WHERE account_id = @id", new { id = _account.ToArray() }) + await transaction.ExecuteAsync("DELETE FROM objects WHERE account_id = @id", new { id = _account.ToArray() }), Cancellation);

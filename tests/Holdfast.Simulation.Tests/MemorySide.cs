@@ -134,8 +134,6 @@ internal sealed class MemorySide(World world, string name)
 
         public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => [.. Between(versions, after, until)]);
 
-        public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => World.DoAsync<IReadOnlyList<RowMark>>(actor, () => [.. Marks.Where(row => row.Version > version)]);
-
         private IEnumerable<RowMark> Marks => side._rows.Select(row => new RowMark(row.Key, row.Value.Version, row.Value.Values is null, XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(string.Join(',', row.Value.Values ?? [])))));
 
         private IEnumerable<RowMark> Between(VersionRange versions, string? after, string? until) => World.Weakness.HasFlag(Weakness.NoDigest)

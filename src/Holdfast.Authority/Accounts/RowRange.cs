@@ -29,8 +29,9 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until, Ve
     }
 
     /// <summary>What stands behind WHERE for a table's rows.</summary>
+    /// <remarks>One bound below and one above: of two of a kind an engine may take the wider one to go by.</remarks>
     public string ConditionOf(string table) =>
-        $"account_id = @account{(Versions is null ? "" : " AND version > @above AND version <= @upTo")}{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : "")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : "")}";
+        $"account_id = @account{(table == _first?.Table ? Compared(table, ">", "after", _first.Value.Key.Count) : Versions is null ? "" : " AND version > @above")}{(table == _last?.Table ? Compared(table, "<=", "until", _last.Value.Key.Count) : Versions is null ? "" : " AND version <= @upTo")}";
 
     /// <summary>Parameters of all conditions.</summary>
     public List<(string Name, object? Value)> Parameters => [("account", Account), .. Versions is null ? [] : new (string, object?)[] { ("above", Versions.Above), ("upTo", Versions.UpTo) },

@@ -112,12 +112,6 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         return await RowMarks.ReadAsync(transaction, await ShapesAsync(transaction), new RowRange(account.ToArray(), after, until, versions));
     }, cancellation);
 
-    public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => database.ReadAsync(async transaction =>
-    {
-        transaction.IsPatient = true;
-        return await RowMarks.ReadAboveAsync(transaction, await ShapesAsync(transaction), account.ToArray(), version);
-    }, cancellation);
-
     public Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
         account, "SET state = 'frozen', epoch = @epoch + 1 WHERE account_id = @id AND state = 'open' AND epoch = @epoch", new { id = account.ToArray(), epoch }, cancellation);
 

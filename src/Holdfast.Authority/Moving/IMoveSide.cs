@@ -36,9 +36,6 @@ internal interface IMoveSide
     /// <summary>Each row of some versions behind one place and up to another, with a digest of its values; read by itself, not by what copies.</summary>
     Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation);
 
-    /// <summary>Each row above a version.</summary>
-    Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation);
-
     /// <summary>Takes no writes any more, under the next epoch.</summary>
     /// <returns>False if it is not open at this epoch: a late fence changes nothing.</returns>
     Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation);

@@ -65,7 +65,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         {
             foreach (var (from, step) in steps)
             {
-                await Parallel.ForEachAsync(AccountsAsync(move, from, stop.Token), new ParallelOptions { MaxDegreeOfParallelism = (int)move.AtOnce, CancellationToken = stop.Token }, (account, token) => StepAsync(run, from, account, step, token));
+                await Parallel.ForEachAsync(AccountsAsync(run, from, stop.Token), new ParallelOptions { MaxDegreeOfParallelism = (int)move.AtOnce, CancellationToken = stop.Token }, (account, token) => StepAsync(run, from, account, step, token));
             }
 
             await run.Indexes;
@@ -87,20 +87,22 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
     }
 
     /// <summary>All that are in a state, one after the other, as they are when their turn comes near: a large one keeps no others waiting.</summary>
-    private async IAsyncEnumerable<PlannedAccount> AccountsAsync(PlannedMove move, string state, [EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<PlannedAccount> AccountsAsync(Run run, string state, [EnumeratorCancellation] CancellationToken cancellation)
     {
         byte[] last = [];
         for (var accounts = await NextAsync(); accounts.Count > 0; accounts = await NextAsync())
         {
             foreach (var account in accounts)
             {
+                // Without indexes each would be copied, and no more.
+                await (run.Indexes.IsFaulted ? run.Indexes : Task.CompletedTask);
                 yield return account;
             }
 
             last = accounts[^1].Id;
         }
 
-        Task<IReadOnlyList<PlannedAccount>> NextAsync() => table.AccountsAsync(move.Id, state, last, AccountsAtOnce, cancellation);
+        Task<IReadOnlyList<PlannedAccount>> NextAsync() => table.AccountsAsync(run.Move.Id, state, last, AccountsAtOnce, cancellation);
     }
 
     private async ValueTask StepAsync(Run run, string from, PlannedAccount planned, AccountStep step, CancellationToken cancellation)
@@ -111,7 +113,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         {
             (to, failure, isDone) = await DoAsync(step, run.Move, planned, account, watch, cancellation);
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested || run.Indexes.IsCanceled)
         {
             failure = "It was stopped, and goes on later.";
         }

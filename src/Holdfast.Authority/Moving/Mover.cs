@@ -130,19 +130,17 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         }
 
         var (source, target) = (SideOf(row.Home), SideOf(row.Other!));
-        var (isPrepared, verified, sinceVerified) = (false, (long?)null, 0);
+        var (copied, verified, sinceVerified) = ((RowPosition?)null, (long?)null, 0);
         for (var rounds = 0; rounds < settings.RoundsMost; rounds++)
         {
-            if (!isPrepared && !await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
+            if (copied is null && !await target.PrepareAsync(account, row.Epoch, row.Attempt, name, cancellation))
             {
                 return await GiveUpAsync(account, row, watch, "The target has the account already, or a newer attempt is under way there.", cancellation);
             }
 
-            var (rows, count, lastTook) = await ForwardAsync(account, row, verified ?? 0, source, target, watch, cancellation);
-            isPrepared = rows is not null;
+            var (rows, count, lastTook) = await ForwardAsync(account, row, copied, source, target, watch, cancellation);
+            copied = rows?.Position;
 
-            // From here on it is asked what came since a version.
-            await watch.Ready.WaitAsync(cancellation);
             if (rows is null)
             {
                 verified = null;
@@ -154,6 +152,13 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
             // Rows, not versions: one write may have many.
             sinceVerified += count;
+            if (!watch.Ready.IsCompletedSuccessfully)
+            {
+                // Much may have come meanwhile.
+                await watch.Ready.WaitAsync(cancellation);
+                continue;
+            }
+
             if (rows is not { IsAll: true } || count > settings.LagMost)
             {
                 continue;
@@ -174,7 +179,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
             // While a large account was compared more may have been written than writers should wait for.
             var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan ? isVerified : lastTook <= settings.PieceMost && time.GetElapsedTime(began) <= settings.PieceMost;
-            if (isQuick && await FenceInTurnAsync(account, row, verified!.Value, source, target, watch, cancellation) is { } outcome)
+            if (isQuick && await FenceInTurnAsync(account, row, copied!, verified!.Value, source, target, watch, cancellation) is { } outcome)
             {
                 return outcome;
             }
@@ -186,17 +191,17 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     /// <summary>Takes over all up to the version that was the last when it began, each piece while the next is read; the last piece, or null if the place is somebody else's: of a mover that was faster, or of one that comes late.</summary>
     /// <param name="account">Whose.</param>
     /// <param name="row">The move.</param>
-    /// <param name="least">Null too if the target is not that far any more: a crash undid what was compared.</param>
+    /// <param name="from">How far the target was, as this mover knows; null to ask it. If a crash undid that, the rows find no place there.</param>
     /// <param name="source">From here.</param>
     /// <param name="target">To there.</param>
     /// <param name="watch">Hears of it; null while writers wait.</param>
     /// <param name="cancellation">Ends it.</param>
-    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, long least, IMoveSide source, IMoveSide target, MoveWatch? watch, CancellationToken cancellation)
+    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, RowPosition? from, IMoveSide source, IMoveSide target, MoveWatch? watch, CancellationToken cancellation)
     {
-        var position = await target.PositionAsync(account, row.Attempt, name, cancellation);
-        if (position.Version < least)
+        var position = from ?? await target.PositionAsync(account, row.Attempt, name, cancellation);
+        if (position.Version > 0 && watch is not null)
         {
-            return (null, 0, default);
+            await watch.Ready.WaitAsync(cancellation);
         }
 
         var most = Math.Min(settings.RowsAtOnce, target.RowsMost);
@@ -234,13 +239,13 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     }
 
     /// <summary>Fences once it has its turn; null if that took so long that more may have been written than writers should wait for.</summary>
-    private async Task<MoveOutcome?> FenceInTurnAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
+    private async Task<MoveOutcome?> FenceInTurnAsync(AccountId account, MoveRow row, RowPosition copied, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
         await (freezes?.WaitAsync(cancellation) ?? Task.CompletedTask);
         try
         {
-            return freezes is null || time.GetElapsedTime(began) <= settings.PieceMost ? await FenceAsync(account, row, verified, source, target, watch, cancellation) : null;
+            return freezes is null || time.GetElapsedTime(began) <= settings.PieceMost ? await FenceAsync(account, row, copied, verified, source, target, watch, cancellation) : null;
         }
         finally
         {
@@ -249,7 +254,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     }
 
     /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
-    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
+    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, RowPosition copied, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
     {
         // Somebody waits for each step: they go before everything else.
         Work.Current = new Work(WorkClass.Restore, account.ToString());
@@ -265,7 +270,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         {
             // Not the caller's token: whoever asked for the move may be gone, writers are not.
             using var freeze = new CancellationTokenSource(settings.FreezeMost, time);
-            if (!await IsEqualAsync(account, row, verified, source, target, freeze.Token))
+            if (!await IsEqualAsync(account, row, copied, verified, source, target, freeze.Token))
             {
                 return await GiveUpAsync(account, fencing, watch, "What was written last was not the same in both stores, or somebody else works on it.", CancellationToken.None, () => watch.Freeze = time.GetElapsedTime(began));
             }
@@ -293,19 +298,19 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     }
 
     /// <summary>Fences the source, takes the rest over, seals, and compares what was written since all was compared.</summary>
-    private async Task<bool> IsEqualAsync(AccountId account, MoveRow row, long verified, IMoveSide source, IMoveSide target, CancellationToken cancellation)
+    private async Task<bool> IsEqualAsync(AccountId account, MoveRow row, RowPosition copied, long verified, IMoveSide source, IMoveSide target, CancellationToken cancellation)
     {
         if (!await source.FenceAsync(account, row.Epoch, cancellation))
         {
             return false;
         }
 
-        MovedRows? rows;
-        do
+        var rows = (await ForwardAsync(account, row, copied, source, target, null, cancellation)).Last;
+        while (rows is { IsAll: false })
         {
-            (rows, _, _) = await ForwardAsync(account, row, verified, source, target, null, cancellation);
+            rows = (await ForwardAsync(account, row, rows.Position, source, target, null, cancellation)).Last;
         }
-        while (rows is { IsAll: false });
+
         if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows, cancellation))
         {
             return false;

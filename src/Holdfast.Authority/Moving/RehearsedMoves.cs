@@ -34,6 +34,7 @@ internal sealed class RehearsedMoves(IDatabase directory, StoreCheck check, IRea
         }
 
         await using var scratch = await ScratchStore.OpenAsync(sources[target], check.StoreOf(target), cancellation);
+        await VersionIndexes.MakeAsync(scratch.Database, cancellation);
         using var freezes = new SemaphoreSlim(Environment.ProcessorCount);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var (gate, rows, moved, worked, lastFailure) = (new Lock(), 0L, 0, TimeSpan.Zero, (string?)null);

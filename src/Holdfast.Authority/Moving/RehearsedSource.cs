@@ -16,8 +16,6 @@ internal sealed class RehearsedSource(IMoveSide side) : IMoveSide
 
     public Task<IReadOnlyList<RowMark>> ReadMarksAsync(AccountId account, VersionRange versions, string? after, string? until, CancellationToken cancellation) => side.ReadMarksAsync(account, versions, after, until, cancellation);
 
-    public Task<IReadOnlyList<RowMark>> ReadMarksAboveAsync(AccountId account, long version, CancellationToken cancellation) => side.ReadMarksAboveAsync(account, version, cancellation);
-
     public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => side.DigestAsync(account, above, cancellation);
 
     /// <remarks>Its writers go on: what they write meanwhile is found by the digests, and the account is tried again or left out.</remarks>

@@ -43,10 +43,24 @@ internal sealed class RowComparison(AccountId account, VersionRange versions, IM
         }
         while (after is not null);
 
-        // What the source had up to there and has no more must have been written since.
-        if (_onlyInTarget.Count > 0)
+        return await FindUnknownAsync(rowsAtOnce, cancellation);
+    }
+
+    /// <summary>What the source had and has no more must have been written since, and so be among what comes next: rows go to later versions only, and are met there.</summary>
+    private async Task<string?> FindUnknownAsync(int rowsAtOnce, CancellationToken cancellation)
+    {
+        var since = new VersionRange(versions.UpTo, long.MaxValue);
+        string? after = null;
+        while (_onlyInTarget.Count > 0)
         {
-            _onlyInTarget.ExceptWith((await source.ReadMarksAboveAsync(account, versions.UpTo, cancellation)).Select(mark => mark.Key));
+            var until = await source.FindEndAsync(account, since, after, rowsAtOnce, cancellation);
+            _onlyInTarget.ExceptWith((await source.ReadMarksAsync(account, since, after, until, cancellation)).Select(mark => mark.Key));
+            if (until is null)
+            {
+                break;
+            }
+
+            after = until;
         }
 
         return _onlyInTarget.FirstOrDefault();
@@ -59,13 +73,16 @@ internal sealed class RowComparison(AccountId account, VersionRange versions, IM
         var there = marks[1].ToDictionary(mark => mark.Key);
         foreach (var mark in marks[0])
         {
-            if (there.Remove(mark.Key, out var copy) ? (mark.Version, mark.Digest) != (copy.Version, copy.Digest) : !mark.IsDeleted)
+            if (there.Remove(mark.Key, out var copy) ? (mark.Version, mark.Digest) != (copy.Version, copy.Digest) : IsRow(mark))
             {
                 return mark.Key;
             }
         }
 
-        _onlyInTarget.UnionWith(there.Values.Where(mark => !mark.IsDeleted).Select(mark => mark.Key));
+        _onlyInTarget.UnionWith(there.Values.Where(IsRow).Select(mark => mark.Key));
         return null;
     }
+
+    /// <summary>A row, or the trace of one that was compared before: without it that one would live on in the target.</summary>
+    private bool IsRow(RowMark mark) => !mark.IsDeleted || versions.Above > 0;
 }
