@@ -15,28 +15,10 @@ namespace Holdfast.Pods.Healing;
 /// <param name="Eta">When it ends at the rate so far; null before there is one.</param>
 public sealed record RebuildStatus(int ShardsMissing, long BytesDone, long BytesLeft, DateTimeOffset? Eta);
 
-/// <summary>How far scrubbing is.</summary>
-/// <param name="PassStarted">When the pass that runs began.</param>
-/// <param name="VolumesDone">Of this pass.</param>
-/// <param name="Volumes">All there are.</param>
-/// <param name="BytesRead">Since this process began.</param>
-/// <param name="RecordsBad">Found since this process began; repaired ones are counted too.</param>
-/// <param name="LastWholePass">When the last pass ended.</param>
-public sealed record ScrubStatus(DateTimeOffset? PassStarted, int VolumesDone, int Volumes, long BytesRead, long RecordsBad, DateTimeOffset? LastWholePass);
-
 /// <summary>Works in the background: repairs what readers found damaged, rebuilds what is missing, and scrubs everything within two weeks. It gives way to customers.</summary>
 internal sealed class Healer : IAsyncDisposable
 {
     private const int RepairsWaitingMax = 10_000;
-
-    /// <summary>Of the time while customers are served: 14 MB/s and more of a spinning disk, enough for 16 TB in two weeks.</summary>
-    private const double ScrubShare = 0.1;
-
-    /// <summary>Each is another disk; more would take the processor from customers.</summary>
-    private const int DrivesScrubbedAtOnce = 2;
-
-    /// <summary>A bit that rots is found within this.</summary>
-    private static readonly TimeSpan _passLength = TimeSpan.FromDays(14);
 
     private static readonly TimeSpan _pace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _retryPause = TimeSpan.FromMinutes(10);
@@ -45,6 +27,7 @@ internal sealed class Healer : IAsyncDisposable
     private readonly PodIndex _index;
     private readonly WipingPass _wiping;
     private readonly VolumeRepair _repair;
+    private readonly Scrubber _scrubber;
     private readonly Traffic _traffic;
     private readonly TimeProvider _time;
     private readonly Channel<ObjectPlace> _repairs = Channel.CreateBounded<ObjectPlace>(new BoundedChannelOptions(RepairsWaitingMax) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -54,15 +37,14 @@ internal sealed class Healer : IAsyncDisposable
     private readonly Task[] _loops;
     private long _rebuiltBytes;
     private DateTimeOffset? _rebuildBegan;
-    private long _scrubbedBytes;
-    private long _recordsBad;
 
     public Healer(DriveSet set, PodIndex index, Traffic traffic, TimeProvider time)
     {
         (_set, _index, _traffic, _time) = (set, index, traffic, time);
         var records = new RecordWiping(set, index);
-        _wiping = new WipingPass(index, records, _gate, traffic.PaceOf(ScrubShare), time);
+        _wiping = new WipingPass(index, records, _gate, traffic.PaceOf(Scrubber.Share), time);
         _repair = new VolumeRepair(set, index, records, time);
+        _scrubber = new Scrubber(set, index, _repair, _gate, traffic, time);
         _loops = [Task.Run(RepairAsync), Task.Run(RebuildAndScrubAsync), Task.Run(WatchAsync)];
     }
 
@@ -99,12 +81,7 @@ internal sealed class Healer : IAsyncDisposable
         return new RebuildStatus(waiting.Count + Doubtful().Count(), Interlocked.Read(ref _rebuiltBytes), left, rate > 0 && left > 0 ? _time.GetUtcNow().AddSeconds(left / rate) : null);
     }
 
-    public ScrubStatus Scrub()
-    {
-        var volumes = _set.Volumes.All;
-        var cursor = _index.Setting("scrub_volume") ?? 0;
-        return new ScrubStatus(At("scrub_began"), volumes.Count(volume => volume.Id <= cursor), volumes.Count, Interlocked.Read(ref _scrubbedBytes), Interlocked.Read(ref _recordsBad), At("scrub_ended"));
-    }
+    public ScrubStatus Scrub() => _scrubber.Status();
 
     /// <summary>Rebuilds all that is missing, now; how many extents were made. Others may heal between two extents.</summary>
     public async Task<int> RebuildAllAsync(CancellationToken cancellation)
@@ -159,14 +136,14 @@ internal sealed class Healer : IAsyncDisposable
     /// <summary>Reads every record of every drive, now, and repairs what is damaged; how many records were bad.</summary>
     public async Task<long> ScrubAllAsync(CancellationToken cancellation)
     {
-        var before = Interlocked.Read(ref _recordsBad);
+        var before = _scrubber.RecordsBad;
         foreach (var volume in _set.Volumes.All.Where(volume => volume.IsSealed))
         {
-            await ScrubVolumeAsync(volume, cancellation);
+            await _scrubber.ScrubAsync(volume, cancellation);
         }
 
         await RebuildAllAsync(cancellation);
-        return Interlocked.Read(ref _recordsBad) - before;
+        return _scrubber.RecordsBad - before;
     }
 
     public async ValueTask DisposeAsync()
@@ -243,8 +220,8 @@ internal sealed class Healer : IAsyncDisposable
                 var volumes = _set.Volumes.All.Where(volume => volume.IsSealed).ToList();
                 if (volumes.Count > 0 && _time.GetUtcNow() >= next)
                 {
-                    next = _time.GetUtcNow() + (_passLength / (volumes.Count + 1));
-                    await ScrubNextAsync(volumes, _stop.Token);
+                    next = _time.GetUtcNow() + (Scrubber.PassLength / (volumes.Count + 1));
+                    await _scrubber.ScrubNextAsync(volumes, _stop.Token);
                 }
             });
         }
@@ -283,93 +260,4 @@ internal sealed class Healer : IAsyncDisposable
             await Task.Delay(_pace, _time, _stop.Token);
         }
     }
-
-    /// <summary>One volume; where the pass is, and when it began, outlives the process.</summary>
-    private async Task ScrubNextAsync(List<Volume> volumes, CancellationToken cancellation)
-    {
-        var cursor = _index.Setting("scrub_volume") ?? 0;
-        if (volumes.FirstOrDefault(volume => volume.Id > cursor) is not { } volume)
-        {
-            _index.Set("scrub_ended", _time.GetUtcNow().ToUnixTimeSeconds());
-            (volume, cursor) = (volumes[0], 0);
-        }
-
-        if (cursor == 0)
-        {
-            _index.Set("scrub_began", _time.GetUtcNow().ToUnixTimeSeconds());
-        }
-
-        await ScrubVolumeAsync(volume, cancellation);
-        _index.Set("scrub_volume", volume.Id);
-    }
-
-    private Task ScrubVolumeAsync(Volume volume, CancellationToken cancellation) => _gate.AloneAsync(token => ScrubVolumeAloneAsync(volume, token), cancellation);
-
-    /// <summary>How many records were bad.</summary>
-    private async Task<int> ScrubVolumeAloneAsync(Volume volume, CancellationToken cancellation)
-    {
-        var bad = new ConcurrentDictionary<long, ulong>();
-        await Parallel.ForAsync(0, volume.Code.Total, new ParallelOptions { MaxDegreeOfParallelism = DrivesScrubbedAtOnce, CancellationToken = cancellation }, async (shard, token) =>
-        {
-            if (volume.ReadableDrive(shard, _set.Drives) is { } drive)
-            {
-                await ScrubExtentAsync(volume, shard, drive, bad, token);
-            }
-        });
-        foreach (var (offset, sequence) in bad.OrderBy(record => record.Key))
-        {
-            Interlocked.Increment(ref _recordsBad);
-            await _repair.TryRepairRecordAsync(volume, offset, sequence);
-        }
-
-        return bad.Count;
-    }
-
-    /// <summary>Reads one drive's part of a volume in order, past the page cache.</summary>
-    private async Task ScrubExtentAsync(Volume volume, int shard, Drive drive, ConcurrentDictionary<long, ulong> bad, CancellationToken cancellation)
-    {
-        using var extent = ExtentReader.TryOpen(drive, volume.Id, out var isGone);
-        if (extent is null)
-        {
-            Interlocked.Increment(ref _recordsBad);
-            if (isGone)
-            {
-                // No reader uses it, and it is made again as a whole.
-                _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable header; it is rebuilt");
-                volume.Place(shard, -1);
-            }
-            else
-            {
-                drive.Suspect($"{drive.Describe(volume.Id)} cannot be read");
-            }
-
-            return;
-        }
-
-        extent.DropCache();
-        if (extent.TryReadContents() is not { } rows)
-        {
-            _set.Report("extent_bad", $"{drive.Describe(volume.Id)} has no readable contents; it is looked through and sealed again");
-            Interlocked.Increment(ref _recordsBad);
-            _index.Doubt(volume.Id, shard);
-            return;
-        }
-
-        using var scan = new ExtentScan(extent);
-        var pace = _traffic.PaceOf(ScrubShare);
-        foreach (var row in rows)
-        {
-            if (!await scan.IsWholeAsync(row, pace, cancellation))
-            {
-                bad[row.Offset] = row.Sequence;
-            }
-
-            Interlocked.Add(ref _scrubbedBytes, row.RecordLength);
-        }
-
-        // What was just read is not needed again soon; the room is better used for what customers read.
-        extent.DropCache();
-    }
-
-    private DateTimeOffset? At(string setting) => _index.Setting(setting) is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
 }
