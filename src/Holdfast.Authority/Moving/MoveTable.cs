@@ -100,7 +100,7 @@ internal sealed class MoveTable(IDatabase directory, TimeProvider time)
     /// <summary>Says what became of an account.</summary>
     public Task KeepAsync(string id, AccountId account, string state, MoveWatch watch, string? failure, CancellationToken cancellation) => directory.WriteAsync(transaction => transaction.ExecuteAsync(
         """
-        UPDATE move_accounts SET tries = CASE WHEN state = @state THEN tries + 1 ELSE 0 END, moved_rows = moved_rows + @rows, freeze_us = coalesce(@freeze, freeze_us), failure = @failure, state = @state
+        UPDATE move_accounts SET tries = CASE WHEN state = @state THEN tries + 1 ELSE 0 END, moved_rows = moved_rows + @rows, freeze_us = CASE WHEN freeze_us > CAST(@freeze AS BIGINT) THEN freeze_us ELSE coalesce(CAST(@freeze AS BIGINT), freeze_us) END, failure = @failure, state = @state
         WHERE move_id = @id AND account_id = @account
         """, new { id, account = account.ToArray(), state, watch.Rows, freeze = (long?)watch.Freeze?.TotalMicroseconds, failure }), cancellation);
 
