@@ -87,14 +87,20 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until, Ve
     }
 
     /// <summary>The tables that have rows of it.</summary>
-    public Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction) => WithRowsAsync(transaction, [.. Tables], ConditionOf, Parameters);
+    public Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction) => WithRowsAsync(transaction, [.. Tables], ConditionOf, Versions is not null, Parameters);
 
     /// <summary>Of tables, those that have rows that a condition is true of: one question for all.</summary>
-    public static async Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, IReadOnlyList<string> tables, Func<string, string> conditionOf, IReadOnlyList<(string Name, object? Value)> parameters)
+    /// <param name="transaction">One moment.</param>
+    /// <param name="tables">Of these.</param>
+    /// <param name="conditionOf">A table's condition.</param>
+    /// <param name="isByVersion">Whether it is a condition of versions, else of keys.</param>
+    /// <param name="parameters">The conditions' parameters.</param>
+    /// <remarks>Not EXISTS: that takes any row for as good as another and may look for it through a whole table. The first in an order is found at one place of that order's index.</remarks>
+    public static async Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, IReadOnlyList<string> tables, Func<string, string> conditionOf, bool isByVersion, IReadOnlyList<(string Name, object? Value)> parameters)
     {
         var found = new List<string>();
         await transaction.ReadRowsAsync(
-            $"SELECT {string.Join(", ", tables.Select(table => $"CASE WHEN EXISTS (SELECT 1 FROM {table} WHERE {conditionOf(table)}) THEN 1 ELSE 0 END"))}", (_, values) =>
+            $"SELECT {string.Join(", ", tables.Select(table => $"CASE WHEN (SELECT 1 FROM {table} WHERE {conditionOf(table)} ORDER BY {string.Join(", ", KeyOf(table, isByVersion))} LIMIT 1) IS NULL THEN 0 ELSE 1 END"))}", (_, values) =>
             {
                 found.AddRange(tables.Where((_, i) => Convert.ToInt64(values[i], System.Globalization.CultureInfo.InvariantCulture) == 1));
                 return ValueTask.CompletedTask;
@@ -102,7 +108,9 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until, Ve
         return found;
     }
 
-    private IReadOnlyList<string> KeyOf(string table) => Versions is null ? AccountTables.KeyOf(table) : ["version", .. AccountTables.KeyOf(table)];
+    private IReadOnlyList<string> KeyOf(string table) => KeyOf(table, Versions is not null);
+
+    private static IReadOnlyList<string> KeyOf(string table, bool isByVersion) => isByVersion ? ["version", .. AccountTables.KeyOf(table)] : AccountTables.KeyOf(table);
 
     private string Compared(string table, string comparison, string name, int count) => $" AND {KeyRange.Compare(KeyOf(table), comparison, name, count)}";
 }

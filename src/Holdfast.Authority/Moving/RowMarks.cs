@@ -49,7 +49,7 @@ internal static class RowMarks
         digest.AppendData(Encoding.UTF8.GetBytes(numbers));
         const string Above = "account_id = @account AND version > @above";
         var (own, marks, parameters) = (new byte[16], new List<RowMark>(), (List<(string, object?)>)[("account", account), ("above", above)]);
-        foreach (var table in await RowRange.WithRowsAsync(transaction, AccountTables.Names, _ => Above, parameters))
+        foreach (var table in await RowRange.WithRowsAsync(transaction, AccountTables.Names, _ => Above, true, parameters))
         {
             using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", parameters);
             Mark(rows, marks);
