@@ -1,3 +1,4 @@
+using System.Globalization;
 using Holdfast.Authority.Accounts;
 using Holdfast.Authority.Moving;
 using Holdfast.Format.Objects;
@@ -313,6 +314,7 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
             }
         }
 
+        const string CountIndexes = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%_versions'";
         // An index that was begun and not finished is of no use: it is made anew, and dropped behind the move.
         await using var there = await MovingService.OpenAsync($"sqlite:{_folder}/other.db", $"sqlite:{_folder}/c.db", await clusters.Other.NewDatabaseAsync("d", Cancellation), Cancellation);
         var source = await clusters.Other.NewDatabaseAsync("e", Cancellation);
@@ -321,8 +323,16 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         await clusters.Other.AskAsync(source, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'objects_versions'::regclass", Cancellation);
         await VersionIndexes.MakeAsync(database, Cancellation);
         Assert.Equal("t", (await clusters.Other.AskAsync(source, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'objects_versions'::regclass", Cancellation)).Trim());
-        await VersionIndexes.DropAsync(database, Cancellation);
-        Assert.Equal("0", (await clusters.Other.AskAsync(source, "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%_versions'", Cancellation)).Trim());
+        await VersionIndexes.DropAsync(database, () => Task.FromResult(true), Cancellation);
+        Assert.Equal(AccountTables.Names.Count.ToString(CultureInfo.InvariantCulture), (await clusters.Other.AskAsync(source, CountIndexes, Cancellation)).Trim());
+        await VersionIndexes.DropAsync(database, () => Task.FromResult(false), Cancellation);
+        Assert.Equal("0", (await clusters.Other.AskAsync(source, CountIndexes, Cancellation)).Trim());
+
+        // Two moves begin at once: neither drops as unfinished what the other is making.
+        await clusters.Other.AskAsync(source, "INSERT INTO proofs (account_id, kind, number, started_at, ended_at, snapshots, objects, bytes, damages, evidence, version) SELECT '\\x01', 'kind', n, 1, 1, 1, 1, 1, 0, '', n FROM generate_series(1, 100000) n", Cancellation);
+        await using var second = await Authority.Databases.DatabaseSource.OpenAsync(source, Authority.Databases.DatabaseKind.Accounts, Cancellation);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => VersionIndexes.MakeAsync(i % 2 == 0 ? database : second, Cancellation)));
+        Assert.Equal(AccountTables.Names.Count.ToString(CultureInfo.InvariantCulture), (await clusters.Other.AskAsync(source, "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid::regclass::text LIKE '%_versions'", Cancellation)).Trim());
         await MovesAsync(_ => Task.CompletedTask, _small);
     }
 

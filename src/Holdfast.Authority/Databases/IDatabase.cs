@@ -38,7 +38,10 @@ internal interface IDatabase : IAsyncDisposable
     Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation);
 
     /// <summary>Drops an index that <see cref="MakeIndexAsync"/> made.</summary>
-    Task DropIndexAsync(string name, CancellationToken cancellation);
+    /// <param name="name">The index.</param>
+    /// <param name="isNeeded">Asked once nobody makes it, nor begins to until it is dropped: then it stays.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    Task DropIndexAsync(string name, Func<Task<bool>> isNeeded, CancellationToken cancellation);
 
     /// <summary>How large it is, cheaply.</summary>
     Task<DatabaseSize> SizeAsync(CancellationToken cancellation);

@@ -24,13 +24,17 @@ internal sealed class PostgresDatabase : IDatabase
     private const int ReadAttempts = 3;
     private const int BufferSize = 64 * 1024;
 
+    private static readonly TimeSpan _asksForItsTurnEvery = TimeSpan.FromMilliseconds(100);
+
     private readonly NpgsqlDataSource _source;
+    private readonly NpgsqlDataSource _unpooled;
     private readonly WorkTurns<string> _turns;
 
-    private PostgresDatabase(NpgsqlDataSource source, int connections, DatabaseKind kind)
+    private PostgresDatabase(NpgsqlConnectionStringBuilder builder, DatabaseKind kind)
     {
-        (_source, Tables) = (source, SchemaUpgrade.TablesOf(Engine, kind));
-        _turns = new WorkTurns<string>(new Slots(() => connections, () => Math.Min(BackupConnections, connections)), WaitingMax, TimeProvider.System);
+        (_source, Tables) = (NpgsqlDataSource.Create(builder), SchemaUpgrade.TablesOf(Engine, kind));
+        _unpooled = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false });
+        _turns = new WorkTurns<string>(new Slots(() => builder.MaxPoolSize, () => Math.Min(BackupConnections, builder.MaxPoolSize)), WaitingMax, TimeProvider.System);
     }
 
     public IReadOnlyCollection<string> Tables { get; }
@@ -42,7 +46,7 @@ internal sealed class PostgresDatabase : IDatabase
     public static async Task<PostgresDatabase> OpenAsync(string connectionString, DatabaseKind kind, CancellationToken cancellation)
     {
         var builder = Parse(connectionString);
-        var database = new PostgresDatabase(NpgsqlDataSource.Create(builder), builder.MaxPoolSize, kind);
+        var database = new PostgresDatabase(builder, kind);
         try
         {
             await TranslateAsync(() => UpgradeAsync(database._source, builder.SearchPath, kind, cancellation));
@@ -85,22 +89,34 @@ internal sealed class PostgresDatabase : IDatabase
             .GroupBy(row => row.Table).ToDictionary(table => table.Key, table => (IReadOnlyList<string>)[.. table.Select(row => row.Column)]), cancellation);
 
     /// <remarks>One that was begun and not finished, because somebody was killed, is of no use and begun anew.</remarks>
-    public Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation) => TranslateAsync(async () =>
+    public Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation) => InTurnAsync(name, async connection =>
     {
-        await using var connection = await _source.OpenConnectionAsync(cancellation);
         var isValid = await connection.ExecuteScalarAsync<bool?>(new CommandDefinition("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(@name)", new { name }, cancellationToken: cancellation));
         if (isValid == false)
         {
-            await DropIndexAsync(name, cancellation);
+            await DropAsync(connection, name, cancellation);
         }
 
         return isValid == true ? 0 : await connection.ExecuteAsync(new CommandDefinition($"CREATE INDEX CONCURRENTLY {name} ON {table} ({string.Join(", ", columns)})", commandTimeout: 0, cancellationToken: cancellation));
-    });
+    }, cancellation);
 
-    public Task DropIndexAsync(string name, CancellationToken cancellation) => TranslateAsync(async () =>
+    public Task DropIndexAsync(string name, Func<Task<bool>> isNeeded, CancellationToken cancellation) =>
+        InTurnAsync(name, async connection => await isNeeded() ? 0 : await DropAsync(connection, name, cancellation), cancellation);
+
+    private static Task<int> DropAsync(NpgsqlConnection connection, string name, CancellationToken cancellation) =>
+        connection.ExecuteAsync(new CommandDefinition($"DROP INDEX CONCURRENTLY IF EXISTS {name}", commandTimeout: 0, cancellationToken: cancellation));
+
+    /// <summary>One at a time, of all nodes. The lock is the connection's, which is closed afterwards: whoever is killed leaves none behind.</summary>
+    /// <remarks>It asks again and again: somebody who waits within a statement is one of those that making an index concurrently waits for.</remarks>
+    private Task<int> InTurnAsync(string index, Func<NpgsqlConnection, Task<int>> work, CancellationToken cancellation) => TranslateAsync(async () =>
     {
-        await using var connection = await _source.OpenConnectionAsync(cancellation);
-        return await connection.ExecuteAsync(new CommandDefinition($"DROP INDEX CONCURRENTLY IF EXISTS {name}", commandTimeout: 0, cancellationToken: cancellation));
+        await using var connection = await _unpooled.OpenConnectionAsync(cancellation);
+        while (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition("SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' ' || @index, 0))", new { index }, cancellationToken: cancellation)))
+        {
+            await Task.Delay(_asksForItsTurnEvery, cancellation);
+        }
+
+        return await work(connection);
     });
 
     /// <remarks>Tables are written anew, without what was deleted (they are small); what older reads still see goes with the next time, and the server's own log and backups are the operator's.</remarks>
@@ -111,7 +127,11 @@ internal sealed class PostgresDatabase : IDatabase
         return 0;
     });
 
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _source.DisposeAsync();
+        await _unpooled.DisposeAsync();
+    }
 
     public static NpgsqlConnectionStringBuilder Parse(string connectionString)
     {

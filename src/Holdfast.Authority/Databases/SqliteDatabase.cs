@@ -69,7 +69,7 @@ internal sealed class SqliteDatabase : IDatabase
     /// <remarks>Writers would wait for it: the schema has it.</remarks>
     public Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation) => Task.CompletedTask;
 
-    public Task DropIndexAsync(string name, CancellationToken cancellation) => Task.CompletedTask;
+    public Task DropIndexAsync(string name, Func<Task<bool>> isNeeded, CancellationToken cancellation) => Task.CompletedTask;
 
     /// <remarks>Deleted rows are written over (secure_delete); what the log still has of them goes with the log.</remarks>
     public async Task ForgetDeletedAsync(IReadOnlyCollection<string> tables, CancellationToken cancellation)

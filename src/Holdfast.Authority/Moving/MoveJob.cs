@@ -301,10 +301,7 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         foreach (var store in (await table.FindAsync(move.Id, cancellation))?.Indexed.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [])
         {
             await check.StoreOf(store).ForgetDeletedAsync(["keyrings"], cancellation);
-            if (!(await table.IndexedAsync(move.Id, cancellation)).Contains(store))
-            {
-                await VersionIndexes.DropAsync(check.StoreOf(store), cancellation);
-            }
+            await VersionIndexes.DropAsync(check.StoreOf(store), async () => (await table.IndexedAsync(move.Id, cancellation)).Contains(store), cancellation);
         }
     }
 

@@ -15,11 +15,15 @@ internal static class VersionIndexes
         }
     }
 
-    public static async Task DropAsync(IDatabase database, CancellationToken cancellation)
+    /// <summary>Drops them.</summary>
+    /// <param name="database">There.</param>
+    /// <param name="isNeeded">Whether another move has begun with them.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public static async Task DropAsync(IDatabase database, Func<Task<bool>> isNeeded, CancellationToken cancellation)
     {
         foreach (var table in AccountTables.Names)
         {
-            await database.DropIndexAsync($"{table}_versions", cancellation);
+            await database.DropIndexAsync($"{table}_versions", isNeeded, cancellation);
         }
     }
 }
