@@ -348,7 +348,6 @@ public sealed class Authority : IAsyncDisposable
         await _admissions.DisposeAsync();
         _credentials.Dispose();
         _backupSteps.Dispose();
-        _movers.Dispose();
         _accountMetrics.Dispose();
         _cards?.Dispose();
         foreach (var database in _databases)

@@ -77,7 +77,6 @@ internal sealed class MovingService : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Movers?.Dispose();
         foreach (var database in _opened)
         {
             await database.DisposeAsync();

@@ -87,26 +87,19 @@ internal sealed record RowRange(byte[] Account, string? After, string? Until, Ve
     }
 
     /// <summary>The tables that have rows of it.</summary>
-    public Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction) => WithRowsAsync(transaction, [.. Tables], ConditionOf, Versions is not null, Parameters);
+    public async Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction) =>
+        Split((await transaction.FindAsync<string>($"SELECT {WithRows(Tables, ConditionOf, Versions is not null)}", Parameters))!);
 
-    /// <summary>Of tables, those that have rows that a condition is true of: one question for all.</summary>
-    /// <param name="transaction">One moment.</param>
+    /// <summary>The names of those tables that have rows that a condition is true of, as an expression of one text (<see cref="Split"/>): one question for all.</summary>
     /// <param name="tables">Of these.</param>
     /// <param name="conditionOf">A table's condition.</param>
     /// <param name="isByVersion">Whether it is a condition of versions, else of keys.</param>
-    /// <param name="parameters">The conditions' parameters.</param>
     /// <remarks>Not EXISTS: that takes any row for as good as another and may look for it through a whole table. The first in an order is found at one place of that order's index.</remarks>
-    public static async Task<IReadOnlyList<string>> WithRowsAsync(DatabaseTransaction transaction, IReadOnlyList<string> tables, Func<string, string> conditionOf, bool isByVersion, IReadOnlyList<(string Name, object? Value)> parameters)
-    {
-        var found = new List<string>();
-        await transaction.ReadRowsAsync(
-            $"SELECT {string.Join(", ", tables.Select(table => $"CASE WHEN (SELECT 1 FROM {table} WHERE {conditionOf(table)} ORDER BY {string.Join(", ", KeyOf(table, isByVersion))} LIMIT 1) IS NULL THEN 0 ELSE 1 END"))}", (_, values) =>
-            {
-                found.AddRange(tables.Where((_, i) => Convert.ToInt64(values[i], System.Globalization.CultureInfo.InvariantCulture) == 1));
-                return ValueTask.CompletedTask;
-            }, parameters);
-        return found;
-    }
+    public static string WithRows(IEnumerable<string> tables, Func<string, string> conditionOf, bool isByVersion) => string.Join(" || ", tables.Select(table =>
+        $"CASE WHEN (SELECT 1 FROM {table} WHERE {conditionOf(table)} ORDER BY {string.Join(", ", KeyOf(table, isByVersion))} LIMIT 1) IS NULL THEN '' ELSE '{table} ' END"));
+
+    /// <summary>The names that a text of <see cref="WithRows"/> has.</summary>
+    public static IReadOnlyList<string> Split(string tables) => tables.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private IReadOnlyList<string> KeyOf(string table) => KeyOf(table, Versions is not null);
 

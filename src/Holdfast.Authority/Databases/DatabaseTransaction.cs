@@ -22,8 +22,25 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     /// <summary>Set for statements that look at whole tables: they take as long as they take.</summary>
     public bool IsPatient { get; set; }
 
+    /// <summary>Whether it has ended already, with its last statement.</summary>
+    public bool IsCommitted { get; private set; }
+
     /// <summary>Rows changed.</summary>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) => connection.ExecuteAsync(Command(sql, parameters));
+
+    /// <summary>Rows changed by a write's last statement, which is sent together with the commit where the engine can: one round trip for both. Nothing follows it, and whatever is thrown later undoes nothing.</summary>
+    public async Task<int> ExecuteLastAsync(string sql, object? parameters = null)
+    {
+        if (connection is not NpgsqlConnection)
+        {
+            return await ExecuteAsync(sql, parameters);
+        }
+
+        // If the statement fails the server does not come to the commit.
+        var changed = await ExecuteAllAsync([(sql, parameters), ("COMMIT", null)]);
+        IsCommitted = true;
+        return changed;
+    }
 
     public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null) => (await connection.QueryAsync<T>(Command(sql, parameters))).AsList();
 
@@ -38,7 +55,7 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     }
 
     /// <summary>Runs statements, in order, in one round trip where the engine can; rows changed in all.</summary>
-    public async Task<int> ExecuteAllAsync(IReadOnlyCollection<(string Sql, object Parameters)> statements)
+    public async Task<int> ExecuteAllAsync(IReadOnlyCollection<(string Sql, object? Parameters)> statements)
     {
         if (!connection.CanCreateBatch || statements.Count < 2)
         {
@@ -71,7 +88,7 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     }
 
     /// <summary>Runs a statement for each of the parameters, as <see cref="ExecuteAllAsync"/>.</summary>
-    public Task<int> ExecuteEachAsync(string sql, IEnumerable<object> each) => ExecuteAllAsync([.. each.Select(parameters => (sql, parameters))]);
+    public Task<int> ExecuteEachAsync(string sql, IEnumerable<object> each) => ExecuteAllAsync([.. each.Select(parameters => (sql, (object?)parameters))]);
 
     /// <summary>Reads rows one after the other, whatever their number: names of the columns, and each row's values.</summary>
     public async Task ReadRowsAsync(string sql, Func<IReadOnlyList<string>, object?[], ValueTask> each, object? parameters = null)

@@ -207,8 +207,13 @@ internal sealed class PostgresDatabase : IDatabase
             }
 
             await using var transaction = await connection.BeginTransactionAsync(isolation.Value, cancellation);
-            var result = await action(new DatabaseTransaction(connection, transaction, isQuestion: false, cancellation));
-            await transaction.CommitAsync(CancellationToken.None);
+            var open = new DatabaseTransaction(connection, transaction, isQuestion: false, cancellation);
+            var result = await action(open);
+            if (!open.IsCommitted)
+            {
+                await transaction.CommitAsync(CancellationToken.None);
+            }
+
             return result;
         }
         finally

@@ -158,7 +158,7 @@ internal sealed class DirectoryHome : IDatabase
 
     public Task MakeIndexAsync(string name, string table, IReadOnlyList<string> columns, CancellationToken cancellation) => _current.MakeIndexAsync(name, table, columns, cancellation);
 
-    public Task DropIndexAsync(string name, CancellationToken cancellation) => _current.DropIndexAsync(name, cancellation);
+    public Task DropIndexAsync(string name, Func<Task<bool>> isNeeded, CancellationToken cancellation) => _current.DropIndexAsync(name, isNeeded, cancellation);
 
     /// <remarks>Who opened the databases closes them.</remarks>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

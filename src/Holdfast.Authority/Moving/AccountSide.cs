@@ -57,13 +57,23 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
         }
     }
 
-    public Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation) => database.ReadAsync(async transaction =>
+    public async Task<MovedRows> ReadRowsAsync(AccountId account, RowPosition after, int most, CancellationToken cancellation)
     {
-        transaction.IsPatient = true;
-        var here = await FindAsync(transaction, account.ToArray());
-        var (tables, position) = await RowReading.ReadAsync(transaction, await ShapesAsync(transaction, here.Schema), account.ToArray(), after, here.Version, most);
-        return new MovedRows(tables, after, position, here.Version, here.Numbers);
-    }, cancellation);
+        // Behind a fence there is mostly nothing new: one question says so.
+        if (after is { Version: > 0, Key: null } && await database.AskAsync(transaction => FindAsync(transaction, account.ToArray()), cancellation) is var now && now.Version == after.Version)
+        {
+            RefuseAnother(now.Schema);
+            return new MovedRows([], after, after, now.Version, now.Numbers);
+        }
+
+        return await database.ReadAsync(async transaction =>
+        {
+            transaction.IsPatient = true;
+            var here = await FindAsync(transaction, account.ToArray());
+            var (tables, position) = await RowReading.ReadAsync(transaction, await ShapesAsync(transaction, here.Schema), account.ToArray(), after, here.Version, most);
+            return new MovedRows(tables, after, position, here.Version, here.Numbers);
+        }, cancellation);
+    }
 
     public Task<bool> ApplyAsync(AccountId account, long attempt, string mover, MovedRows rows, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
     {
@@ -115,26 +125,36 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     public Task<bool> FenceAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
         account, "SET state = 'frozen', epoch = @epoch + 1 WHERE account_id = @id AND state = 'open' AND epoch = @epoch", new { id = account.ToArray(), epoch }, cancellation);
 
-    public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => WriteAsync(account, async (transaction, id) =>
-    {
-        // A crash undoes rows together with the position: then what was compared is not there any more.
-        if (await LockAsync(transaction, id) is not { State: "incoming" } here || here.Attempt != attempt || here.Mover != mover || here.PositionVersion != last.Position.Version || here.PositionKey != last.Position.Key)
+    /// <remarks>A crash undoes rows together with the position: then what was compared is not there any more.</remarks>
+    public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => ChangeAsync(
+        account,
+        $"""
+        SET state = 'sealed', next_version = @version, {Larger("next_number", "number")}, {Larger("next_computer", "computer")}, {Larger("next_session", "session")}, {Larger("collection_number", "collection")}
+        WHERE account_id = @id AND state = 'incoming' AND attempt = @attempt AND mover = @mover AND position_version = @positionVersion AND coalesce(position_key, '') = @positionKey
+        """,
+        new
         {
-            return false;
+            id = account.ToArray(), attempt, mover, positionVersion = last.Position.Version, positionKey = last.Position.Key ?? "",
+            last.Version, last.Numbers.Number, last.Numbers.Computer, last.Numbers.Session, last.Numbers.Collection,
+        }, cancellation);
+
+    public async Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation)
+    {
+        // Mostly nothing was written since: one question says so.
+        var now = await database.AskAsync(transaction => FindAsync(transaction, account.ToArray(), RowMarks.TablesAbove, above), cancellation);
+        if (now.Tables.Length == 0)
+        {
+            RefuseAnother(now.Schema);
+            return RowMarks.Digest([], $"{now.Version} {now.Numbers}");
         }
 
-        var numbers = here.Numbers.And(last.Numbers);
-        return await transaction.ExecuteAsync(
-            """
-            UPDATE fence SET state = 'sealed', next_version = @version, next_number = @number, next_computer = @computer, next_session = @session, collection_number = @collection WHERE account_id = @id
-            """, new { id, last.Version, numbers.Number, numbers.Computer, numbers.Session, numbers.Collection }) == 1;
-    }, cancellation);
-
-    public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => database.ReadAsync(async transaction =>
-    {
-        var here = await FindAsync(transaction, account.ToArray());
-        return await RowMarks.DigestAsync(transaction, await ShapesAsync(transaction, here.Schema), account.ToArray(), above, $"{here.Version} {here.Numbers}");
-    }, cancellation);
+        return await database.ReadAsync(async transaction =>
+        {
+            var here = await FindAsync(transaction, account.ToArray(), RowMarks.TablesAbove, above);
+            var marks = await RowMarks.ReadAboveAsync(transaction, await ShapesAsync(transaction, here.Schema), account.ToArray(), above, RowRange.Split(here.Tables));
+            return RowMarks.Digest(marks, $"{here.Version} {here.Numbers}");
+        }, cancellation);
+    }
 
     public Task ThawAsync(AccountId account, long epoch, CancellationToken cancellation) => ChangeAsync(
         account, "SET state = 'open', epoch = @epoch WHERE account_id = @id AND state IN ('open', 'frozen') AND epoch < @epoch", new { id = account.ToArray(), epoch }, cancellation);
@@ -211,12 +231,7 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     /// <summary>The tables' columns; fails if the store has another schema than this program knows: somebody upgraded it while accounts move, and what is new there would be left behind.</summary>
     private async Task<IReadOnlyDictionary<string, TableShape>> ShapesAsync(DatabaseTransaction transaction, long? schema = null)
     {
-        var (found, known) = (schema ?? await transaction.FindAsync<long>($"SELECT {Schema}"), _newestSchema);
-        if (found != known)
-        {
-            throw new HoldfastException(FailureTable.MoveRefused, $"A store has schema {found}, and this program knows {known}: moves go on when all nodes are of the same version.");
-        }
-
+        RefuseAnother(schema ?? await transaction.FindAsync<long>($"SELECT {Schema}"));
         if (_shapes is null)
         {
             var shapes = new Dictionary<string, TableShape>();
@@ -230,6 +245,17 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
         return _shapes;
     }
+
+    private static void RefuseAnother(long schema)
+    {
+        if (schema != _newestSchema)
+        {
+            throw new HoldfastException(FailureTable.MoveRefused, $"A store has schema {schema}, and this program knows {_newestSchema}: moves go on when all nodes are of the same version.");
+        }
+    }
+
+    /// <summary>Sets a column to a parameter, if that is larger.</summary>
+    private static string Larger(string column, string parameter) => $"{column} = CASE WHEN {column} > @{parameter} THEN {column} ELSE @{parameter} END";
 
     /// <summary>Locks the row, which is made if there was none.</summary>
     private static async Task<Fence> MakeAndLockAsync(DatabaseTransaction transaction, byte[] id)
@@ -245,13 +271,14 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
     /// <summary>Locks the row, whatever it says.</summary>
     private static Task<Fence?> LockAsync(DatabaseTransaction transaction, byte[] id) => transaction.FindAsync<Fence>($"UPDATE fence SET epoch = epoch WHERE account_id = @id RETURNING {Columns}", new { id });
 
-    private static async Task<Fence> FindAsync(DatabaseTransaction transaction, byte[] id) => await transaction.FindAsync<Fence>($"SELECT {Columns}, {Schema} AS Schema FROM fence WHERE account_id = @id", new { id })
+    private static async Task<Fence> FindAsync(DatabaseTransaction transaction, byte[] id, string tables = "''", long above = 0) =>
+        await transaction.FindAsync<Fence>($"SELECT {Columns}, {Schema} AS Schema, {tables} AS Tables FROM fence WHERE account_id = @account", new { account = id, above })
         ?? throw new HoldfastException(FailureTable.NotFound, "The store does not know the account.");
 
     private static Task<string?> WipeAsync(DatabaseTransaction transaction, byte[] id, string? after) => new RowRange(id, after, null).DeleteAsync(transaction, WipedAtOnce);
 
     private Task<bool> ChangeAsync(AccountId account, string change, object parameters, CancellationToken cancellation) =>
-        WriteAsync(account, async (transaction, _) => await transaction.ExecuteAsync($"UPDATE fence {change}", parameters) == 1, cancellation);
+        WriteAsync(account, async (transaction, _) => await transaction.ExecuteLastAsync($"UPDATE fence {change}", parameters) == 1, cancellation);
 
     private Task<T> WriteAsync<T>(AccountId account, Func<DatabaseTransaction, byte[], Task<T>> action, CancellationToken cancellation) =>
         database.WriteAsync(transaction => action(transaction, account.ToArray()), cancellation);
@@ -282,6 +309,9 @@ internal sealed class AccountSide(IDatabase database) : IMoveSide
 
         /// <summary>Of the store; only where it was asked for.</summary>
         public long Schema { get; init; }
+
+        /// <summary>Tables that have what was asked for.</summary>
+        public string Tables { get; init; } = "";
 
         public GivenNumbers Numbers => new(Number, Computer, Session, Collection);
     }

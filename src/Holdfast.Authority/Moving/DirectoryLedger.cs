@@ -14,8 +14,7 @@ internal sealed class DirectoryLedger(IDatabase directory) : IMoveLedger
     public Task<MoveRow> ReadAsync(AccountId account, CancellationToken cancellation) => directory.AskAsync(transaction => ReadAsync(transaction, account), cancellation);
 
     /// <remarks>An account that is being deleted begins no move.</remarks>
-    public Task<bool> ChangeAsync(AccountId account, MoveRow from, MoveRow to, CancellationToken cancellation) => directory.WriteAsync(async transaction =>
-        await transaction.ExecuteAsync(
+    public async Task<bool> ChangeAsync(AccountId account, MoveRow from, MoveRow to, CancellationToken cancellation) => await directory.WriteAsync(transaction => transaction.ExecuteLastAsync(
             $"""
             UPDATE accounts SET home = @toHome, epoch = @toEpoch, move_state = @toState, move_other = @toOther, move_attempt = @toAttempt, mover = @toMover
             WHERE account_id = @id AND home = @home AND epoch = @epoch AND move_state = @state AND coalesce(move_other, '') = @other AND move_attempt = @attempt AND coalesce(mover, '') = @mover
@@ -25,7 +24,7 @@ internal sealed class DirectoryLedger(IDatabase directory) : IMoveLedger
             {
                 id = account.ToArray(), from.Home, from.Epoch, state = NameOf(from.State), other = from.Other ?? "", from.Attempt, mover = from.Mover ?? "",
                 toHome = to.Home, toEpoch = to.Epoch, toState = NameOf(to.State), toOther = to.Other, toAttempt = to.Attempt, toMover = to.Mover,
-            }) == 1 || await ReadAsync(transaction, account) == to, cancellation);
+            }), cancellation) == 1 || await ReadAsync(account, cancellation) == to;
 
     /// <summary>Accounts whose moves keep writers waiting, or were begun to be ended and are not; perhaps somebody was killed.</summary>
     public Task<IReadOnlyList<(AccountId Account, MoveState State, long Attempt)>> UnsettledAsync(int most, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<(AccountId, MoveState, long)>>(async transaction =>

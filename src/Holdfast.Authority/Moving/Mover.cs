@@ -27,8 +27,8 @@ internal enum MoveOutcome
 /// <param name="name">This mover's name, which no other has, nor had it before.</param>
 /// <param name="settings">How much at once.</param>
 /// <param name="time">The clock, which bounds how long writers wait.</param>
-/// <param name="freezes">How many accounts' writers may wait at once: more only wait for each other. Null if that does not matter.</param>
-internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time, SemaphoreSlim? freezes = null)
+/// <param name="turns">What this node's movers do one after the other. Null if that does not matter.</param>
+internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time, MoveTurns? turns = null)
 {
     /// <summary>Moves an account, or goes on with its move to that target.</summary>
     public async Task<MoveOutcome> MoveAsync(AccountId account, string target, MoveWatch watch, CancellationToken cancellation)
@@ -138,7 +138,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 return await GiveUpAsync(account, row, watch, "The target has the account already, or a newer attempt is under way there.", cancellation);
             }
 
-            var (rows, count, lastTook) = await ForwardAsync(account, row, copied, source, target, watch, cancellation);
+            var (rows, count, lastTook) = await ForwardAsync(account, row, copied, source, target, watch, turns, cancellation);
             copied = rows?.Position;
 
             if (rows is null)
@@ -169,7 +169,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             var isVerified = verified is not null && sinceVerified <= settings.UnverifiedMost;
             if (!isVerified)
             {
-                if (await new RowComparison(account, new VersionRange(verified ?? 0, rows.Position.Version), source, target).FindDifferenceAsync(settings.RowsAtOnce, cancellation) is { } key)
+                if (await new RowComparison(account, new VersionRange(verified ?? 0, rows.Position.Version), source, target, turns).FindDifferenceAsync(settings.RowsAtOnce, cancellation) is { } key)
                 {
                     return await GiveUpAsync(account, row, watch, $"The row {key} is not the same in both stores.", cancellation);
                 }
@@ -179,9 +179,15 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
             // While a large account was compared more may have been written than writers should wait for.
             var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan ? isVerified : lastTook <= settings.PieceMost && time.GetElapsedTime(began) <= settings.PieceMost;
-            if (isQuick && await FenceInTurnAsync(account, row, copied!, verified!.Value, source, target, watch, cancellation) is { } outcome)
+            if (isQuick)
             {
-                return outcome;
+                var (outcome, position, more) = await FenceInTurnAsync(account, row, rows.Position, verified!.Value, settings.UnverifiedMost - sinceVerified, source, target, watch, cancellation);
+                if (outcome is not null)
+                {
+                    return outcome.Value;
+                }
+
+                (copied, verified, sinceVerified) = (position, position is null ? null : verified, sinceVerified + more);
             }
         }
 
@@ -195,8 +201,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     /// <param name="source">From here.</param>
     /// <param name="target">To there.</param>
     /// <param name="watch">Hears of it; null while writers wait.</param>
+    /// <param name="pieces">Whose turn it is to copy a large piece; null for who has a turn already.</param>
     /// <param name="cancellation">Ends it.</param>
-    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, RowPosition? from, IMoveSide source, IMoveSide target, MoveWatch? watch, CancellationToken cancellation)
+    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, RowPosition? from, IMoveSide source, IMoveSide target, MoveWatch? watch, MoveTurns? pieces, CancellationToken cancellation)
     {
         var position = from ?? await target.PositionAsync(account, row.Attempt, name, cancellation);
         if (position.Version > 0 && watch is not null)
@@ -211,6 +218,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             var began = time.GetTimestamp();
             using var rows = await next;
             var isLast = rows.Position.Key is null;
+            using var turn = isLast || pieces is null ? null : await pieces.PieceAsync(cancellation);
             next = isLast ? next : source.ReadRowsAsync(account, rows.Position, most, cancellation);
             TimeSpan took;
             try
@@ -238,19 +246,24 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         }
     }
 
-    /// <summary>Fences once it has its turn; null if that took so long that more may have been written than writers should wait for.</summary>
-    private async Task<MoveOutcome?> FenceInTurnAsync(AccountId account, MoveRow row, RowPosition copied, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
+    /// <summary>Fences once it has its turn; no outcome if by then more was written than writers should wait for: how far the target is then, and how many more rows it has.</summary>
+    private async Task<(MoveOutcome? Outcome, RowPosition? Position, int Rows)> FenceInTurnAsync(AccountId account, MoveRow row, RowPosition copied, long verified, int rowsMost, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
-        await (freezes?.WaitAsync(cancellation) ?? Task.CompletedTask);
-        try
+        using var turn = turns is null ? null : await turns.FreezeAsync(cancellation);
+        var more = 0;
+        if (turns is not null && time.GetElapsedTime(began) > settings.PieceMost)
         {
-            return freezes is null || time.GetElapsedTime(began) <= settings.PieceMost ? await FenceAsync(account, row, copied, verified, source, target, watch, cancellation) : null;
+            (var rows, more, var took) = await ForwardAsync(account, row, copied, source, target, watch, null, cancellation);
+            if (rows is not { IsAll: true } || more > Math.Min(settings.LagMost, rowsMost) || took > settings.PieceMost)
+            {
+                return (null, rows?.Position, more);
+            }
+
+            copied = rows.Position;
         }
-        finally
-        {
-            freezes?.Release();
-        }
+
+        return (await FenceAsync(account, row, copied, verified, source, target, watch, cancellation), copied, more);
     }
 
     /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
@@ -305,10 +318,10 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             return false;
         }
 
-        var rows = (await ForwardAsync(account, row, copied, source, target, null, cancellation)).Last;
+        var rows = (await ForwardAsync(account, row, copied, source, target, null, null, cancellation)).Last;
         while (rows is { IsAll: false })
         {
-            rows = (await ForwardAsync(account, row, rows.Position, source, target, null, cancellation)).Last;
+            rows = (await ForwardAsync(account, row, rows.Position, source, target, null, null, cancellation)).Last;
         }
 
         if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows, cancellation))

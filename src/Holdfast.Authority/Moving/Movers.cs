@@ -6,21 +6,18 @@ using Holdfast.Protocol.Failures;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>Makes movers of this node's stores, each under a name of its own, and ends what others began.</summary>
-internal sealed class Movers(IDatabase directory, IReadOnlyDictionary<string, IDatabase> homes, string node, TimeProvider time) : IDisposable
+internal sealed class Movers(IDatabase directory, IReadOnlyDictionary<string, IDatabase> homes, string node, TimeProvider time)
 {
     private const int UnsettledMost = 1000;
 
     private readonly Dictionary<string, IMoveSide> _sides = homes.ToDictionary(home => home.Key, home => (IMoveSide)new AccountSide(home.Value));
 
-    // Each step of a freeze is work of both servers and this one: more at once only take longer, all of them.
-    private readonly SemaphoreSlim _freezes = new(Environment.ProcessorCount);
+    private readonly MoveTurns _turns = new(Environment.ProcessorCount);
 
     public DirectoryLedger Ledger { get; } = new(directory);
 
-    public void Dispose() => _freezes.Dispose();
-
     /// <summary>A mover whose name nobody else has, nor had.</summary>
-    public Mover New(MoverSettings? settings = null) => new(Ledger, _sides, $"{node}:{Guid.NewGuid():N}", settings ?? MoverSettings.Default, time, _freezes);
+    public Mover New(MoverSettings? settings = null) => new(Ledger, _sides, $"{node}:{Guid.NewGuid():N}", settings ?? MoverSettings.Default, time, _turns);
 
     /// <summary>Lets an account's writers go on; what is left to be done of the move is <see cref="RecoverAsync"/>'s.</summary>
     public Task ReleaseAsync(AccountId account, CancellationToken cancellation) => New().ReleaseAsync(account, cancellation);

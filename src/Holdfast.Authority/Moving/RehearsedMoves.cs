@@ -35,7 +35,7 @@ internal sealed class RehearsedMoves(IDatabase directory, StoreCheck check, IRea
 
         await using var scratch = await ScratchStore.OpenAsync(sources[target], check.StoreOf(target), cancellation);
         await VersionIndexes.MakeAsync(scratch.Database, cancellation);
-        using var freezes = new SemaphoreSlim(Environment.ProcessorCount);
+        var turns = new MoveTurns(Environment.ProcessorCount);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var (gate, rows, moved, worked, lastFailure) = (new Lock(), 0L, 0, TimeSpan.Zero, (string?)null);
         var threads = Math.Min(atOnce, accounts.Count);
@@ -47,7 +47,7 @@ internal sealed class RehearsedMoves(IDatabase directory, StoreCheck check, IRea
                 var watch = new MoveWatch(RestAsync);
                 try
                 {
-                    failure = await MoveAsync(account.Id, account.Home, target, scratch.Database, freezes, watch, token) == MoveOutcome.Moved ? null : watch.Reason ?? "It was given up.";
+                    failure = await MoveAsync(account.Id, account.Home, target, scratch.Database, turns, watch, token) == MoveOutcome.Moved ? null : watch.Reason ?? "It was given up.";
                     await RestAsync(0, token);
                 }
                 catch (OperationCanceledException) when (!enough.IsCancellationRequested)
@@ -97,11 +97,11 @@ internal sealed class RehearsedMoves(IDatabase directory, StoreCheck check, IRea
             : new Measured(rows, worked / threads, threads, $"{string.Join('+', accounts.Select(account => account.Home).Distinct().Order(StringComparer.Ordinal))} to {target}", $"{moved} accounts, {rows} rows, beside '{target}'");
     }
 
-    private Task<MoveOutcome> MoveAsync(AccountId account, string home, string target, IDatabase scratch, SemaphoreSlim freezes, MoveWatch watch, CancellationToken cancellation)
+    private Task<MoveOutcome> MoveAsync(AccountId account, string home, string target, IDatabase scratch, MoveTurns turns, MoveWatch watch, CancellationToken cancellation)
     {
         var ledger = new RehearsedLedger(new MoveRow(home, 1, MoveState.None, null, 0, null));
         var sides = new Dictionary<string, IMoveSide> { [home] = new RehearsedSource(new AccountSide(check.StoreOf(home))), [target] = new AccountSide(scratch) };
-        return new Mover(ledger, sides, $"rehearsal:{Guid.NewGuid():N}", MoverSettings.Default, time, freezes).MoveAsync(account, target, watch, cancellation);
+        return new Mover(ledger, sides, $"rehearsal:{Guid.NewGuid():N}", MoverSettings.Default, time, turns).MoveAsync(account, target, watch, cancellation);
     }
 
     /// <summary>The file that a store is; null if it is a server's, or not known.</summary>

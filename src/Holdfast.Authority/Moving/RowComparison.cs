@@ -11,7 +11,8 @@ namespace Holdfast.Authority.Moving;
 /// <param name="versions">Those that the target has, and that were not compared.</param>
 /// <param name="source">One store.</param>
 /// <param name="target">The other.</param>
-internal sealed class RowComparison(AccountId account, VersionRange versions, IMoveSide source, IMoveSide target)
+/// <param name="turns">Whose turn it is to compare a large piece; null if that does not matter.</param>
+internal sealed class RowComparison(AccountId account, VersionRange versions, IMoveSide source, IMoveSide target, MoveTurns? turns = null)
 {
     private readonly HashSet<string> _onlyInTarget = [];
 
@@ -25,6 +26,7 @@ internal sealed class RowComparison(AccountId account, VersionRange versions, IM
         do
         {
             var until = await end;
+            using var turn = turns is null || (after is null && until is null) ? null : await turns.PieceAsync(cancellation);
             end = until is null ? end : source.FindEndAsync(account, versions, until, rowsAtOnce, cancellation);
             try
             {

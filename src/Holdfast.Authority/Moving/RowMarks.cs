@@ -11,6 +11,11 @@ namespace Holdfast.Authority.Moving;
 /// <summary>Reads an account's rows for comparing: by other statements than those that copy, in another order, and never what was copied but what is stored.</summary>
 internal static class RowMarks
 {
+    private const string Above = "account_id = @account AND version > @above";
+
+    /// <summary>The names of the tables that have rows above a version, as an expression of one text.</summary>
+    public static readonly string TablesAbove = RowRange.WithRows(AccountTables.Names, _ => Above, isByVersion: true);
+
     /// <summary>What the engine itself makes of all rows of a range; null if it has no such thing.</summary>
     public static async Task<RowSum?> SumAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, RowRange range)
     {
@@ -42,19 +47,25 @@ internal static class RowMarks
         return marks;
     }
 
-    /// <summary>A digest of all rows above a version, those that were deleted too.</summary>
-    public static async Task<byte[]> DigestAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, long above, string numbers)
+    /// <summary>Each row above a version of tables that have some, those that were deleted too.</summary>
+    public static async Task<IReadOnlyList<RowMark>> ReadAboveAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, long above, IReadOnlyList<string> tables)
     {
-        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        digest.AppendData(Encoding.UTF8.GetBytes(numbers));
-        const string Above = "account_id = @account AND version > @above";
-        var (own, marks, parameters) = (new byte[16], new List<RowMark>(), (List<(string, object?)>)[("account", account), ("above", above)]);
-        foreach (var table in await RowRange.WithRowsAsync(transaction, AccountTables.Names, _ => Above, true, parameters))
+        var marks = new List<RowMark>();
+        foreach (var table in tables)
         {
-            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", parameters);
+            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", [("account", account), ("above", above)]);
             Mark(rows, marks);
         }
 
+        return marks;
+    }
+
+    /// <summary>A digest of rows, and of what else is to be the same.</summary>
+    public static byte[] Digest(IReadOnlyList<RowMark> marks, string numbers)
+    {
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        digest.AppendData(Encoding.UTF8.GetBytes(numbers));
+        var own = new byte[16];
         foreach (var mark in marks)
         {
             digest.AppendData(Encoding.UTF8.GetBytes(mark.Key));

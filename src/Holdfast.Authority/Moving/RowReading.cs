@@ -27,7 +27,8 @@ internal static class RowReading
         }
 
         List<string> behind = [.. AccountTables.Names.SkipWhile(name => name != within.Table)];
-        foreach (var table in await RowRange.WithRowsAsync(transaction, behind, _ => "account_id = @account AND version > @from AND version <= @until", within.Version is not null, [("account", account), ("from", after.Version), ("until", within.Until)]))
+        var withRows = RowRange.WithRows(behind, _ => "account_id = @account AND version > @from AND version <= @until", within.Version is not null);
+        foreach (var table in RowRange.Split((await transaction.FindAsync<string>($"SELECT {withRows}", new { account, from = after.Version, within.Until }))!))
         {
             var from = table == within.Table ? within : within with { Table = table, Version = within.Version is null ? null : after.Version, Key = null };
             var read = await ReadTableAsync(transaction, shapes[table], account, from, left);
