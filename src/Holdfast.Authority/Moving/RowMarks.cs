@@ -48,12 +48,13 @@ internal static class RowMarks
     }
 
     /// <summary>Each row above a version of tables that have some, those that were deleted too.</summary>
+    /// <remarks>In the order of an index that has them in one place: in the order of keys an engine may look through all that the account has, while writers wait.</remarks>
     public static async Task<IReadOnlyList<RowMark>> ReadAboveAsync(DatabaseTransaction transaction, IReadOnlyDictionary<string, TableShape> shapes, byte[] account, long above, IReadOnlyList<string> tables)
     {
         var marks = new List<RowMark>();
         foreach (var table in tables)
         {
-            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY {string.Join(", ", AccountTables.KeyOf(table))}", [("account", account), ("above", above)]);
+            using var rows = await transaction.ReadPackedAsync(shapes[table], $"{Above} ORDER BY version, {string.Join(", ", AccountTables.KeyOf(table))}", [("account", account), ("above", above)]);
             Mark(rows, marks);
         }
 
