@@ -55,6 +55,31 @@ public abstract partial class DatabaseContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_writes_last_statements_are_committed_with_what_was_before_them_or_nothing_is()
+    {
+        var place = await AdmitAsync("a");
+        (string, object) rename = ("UPDATE devices SET name = @name WHERE account_id = @account AND computer = 1", new { name = "last" });
+        (string, object) fail = ("INSERT INTO devices (account_id, computer) SELECT account_id, computer FROM devices WHERE account_id = @account", new { });
+        await Assert.ThrowsAnyAsync<Exception>(() => Store.WriteAsync(place, async transaction =>
+        {
+            await InsertDeviceAsync(transaction, 1, "lost");
+            return await transaction.ExecuteLastAsync([rename, fail]);
+        }, Cancellation));
+        Assert.Empty(await NamesAsync(place));
+        Assert.Equal(1, await Store.WriteAsync(place, async transaction =>
+        {
+            await InsertDeviceAsync(transaction, 1, "kept");
+            return await transaction.ExecuteLastAsync([rename]);
+        }, Cancellation));
+        Assert.Equal(["last"], await NamesAsync(place));
+
+        // Numbers that a write asked for and did not keep are given to the next one.
+        await Assert.ThrowsAsync<HoldfastException>(() => Store.WriteAsync<int>(place, 1, 3, (_, _) => throw new HoldfastException(FailureTable.Conflict, "on purpose"), Cancellation));
+        Assert.Equal((1L, 1L), await Store.WriteAsync(place, 1, 3, (_, given) => Task.FromResult((given.Session, given.Number)), Cancellation));
+        Assert.Equal((2L, 4L), await Store.WriteAsync(place, 1, 3, (_, given) => Task.FromResult((given.Session, given.Number)), Cancellation));
+    }
+
+    [Fact]
     public async Task Rows_are_read_one_by_one_as_numbers_texts_bytes_and_nothing()
     {
         var place = await AdmitAsync("a");

@@ -16,9 +16,9 @@ internal sealed class Steps(Func<Step, Task> act)
     private int _count;
 
     /// <summary>A mover of a service whose steps these are.</summary>
-    public Mover NewMover(MovingService service, MoverSettings? settings = null) => new(
+    public Mover NewMover(MovingService service, MoverSettings? settings = null, MoveTurns? turns = null) => new(
         Stepping<IMoveLedger>.Make(service.Ledger, this, "directory"), service.Homes.ToDictionary(home => home.Key, home => Stepping<IMoveSide>.Make(service.Side(home.Key), this, home.Key)), $"mover:{Guid.NewGuid():N}",
-        settings ?? MoverSettings.Default, TimeProvider.System);
+        settings ?? MoverSettings.Default, TimeProvider.System, turns);
 
     public int Next() => Interlocked.Increment(ref _count);
 

@@ -159,6 +159,43 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         await EndsAsync();
     }
 
+    /// <summary>Others go before a freeze: what is written meanwhile is copied before anybody waits, and who has taken the place by then is asked for.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Class_1_what_is_written_while_a_freeze_waits_for_its_turn_is_copied_before_the_fence(bool isTaken)
+    {
+        var turns = new MoveTurns(1, TimeProvider.System, TimeSpan.FromMinutes(1));
+        var (piece, compared, steps) = (await turns.PieceAsync(Cancellation), new TaskCompletionSource(), new List<string>());
+        var moving = NewMover(step =>
+        {
+            steps.Add(step.What);
+            if (step is { What: "b ReadMarksAsync", IsBehind: true })
+            {
+                compared.TrySetResult();
+            }
+
+            return Task.CompletedTask;
+        }, MoverSettings.Default, turns).MoveAsync(_account, "b", _watch, Cancellation);
+        await compared.Task;
+        await WriteAsync(7);
+        if (isTaken)
+        {
+            var row = await _service.Ledger.ReadAsync(_account, Cancellation);
+            Assert.True(await _service.Side("b").PrepareAsync(_account, row.Epoch, row.Attempt, "another", Cancellation));
+        }
+
+        await Task.Delay(2 * MoverSettings.Default.PieceMost, Cancellation);
+        Assert.DoesNotContain("a FenceAsync", steps);
+        piece.Dispose();
+        Assert.True(await moving == MoveOutcome.Moved, _watch.Reason);
+        Assert.Contains("b ApplyAsync", steps.Take(steps.IndexOf("a FenceAsync")).Skip(steps.IndexOf("b ReadMarksAsync")));
+        Assert.Equal(isTaken ? 2 : 1, steps.Count(step => step == "b PrepareAsync") / 2);
+        await WriteAsync(5);
+        await EndsAsync();
+        (await turns.PieceAsync(Cancellation)).Dispose();
+    }
+
     /// <summary>Only what came since is compared again: a row whose deletion did not come along must not live on.</summary>
     [Fact]
     public async Task Class_5_a_deletion_that_did_not_come_along_is_found()
@@ -362,7 +399,7 @@ public sealed class BugClassTests(SharedClusters clusters) : IClassFixture<Share
         }
     }
 
-    private Mover NewMover(Func<Step, Task> act, MoverSettings? settings = null) => new Steps(act).NewMover(_service, settings);
+    private Mover NewMover(Func<Step, Task> act, MoverSettings? settings = null, MoveTurns? turns = null) => new Steps(act).NewMover(_service, settings, turns);
 
     private async Task WriteAsync(int count)
     {

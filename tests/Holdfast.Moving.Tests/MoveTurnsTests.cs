@@ -6,7 +6,7 @@ namespace Holdfast.Moving.Tests;
 public sealed class MoveTurnsTests
 {
     private static readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
-    private readonly MoveTurns _turns = new(freezesMost: 2);
+    private readonly MoveTurns _turns = new(freezesMost: 2, TimeProvider.System, TimeSpan.FromMinutes(1));
 
     [Fact]
     public async Task Freezes_wait_for_pieces_and_pieces_for_freezes_in_the_order_in_which_they_came()
@@ -42,6 +42,21 @@ public sealed class MoveTurnsTests
         freeze.Dispose();
         (await piece).Dispose();
         (await later).Dispose();
+    }
+
+    [Fact]
+    public async Task Who_has_waited_for_long_goes_on_without_a_turn_and_has_none_to_give_back()
+    {
+        var turns = new MoveTurns(2, TimeProvider.System, TimeSpan.FromMilliseconds(30));
+        var piece = await turns.PieceAsync(_cancellation);
+        var freeze = await turns.FreezeAsync(_cancellation);
+        freeze.Dispose();
+        piece.Dispose();
+        using var first = await turns.FreezeAsync(_cancellation);
+        using var second = await turns.FreezeAsync(_cancellation);
+        var third = turns.FreezeAsync(_cancellation);
+        first.Dispose();
+        (await third).Dispose();
     }
 
     [Fact]

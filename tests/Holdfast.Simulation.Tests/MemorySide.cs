@@ -21,6 +21,9 @@ internal sealed class MemorySide(World world, string name)
 
     public string Name { get; } = name;
 
+    private static GivenNumbers Larger(GivenNumbers one, GivenNumbers other) =>
+        new(Math.Max(one.Number, other.Number), Math.Max(one.Computer, other.Computer), Math.Max(one.Session, other.Session), Math.Max(one.Collection, other.Collection));
+
     public Side Side { get; set; } = Side.Absent;
 
     /// <summary>What can be read here.</summary>
@@ -170,7 +173,7 @@ internal sealed class MemorySide(World world, string name)
 
         public Task<bool> SealAsync(AccountId account, long attempt, string mover, MovedRows last, CancellationToken cancellation) => ChangeAsync(
             here => here.State == SideState.Incoming && here.Attempt == attempt && here.Mover == mover && side._position == last.Position
-                ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : last.Version, Numbers = World.Weakness.HasFlag(Weakness.CountersAnew) ? new GivenNumbers(0, 0, 0, 0) : here.Numbers.And(last.Numbers) } : null);
+                ? here with { State = SideState.Sealed, Version = World.Weakness.HasFlag(Weakness.NumbersAnew) ? 0 : last.Version, Numbers = World.Weakness.HasFlag(Weakness.CountersAnew) ? new GivenNumbers(0, 0, 0, 0) : Larger(here.Numbers, last.Numbers) } : null);
 
         public Task<byte[]> DigestAsync(AccountId account, long above, CancellationToken cancellation) => World.DoAsync(actor, () => World.Weakness.HasFlag(Weakness.NoDigest)
             ? []

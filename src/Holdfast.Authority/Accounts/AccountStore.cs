@@ -30,14 +30,17 @@ internal sealed class AccountStore(
         """, new { id = place.Account.ToArray(), place.Epoch }), cancellation);
 
     /// <summary>Runs a write: fence, lock and row version in one statement; no row means that the account has moved, or is about to: where the directory says it is, once it is decided, or else a typed error.</summary>
-    public async Task<T> WriteAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation)
+    public Task<T> WriteAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) => WriteAsync(place, 0, 0, (transaction, _) => action(transaction), cancellation);
+
+    /// <summary>As the other, and gives out numbers of sessions and of objects in the same statement.</summary>
+    public async Task<T> WriteAsync<T>(AccountPlace place, int sessions, int objects, Func<AccountTransaction, GivenOut, Task<T>> action, CancellationToken cancellation)
     {
         var (refusedAt, releases, isSettled) = ((long?)null, 0, false);
         while (true)
         {
             try
             {
-                return await WriteHereAsync(place, action, cancellation);
+                return await WriteHereAsync(place, sessions, objects, action, cancellation);
             }
             catch (HoldfastException exception) when (exception.Kind == FailureTable.Fenced && findAsync is not null)
             {
@@ -84,13 +87,16 @@ internal sealed class AccountStore(
         }
     }
 
-    private Task<T> WriteHereAsync<T>(AccountPlace place, Func<AccountTransaction, Task<T>> action, CancellationToken cancellation) => HomeOf(place).WriteAsync(async transaction =>
+    private Task<T> WriteHereAsync<T>(AccountPlace place, long sessions, long objects, Func<AccountTransaction, GivenOut, Task<T>> action, CancellationToken cancellation) => HomeOf(place).WriteAsync(async transaction =>
     {
-        var version = await transaction.FindAsync<long?>(
-            "UPDATE fence SET next_version = next_version + 1 WHERE account_id = @id AND epoch = @epoch AND state = 'open' RETURNING next_version",
-            new { id = place.Account.ToArray(), place.Epoch });
-        return version is { } own
-            ? await action(new AccountTransaction(transaction, place.Account, own))
+        var given = await transaction.FindAsync<GivenOut>(
+            """
+            UPDATE fence SET next_version = next_version + 1, next_session = next_session + @sessions, next_number = next_number + @objects WHERE account_id = @id AND epoch = @epoch AND state = 'open'
+            RETURNING next_version AS Version, next_session - @sessions AS Session, next_number - @objects AS Number, collection_number AS Collection
+            """,
+            new { id = place.Account.ToArray(), place.Epoch, sessions, objects });
+        return given is not null
+            ? await action(new AccountTransaction(transaction, place.Account, given.Version), given)
             : throw new HoldfastException(FailureTable.Fenced, "The account is not open for writing here.");
     }, cancellation);
 

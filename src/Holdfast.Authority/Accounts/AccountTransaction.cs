@@ -28,6 +28,16 @@ internal sealed class AccountTransaction(DatabaseTransaction transaction, Accoun
     /// <summary>Runs a statement for each of the parameters, as <see cref="ExecuteAllAsync"/>.</summary>
     public Task<int> ExecuteEachAsync(string sql, IEnumerable<object> each) => ExecuteAllAsync(each.Select(parameters => (sql, parameters)));
 
+    /// <summary>A write's last statements, in order, together with the commit: one round trip where the engine can. Nothing follows them; rows changed in all.</summary>
+    public Task<int> ExecuteLastAsync(IEnumerable<(string Sql, object Parameters)> statements) => transaction.ExecuteLastAsync([.. statements.Select(statement => (statement.Sql, (object?)With(statement.Parameters)))]);
+
+    /// <summary>Three questions of one moment in one round trip, with the same parameters.</summary>
+    public async Task<(IReadOnlyList<T1> First, IReadOnlyList<T2> Second, IReadOnlyList<T3> Third)> QueryAllAsync<T1, T2, T3>(string first, string second, string third, object? parameters)
+    {
+        var (fence, one, two, three) = await transaction.QueryAllAsync<(long Epoch, string? State), T1, T2, T3>(Fence, first, second, third, With(parameters));
+        return isHome?.Invoke(fence.Epoch, fence.State) != false ? (one, two, three) : throw NotAtHome();
+    }
+
     public async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object? parameters = null)
     {
         if (_isFenceKnown)
@@ -37,12 +47,14 @@ internal sealed class AccountTransaction(DatabaseTransaction transaction, Accoun
 
         var (fence, rows) = await transaction.QueryBothAsync<(long Epoch, string? State), T>(Fence, sql, With(parameters));
         _isFenceKnown = true;
-        return isHome!(fence.Epoch, fence.State) ? rows : throw new HoldfastException(FailureTable.Fenced, "The account is not at home here.");
+        return isHome!(fence.Epoch, fence.State) ? rows : throw NotAtHome();
     }
 
     /// <summary>The one row, or null (a tuple of defaults) if there is none.</summary>
     public async Task<T?> FindAsync<T>(string sql, object? parameters = null) =>
         _isFenceKnown ? await transaction.FindAsync<T>(sql, With(parameters)) : (await QueryAsync<T?>(sql, parameters)).SingleOrDefault();
+
+    private static HoldfastException NotAtHome() => new(FailureTable.Fenced, "The account is not at home here.");
 
     private List<(string, object?)> With(object? parameters) => [.. SqlParameters.Of(parameters), .. _own];
 }

@@ -22,23 +22,23 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     /// <summary>Set for statements that look at whole tables: they take as long as they take.</summary>
     public bool IsPatient { get; set; }
 
-    /// <summary>Whether it has ended already, with its last statement.</summary>
-    public bool IsCommitted { get; private set; }
+    private bool _isEnded;
+
+    /// <summary>Whether its last statement was sent with the commit.</summary>
+    public bool IsCommitted => _isEnded && connection is NpgsqlConnection;
 
     /// <summary>Rows changed.</summary>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) => connection.ExecuteAsync(Command(sql, parameters));
 
-    /// <summary>Rows changed by a write's last statement, which is sent together with the commit where the engine can: one round trip for both. Nothing follows it, and whatever is thrown later undoes nothing.</summary>
-    public async Task<int> ExecuteLastAsync(string sql, object? parameters = null)
-    {
-        if (connection is not NpgsqlConnection)
-        {
-            return await ExecuteAsync(sql, parameters);
-        }
+    /// <summary>Rows changed by a write's last statement, which is sent together with the commit where the engine can: one round trip for both. Nothing follows it; what is thrown later may undo nothing.</summary>
+    public Task<int> ExecuteLastAsync(string sql, object? parameters = null) => ExecuteLastAsync([(sql, parameters)]);
 
-        // If the statement fails the server does not come to the commit.
-        var changed = await ExecuteAllAsync([(sql, parameters), ("COMMIT", null)]);
-        IsCommitted = true;
+    /// <summary>As <see cref="ExecuteLastAsync(string, object?)"/>, for several statements, in order; rows changed in all.</summary>
+    public async Task<int> ExecuteLastAsync(IReadOnlyCollection<(string Sql, object? Parameters)> statements)
+    {
+        // If a statement fails the server does not come to the commit.
+        var changed = await ExecuteAllAsync(connection is NpgsqlConnection ? [.. statements, ("COMMIT", null)] : statements);
+        _isEnded = true;
         return changed;
     }
 
@@ -52,6 +52,13 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
     {
         await using var answers = await connection.QueryMultipleAsync(Command($"{first}; {second}", parameters));
         return (await answers.ReadSingleOrDefaultAsync<TFirst>(), (await answers.ReadAsync<T>()).AsList());
+    }
+
+    /// <summary>As <see cref="QueryBothAsync"/>, and two more questions.</summary>
+    public async Task<(TFirst? First, IReadOnlyList<T1> One, IReadOnlyList<T2> Two, IReadOnlyList<T3> Three)> QueryAllAsync<TFirst, T1, T2, T3>(string first, string one, string two, string three, object? parameters)
+    {
+        await using var answers = await connection.QueryMultipleAsync(Command($"{first}; {one}; {two}; {three}", parameters));
+        return (await answers.ReadSingleOrDefaultAsync<TFirst>(), (await answers.ReadAsync<T1>()).AsList(), (await answers.ReadAsync<T2>()).AsList(), (await answers.ReadAsync<T3>()).AsList());
     }
 
     /// <summary>Runs statements, in order, in one round trip where the engine can; rows changed in all.</summary>
@@ -68,6 +75,7 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
             return changed;
         }
 
+        RefuseIfEnded();
         await using var batch = connection.CreateBatch();
         batch.Transaction = transaction;
         foreach (var (sql, parameters) in statements)
@@ -234,8 +242,17 @@ internal sealed partial class DatabaseTransaction(DbConnection connection, DbTra
         _ => throw new ArgumentException("neither a number nor a text nor bytes", nameof(value)),
     };
 
+    private void RefuseIfEnded()
+    {
+        if (_isEnded)
+        {
+            throw new InvalidOperationException("a command behind the last one");
+        }
+    }
+
     private CommandDefinition Command(string sql, object? parameters)
     {
+        RefuseIfEnded();
         if (isQuestion && _isAsked)
         {
             throw new InvalidOperationException("a second command where one was to be sent");

@@ -14,7 +14,7 @@ internal enum DatabaseKind
 /// <remarks>An engine that cannot be reached is the failure service_unavailable; a full disk is pod_unavailable; whatever else goes wrong is the caller's mistake and keeps its type.</remarks>
 internal interface IDatabase : IAsyncDisposable
 {
-    /// <summary>Runs one write; durable when it returns, undone if <paramref name="action"/> throws. A row that a statement changed stays locked until then.</summary>
+    /// <summary>Runs one write; durable when it returns, undone if <paramref name="action"/> throws before its last statement (<see cref="DatabaseTransaction.ExecuteLastAsync(string, object?)"/>). A row that a statement changed stays locked until then.</summary>
     Task<T> WriteAsync<T>(Func<DatabaseTransaction, Task<T>> action, CancellationToken cancellation);
 
     /// <summary>Runs one read in which every statement sees the same moment. It may be run again from the start.</summary>

@@ -24,6 +24,9 @@ internal sealed class PostgresDatabase : IDatabase
     private const int ReadAttempts = 3;
     private const int BufferSize = 64 * 1024;
 
+    /// <summary>Of a node whose machine is gone the server would otherwise hear nothing for hours, and keep its lock.</summary>
+    private const string NoticesWhoVanished = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3";
+
     private static readonly TimeSpan _asksForItsTurnEvery = TimeSpan.FromMilliseconds(100);
 
     private readonly NpgsqlDataSource _source;
@@ -33,7 +36,7 @@ internal sealed class PostgresDatabase : IDatabase
     private PostgresDatabase(NpgsqlConnectionStringBuilder builder, DatabaseKind kind)
     {
         (_source, Tables) = (NpgsqlDataSource.Create(builder), SchemaUpgrade.TablesOf(Engine, kind));
-        _unpooled = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false });
+        _unpooled = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(builder.ConnectionString) { Pooling = false, Options = $"{builder.Options} {NoticesWhoVanished}" });
         _turns = new WorkTurns<string>(new Slots(() => builder.MaxPoolSize, () => Math.Min(BackupConnections, builder.MaxPoolSize)), WaitingMax, TimeProvider.System);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using System.Reflection;
 
 namespace Holdfast.Authority.Databases;
@@ -23,6 +24,14 @@ internal static class SqlParameters
 
     /// <summary>Numbers for <c>IN (…)</c>, which no engine takes as one parameter; digits only, and never empty.</summary>
     public static string List(IReadOnlyCollection<uint> numbers) => ListMark + (numbers.Count == 0 ? "NULL" : string.Join(',', numbers));
+
+    /// <summary>Numbers for <c>IN (…)</c> as parameters: as many as the next power of two, the last again and again, so that texts come again and engines need not think of them anew.</summary>
+    /// <returns>What stands in the brackets, and the parameters.</returns>
+    public static (string List, IReadOnlyList<(string Name, object? Value)> Parameters) Numbers(string name, IReadOnlyList<uint> numbers)
+    {
+        var parameters = numbers.Count == 0 ? [] : Enumerable.Range(0, (int)BitOperations.RoundUpToPowerOf2((uint)numbers.Count)).Select(i => ($"{name}{i}", (object?)(long)numbers[Math.Min(i, numbers.Count - 1)])).ToList();
+        return (numbers.Count == 0 ? "NULL" : string.Join(", ", parameters.Select(parameter => $"@{parameter.Item1}")), parameters);
+    }
 
     /// <summary><c>AND column IN (…)</c>, or nothing if <paramref name="ids"/> is null. Ids are the directory's own: letters, digits and hyphens.</summary>
     public static string Among(string column, IReadOnlyCollection<string>? ids) => ids is null ? ""

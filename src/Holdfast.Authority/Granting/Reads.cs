@@ -32,7 +32,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Flows flo
             throw new HoldfastException(FailureTable.InvalidRequest, $"At most {ObjectsAtOnceMax} objects at once.");
         }
 
-        var places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
+        var places = await PlacesAsync(device.Place, request.Numbers, cancellation);
         if (device.Place.IsReconciling && request.Numbers.Except(places.Select(place => place.Number)).ToList() is { Count: > 0 } unknown)
         {
             try
@@ -45,7 +45,7 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Flows flo
                 LogNotTakenIn(exception, device.Place.Account);
             }
 
-            places = await store.ReadAsync(device.Place, transaction => PlacesAsync(transaction, [.. request.Numbers.Distinct()]), cancellation);
+            places = await PlacesAsync(device.Place, request.Numbers, cancellation);
         }
 
         AuthorityMeter.ReadGrants.Add(places.Count);
@@ -89,33 +89,22 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Flows flo
     [LoggerMessage(Level = LogLevel.Error, Message = "Account {Account}: condemned objects {Numbers} are still read, and could not be revived.")]
     private partial void LogNotRevived(Exception exception, AccountId account, string numbers);
 
-    /// <summary>For each number the object itself; and for a pack, those that its frames were moved to.</summary>
-    private static async Task<IReadOnlyList<(uint Number, Row Row)>> PlacesAsync(AccountTransaction transaction, IReadOnlyList<uint> numbers)
+    /// <summary>For each number the object itself; and for a pack, those that its frames were moved to. One question: a restore waits for each.</summary>
+    private async Task<IReadOnlyList<(uint Number, Row Row)>> PlacesAsync(AccountPlace place, IReadOnlyList<uint> numbers, CancellationToken cancellation)
     {
-        var places = new List<(uint, Row)>();
-        foreach (var some in numbers.Chunk(SqlParameters.ListMax))
-        {
-            var moved = (await transaction.QueryAsync<(long Origin, long Number)>(
-                $"SELECT DISTINCT origin_number, number FROM forwards WHERE account_id = @account AND deleted = 0 AND origin_number IN ({SqlParameters.List(some)})"))
-                .ToLookup(row => (uint)row.Origin, row => (uint)row.Number);
-            var rows = new Dictionary<uint, Row>();
-            foreach (var wanted in some.Concat(moved.SelectMany(group => group)).Distinct().Chunk(SqlParameters.ListMax))
-            {
-                foreach (var row in await transaction.QueryAsync<Row>(
-                    $"""
-                    SELECT number, type, length, tables_offset AS TablesOffset, computer, state,
-                      EXISTS (SELECT 1 FROM forwards WHERE account_id = @account AND origin_number = objects.number AND deleted = 0) AS Moved FROM objects
-                    WHERE account_id = @account AND receipt IS NOT NULL AND state IN ('granted', 'live', 'condemned') AND number IN ({SqlParameters.List(wanted)})
-                    """))
-                {
-                    rows[(uint)row.Number] = row;
-                }
-            }
-
-            places.AddRange(some.SelectMany(number => moved[number].Prepend(number).Distinct().Where(rows.ContainsKey), (number, at) => (number, rows[at])));
-        }
-
-        return places;
+        var (list, parameters) = SqlParameters.Numbers("n", [.. numbers.Distinct()]);
+        var rows = await store.AskAsync(place, transaction => transaction.QueryAsync<Row>(
+            $"""
+            WITH wanted (asked, number) AS (
+              SELECT number, number FROM objects WHERE account_id = @account AND number IN ({list})
+              UNION SELECT origin_number, number FROM forwards WHERE account_id = @account AND deleted = 0 AND origin_number IN ({list}))
+            SELECT w.asked AS Asked, o.number, o.type, o.length, o.tables_offset AS TablesOffset, o.computer, o.state,
+              EXISTS (SELECT 1 FROM forwards f WHERE f.account_id = @account AND f.origin_number = o.number AND f.deleted = 0) AS Moved
+            FROM wanted w JOIN objects o ON o.account_id = @account AND o.number = w.number
+            WHERE o.receipt IS NOT NULL AND o.state IN ('granted', 'live', 'condemned')
+            """, parameters), cancellation);
+        var found = rows.ToLookup(row => row.Asked);
+        return [.. numbers.Distinct().SelectMany(number => found[number].OrderBy(row => row.Number != number).ThenBy(row => row.Number), (number, row) => (number, row))];
     }
 
     /// <summary>A computer that only adds reads what it wrote itself; of others', the index segments and, if it asks for no more, the tables of packs, which its group's keys open.</summary>
@@ -136,6 +125,9 @@ internal sealed partial class Reads(AccountStore store, PodClient pod, Flows flo
     /// <remarks>Properties, not a constructor: without a row SQLite does not say what type an expression has, and none would fit.</remarks>
     private sealed record Row
     {
+        /// <summary>The object that was asked for.</summary>
+        public long Asked { get; init; }
+
         public long Number { get; init; }
 
         public long Type { get; init; }

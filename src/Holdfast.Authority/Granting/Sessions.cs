@@ -34,32 +34,25 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         await RecoverReceiptsAsync(device, cancellation);
         var (count, quota) = await quotas.TakeAsync(device, NumbersAtOnce, cancellation);
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        var (session, numbers, collection) = await store.WriteAsync(device.Place, async transaction =>
+        var (session, numbers, collection) = await store.WriteAsync(device.Place, 1, count, async (transaction, given) =>
         {
-            var next = await transaction.FindAsync<(long Session, long Collection)>(
-                "UPDATE fence SET next_session = next_session + 1 WHERE account_id = @account RETURNING next_session - 1, collection_number");
-            await transaction.ExecuteAsync("INSERT INTO sessions (account_id, session, computer, opened_at, seen_at, version) VALUES (@account, @session, @computer, @now, @now, @version)",
-                new { session = next.Session, computer = device.Computer, now });
-            return (next.Session, await GiveNumbersAsync(transaction, device, next.Session, count), next.Collection);
+            var numbers = NumbersOf(given, count);
+            await transaction.ExecuteLastAsync([
+                ("INSERT INTO sessions (account_id, session, computer, opened_at, seen_at, version) VALUES (@account, @session, @computer, @now, @now, @version)", new { given.Session, device.Computer, now }),
+                RowsOf(device, given.Session, given.Number, count)]);
+            return (given.Session, numbers, given.Collection);
         }, cancellation);
         AuthorityMeter.Sessions.Add(1);
         var flow = await flows.OfBackupAsync(device, cancellation);
-        return await store.ReadAsync(device.Place, async transaction => new SessionOpened(
-            session,
-            pod.Url,
-            Sign(device, numbers, flow),
-            (await transaction.QueryAsync<(long Number, byte[] Receipt)>(
-                "SELECT number, receipt FROM objects WHERE account_id = @account AND computer = @computer AND indexed = 0 AND type = 1 AND state IN ('granted', 'live') AND receipt IS NOT NULL",
-                new { device.Computer })).Select(row => new StoredObject((uint)row.Number, row.Receipt)).ToList(),
-            await transaction.QueryAsync<byte[]>(
-                """
-                SELECT s.head FROM devices d JOIN snapshots s ON s.account_id = d.account_id AND s.computer = d.computer
-                WHERE d.account_id = @account AND s.sequence = (SELECT max(m.sequence) FROM snapshots m WHERE m.account_id = d.account_id AND m.computer = d.computer)
-                """),
-            (uint)collection,
-            (await transaction.QueryAsync<(long Pack, long Frame)>("SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { since }))
-                .Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame)).ToList(),
-            flow.State, quota), cancellation);
+        var (stored, heads, collected) = await store.AskAsync(device.Place, transaction => transaction.QueryAllAsync<(long Number, byte[] Receipt), byte[], (long Pack, long Frame)>(
+            "SELECT number, receipt FROM objects WHERE account_id = @account AND computer = @computer AND indexed = 0 AND type = 1 AND state IN ('granted', 'live') AND receipt IS NOT NULL",
+            """
+            SELECT s.head FROM devices d JOIN snapshots s ON s.account_id = d.account_id AND s.computer = d.computer
+            WHERE d.account_id = @account AND s.sequence = (SELECT max(m.sequence) FROM snapshots m WHERE m.account_id = d.account_id AND m.computer = d.computer)
+            """,
+            "SELECT pack, frame FROM collected WHERE account_id = @account AND collection_number > @since AND deleted = 0", new { device.Computer, since }), cancellation);
+        return new SessionOpened(session, pod.Url, Sign(device, numbers, flow), [.. stored.Select(row => new StoredObject((uint)row.Number, row.Receipt))], heads, (uint)collection,
+            [.. collected.Select(row => new MissingFrame((uint)row.Pack, (uint)row.Frame))], flow.State, quota);
     }
 
     /// <summary>More numbers for a session, or the same anew, and what was stored since.</summary>
@@ -77,10 +70,17 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
         }
 
         var (count, quota) = await quotas.TakeAsync(device, asked.Renew is null ? NumbersAtOnce : 0, cancellation);
-        var numbers = await store.WriteAsync(device.Place, async transaction =>
+        var numbers = await store.WriteAsync(device.Place, 0, count, async (transaction, given) =>
         {
             await TouchAsync(transaction, device, session);
-            return asked.Renew is { } renew ? await RenewAsync(transaction, session, renew) : await GiveNumbersAsync(transaction, device, session, count);
+            if (asked.Renew is { } renew)
+            {
+                return await RenewAsync(transaction, session, renew);
+            }
+
+            var numbers = NumbersOf(given, count);
+            await transaction.ExecuteLastAsync([RowsOf(device, session, given.Number, count)]);
+            return numbers;
         }, cancellation);
         var flow = await flows.OfBackupAsync(device, cancellation);
         return new MoreGrants(Sign(device, numbers, flow), flow.State, quota);
@@ -130,19 +130,16 @@ internal sealed class Sessions(AccountStore store, PodClient pod, LogTable log, 
             ? [.. open.Select(number => (uint)number)] : throw new HoldfastException(FailureTable.InvalidRequest, "Only numbers of this session under which nothing was stored are permitted anew.");
     }
 
-    private static async Task<List<uint>> GiveNumbersAsync(AccountTransaction transaction, Device device, long session, int count)
-    {
-        var end = await transaction.FindAsync<long>("UPDATE fence SET next_number = next_number + @count WHERE account_id = @account RETURNING next_number", new { count });
-        if (end > uint.MaxValue)
-        {
-            throw new HoldfastException(FailureTable.Internal, "The account has used up its four thousand million numbers.");
-        }
+    private static List<uint> NumbersOf(GivenOut given, int count) => given.Number + count <= uint.MaxValue
+        ? [.. Enumerable.Range(0, count).Select(i => (uint)(given.Number + i))] : throw new HoldfastException(FailureTable.Internal, "The account has used up its four thousand million numbers.");
 
-        var numbers = Enumerable.Range(0, count).Select(i => (uint)(end - count + i)).ToList();
-        await transaction.ExecuteEachAsync("INSERT INTO objects (account_id, number, session, computer, state, touched, version) VALUES (@account, @number, @session, @computer, 'granted', @version, @version)",
-            numbers.Select(number => new { number, session, device.Computer }));
-        return numbers;
-    }
+    /// <summary>The rows of objects that may be uploaded.</summary>
+    private static (string, object) RowsOf(Device device, long session, long first, int count) => (
+        """
+        INSERT INTO objects (account_id, number, session, computer, state, touched, version)
+        WITH RECURSIVE given (number) AS (SELECT CAST(@first AS BIGINT) WHERE @first < @end UNION ALL SELECT number + 1 FROM given WHERE number + 1 < @end)
+        SELECT @account, number, @session, @computer, 'granted', @version, @version FROM given
+        """, new { session, device.Computer, first, end = first + count });
 
     /// <summary>The computer as the root certified it; one that was not, or was revoked, may not add anything.</summary>
     private async Task<CertifiedComputer> CertifiedAsync(Device device, CancellationToken cancellation) =>

@@ -13,8 +13,11 @@ internal sealed class DirectoryLedger(IDatabase directory) : IMoveLedger
 
     public Task<MoveRow> ReadAsync(AccountId account, CancellationToken cancellation) => directory.AskAsync(transaction => ReadAsync(transaction, account), cancellation);
 
-    /// <remarks>An account that is being deleted begins no move.</remarks>
-    public async Task<bool> ChangeAsync(AccountId account, MoveRow from, MoveRow to, CancellationToken cancellation) => await directory.WriteAsync(transaction => transaction.ExecuteLastAsync(
+    /// <remarks>An account that is being deleted begins no move. Once it is sent nobody cancels it: a server that waits for its standby when it is cancelled says that it committed, and it may be lost with the server.</remarks>
+    public async Task<bool> ChangeAsync(AccountId account, MoveRow from, MoveRow to, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        return await directory.WriteAsync(transaction => transaction.ExecuteLastAsync(
             $"""
             UPDATE accounts SET home = @toHome, epoch = @toEpoch, move_state = @toState, move_other = @toOther, move_attempt = @toAttempt, mover = @toMover
             WHERE account_id = @id AND home = @home AND epoch = @epoch AND move_state = @state AND coalesce(move_other, '') = @other AND move_attempt = @attempt AND coalesce(mover, '') = @mover
@@ -24,7 +27,8 @@ internal sealed class DirectoryLedger(IDatabase directory) : IMoveLedger
             {
                 id = account.ToArray(), from.Home, from.Epoch, state = NameOf(from.State), other = from.Other ?? "", from.Attempt, mover = from.Mover ?? "",
                 toHome = to.Home, toEpoch = to.Epoch, toState = NameOf(to.State), toOther = to.Other, toAttempt = to.Attempt, toMover = to.Mover,
-            }), cancellation) == 1 || await ReadAsync(account, cancellation) == to;
+            }), CancellationToken.None) == 1 || await ReadAsync(account, cancellation) == to;
+    }
 
     /// <summary>Accounts whose moves keep writers waiting, or were begun to be ended and are not; perhaps somebody was killed.</summary>
     public Task<IReadOnlyList<(AccountId Account, MoveState State, long Attempt)>> UnsettledAsync(int most, CancellationToken cancellation) => directory.ReadAsync<IReadOnlyList<(AccountId, MoveState, long)>>(async transaction =>

@@ -103,8 +103,4 @@ internal sealed record RowSum(long Count, long Hash);
 internal sealed record RowMark(string Key, long Version, bool IsDeleted, UInt128 Digest);
 
 /// <summary>The next numbers that an account gives out. None is given twice, wherever the account lives.</summary>
-internal sealed record GivenNumbers(long Number, long Computer, long Session, long Collection)
-{
-    /// <summary>The larger of each.</summary>
-    public GivenNumbers And(GivenNumbers other) => new(Math.Max(Number, other.Number), Math.Max(Computer, other.Computer), Math.Max(Session, other.Session), Math.Max(Collection, other.Collection));
-}
+internal sealed record GivenNumbers(long Number, long Computer, long Session, long Collection);

@@ -131,6 +131,9 @@ internal sealed class MoveJob(MoveTable table, Movers movers, StoreCheck check, 
         // Also if it was stopped: what became of it is so.
         await table.KeepAsync(run.Move.Id, account, to, watch, failure, CancellationToken.None);
         run.Did(watch.Rows, isDone);
+
+        // The next one does not begin before this one's rows have taken their time.
+        await watch.PaceAsync(cancellation);
     }
 
     private async Task<(string State, string? Failure, bool IsDone)> DoAsync(AccountStep step, PlannedMove move, PlannedAccount planned, AccountId account, MoveWatch watch, CancellationToken cancellation)

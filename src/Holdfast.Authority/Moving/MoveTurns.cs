@@ -1,12 +1,17 @@
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// What a node's movers do one after the other: freezes, some at a time, or large pieces, which keep both servers busy for a fraction of a second, but never both: a freeze beside them takes several times as long, and writers wait for it.
-/// First come, first served, so that neither keeps the other waiting for ever. Thread-safe.
+/// Of a node's movers either some freeze an account, or some are at large pieces (all but an account's last), which keep both servers busy for a fraction of a second; never both: a freeze beside pieces takes several times as long, and
+/// writers wait for it. First come, first served, so that neither keeps the other waiting for ever; and whoever has waited for long goes on without a turn, which only makes it slower: a store that does not answer holds up nobody else's
+/// accounts. Thread-safe.
 /// </summary>
 /// <param name="freezesMost">Freezes at once: each step of one is work of both servers and this node, and more only wait for each other.</param>
-internal sealed class MoveTurns(int freezesMost)
+/// <param name="time">The clock.</param>
+/// <param name="waitsMost">How long anybody waits; two seconds unless given.</param>
+internal sealed class MoveTurns(int freezesMost, TimeProvider time, TimeSpan? waitsMost = null)
 {
+    private static readonly TimeSpan _waitsMostDefault = TimeSpan.FromSeconds(2);
+
     private readonly Lock _lock = new();
     private readonly LinkedList<(bool IsFreeze, TaskCompletionSource Come)> _waiting = [];
     private int _freezes;
@@ -31,13 +36,46 @@ internal sealed class MoveTurns(int freezesMost)
 
         try
         {
-            await place.Value.Come.Task.WaitAsync(cancellation);
+            await place.Value.Come.Task.WaitAsync(waitsMost ?? _waitsMostDefault, time, cancellation);
             return new Turn(this, isFreeze);
+        }
+        catch (TimeoutException)
+        {
+            return HasCome(place) ? new Turn(this, isFreeze) : new Turn(null, isFreeze);
         }
         catch (OperationCanceledException)
         {
-            Leave(place, isFreeze);
+            if (HasCome(place))
+            {
+                End(isFreeze);
+            }
+
             throw;
+        }
+    }
+
+    /// <summary>Gives the place up, if it is one yet.</summary>
+    private bool HasCome(LinkedListNode<(bool, TaskCompletionSource)> place)
+    {
+        lock (_lock)
+        {
+            if (place.List is null)
+            {
+                return true;
+            }
+
+            _waiting.Remove(place);
+            Begin();
+            return false;
+        }
+    }
+
+    private void End(bool isFreeze)
+    {
+        lock (_lock)
+        {
+            Count(isFreeze, -1);
+            Begin();
         }
     }
 
@@ -52,40 +90,12 @@ internal sealed class MoveTurns(int freezesMost)
         }
     }
 
-    private void Leave(LinkedListNode<(bool, TaskCompletionSource)> place, bool isFreeze)
-    {
-        lock (_lock)
-        {
-            if (place.List is null)
-            {
-                // Its turn had come when it went.
-                Count(isFreeze, -1);
-            }
-            else
-            {
-                _waiting.Remove(place);
-            }
-
-            Begin();
-        }
-    }
-
     private void Count(bool isFreeze, int more) => (_freezes, _pieces) = isFreeze ? (_freezes + more, _pieces) : (_freezes, _pieces + more);
 
-    private sealed class Turn(MoveTurns turns, bool isFreeze) : IDisposable
+    private sealed class Turn(MoveTurns? turns, bool isFreeze) : IDisposable
     {
-        private int _isOver;
+        private MoveTurns? _turns = turns;
 
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _isOver, 1) == 0)
-            {
-                lock (turns._lock)
-                {
-                    turns.Count(isFreeze, -1);
-                    turns.Begin();
-                }
-            }
-        }
+        public void Dispose() => Interlocked.Exchange(ref _turns, null)?.End(isFreeze);
     }
 }

@@ -27,7 +27,7 @@ internal enum MoveOutcome
 /// <param name="name">This mover's name, which no other has, nor had it before.</param>
 /// <param name="settings">How much at once.</param>
 /// <param name="time">The clock, which bounds how long writers wait.</param>
-/// <param name="turns">What this node's movers do one after the other. Null if that does not matter.</param>
+/// <param name="turns">This node's freezes and large pieces, which take turns. Null if that does not matter.</param>
 internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMoveSide> sides, string name, MoverSettings settings, TimeProvider time, MoveTurns? turns = null)
 {
     /// <summary>Moves an account, or goes on with its move to that target.</summary>
@@ -138,7 +138,8 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 return await GiveUpAsync(account, row, watch, "The target has the account already, or a newer attempt is under way there.", cancellation);
             }
 
-            var (rows, count, lastTook) = await ForwardAsync(account, row, copied, source, target, watch, turns, cancellation);
+            await watch.PaceAsync(cancellation);
+            var (rows, count, lastTook) = await ForwardAsync(account, row, copied, source, target, watch, isInTurn: false, cancellation);
             copied = rows?.Position;
 
             if (rows is null)
@@ -178,7 +179,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             }
 
             // While a large account was compared more may have been written than writers should wait for.
-            var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan ? isVerified : lastTook <= settings.PieceMost && time.GetElapsedTime(began) <= settings.PieceMost;
+            var isQuick = settings.PieceMost == Timeout.InfiniteTimeSpan ? isVerified : !IsLong(lastTook) && !IsLong(time.GetElapsedTime(began));
             if (isQuick)
             {
                 var (outcome, position, more) = await FenceInTurnAsync(account, row, rows.Position, verified!.Value, settings.UnverifiedMost - sinceVerified, source, target, watch, cancellation);
@@ -188,6 +189,10 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
                 }
 
                 (copied, verified, sinceVerified) = (position, position is null ? null : verified, sinceVerified + more);
+                if (position is null && await ledger.ReadAsync(account, cancellation) != row)
+                {
+                    return MoveOutcome.Elsewhere;
+                }
             }
         }
 
@@ -201,9 +206,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
     /// <param name="source">From here.</param>
     /// <param name="target">To there.</param>
     /// <param name="watch">Hears of it; null while writers wait.</param>
-    /// <param name="pieces">Whose turn it is to copy a large piece; null for who has a turn already.</param>
+    /// <param name="isInTurn">Whether it is this one's turn already: others wait for it.</param>
     /// <param name="cancellation">Ends it.</param>
-    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, RowPosition? from, IMoveSide source, IMoveSide target, MoveWatch? watch, MoveTurns? pieces, CancellationToken cancellation)
+    private async Task<(MovedRows? Last, int Rows, TimeSpan LastTook)> ForwardAsync(AccountId account, MoveRow row, RowPosition? from, IMoveSide source, IMoveSide target, MoveWatch? watch, bool isInTurn, CancellationToken cancellation)
     {
         var position = from ?? await target.PositionAsync(account, row.Attempt, name, cancellation);
         if (position.Version > 0 && watch is not null)
@@ -218,7 +223,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             var began = time.GetTimestamp();
             using var rows = await next;
             var isLast = rows.Position.Key is null;
-            using var turn = isLast || pieces is null ? null : await pieces.PieceAsync(cancellation);
+            using var turn = isLast || isInTurn || turns is null ? null : await turns.PieceAsync(cancellation);
             next = isLast ? next : source.ReadRowsAsync(account, rows.Position, most, cancellation);
             TimeSpan took;
             try
@@ -232,7 +237,7 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
 
                 took = time.GetElapsedTime(began);
                 count += rows.Count;
-                await (watch?.CopiedAsync(rows.Count, cancellation) ?? Task.CompletedTask);
+                watch?.Copied(rows.Count);
             }
             finally
             {
@@ -243,6 +248,9 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             {
                 return (rows, count, took);
             }
+
+            turn?.Dispose();
+            await (isInTurn ? Task.CompletedTask : watch?.PaceAsync(cancellation) ?? Task.CompletedTask);
         }
     }
 
@@ -252,10 +260,10 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
         var began = time.GetTimestamp();
         using var turn = turns is null ? null : await turns.FreezeAsync(cancellation);
         var more = 0;
-        if (turns is not null && time.GetElapsedTime(began) > settings.PieceMost)
+        if (turns is not null && IsLong(time.GetElapsedTime(began)))
         {
-            (var rows, more, var took) = await ForwardAsync(account, row, copied, source, target, watch, null, cancellation);
-            if (rows is not { IsAll: true } || more > Math.Min(settings.LagMost, rowsMost) || took > settings.PieceMost)
+            (var rows, more, var took) = await ForwardAsync(account, row, copied, source, target, watch, isInTurn: true, cancellation);
+            if (rows is not { IsAll: true } || more > Math.Min(settings.LagMost, rowsMost) || IsLong(took))
             {
                 return (null, rows?.Position, more);
             }
@@ -263,29 +271,31 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             copied = rows.Position;
         }
 
-        return (await FenceAsync(account, row, copied, verified, source, target, watch, cancellation), copied, more);
+        return (await FenceAsync(account, row, copied, verified, source, target, watch, turn, cancellation), copied, more);
     }
 
-    /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up.</summary>
-    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, RowPosition copied, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, CancellationToken cancellation)
+    private bool IsLong(TimeSpan took) => settings.PieceMost != Timeout.InfiniteTimeSpan && took > settings.PieceMost;
+
+    /// <summary>From here on writers wait: for so long and no longer, and whatever goes wrong gives up. The turn is over once they go on: what has to be deleted may take long.</summary>
+    private async Task<MoveOutcome> FenceAsync(AccountId account, MoveRow row, RowPosition copied, long verified, IMoveSide source, IMoveSide target, MoveWatch watch, IDisposable? turn, CancellationToken cancellation)
     {
         // Somebody waits for each step: they go before everything else.
         Work.Current = new Work(WorkClass.Restore, account.ToString());
         var began = time.GetTimestamp();
         var fencing = row with { State = MoveState.Fencing };
-        if (!await ledger.ChangeAsync(account, row, fencing, cancellation))
-        {
-            return MoveOutcome.Elsewhere;
-        }
-
         var decided = fencing with { State = MoveState.Decided, Home = row.Other!, Other = row.Home, Epoch = row.Epoch + 1 };
         try
         {
+            if (!await ledger.ChangeAsync(account, row, fencing, cancellation))
+            {
+                return MoveOutcome.Elsewhere;
+            }
+
             // Not the caller's token: whoever asked for the move may be gone, writers are not.
             using var freeze = new CancellationTokenSource(settings.FreezeMost, time);
             if (!await IsEqualAsync(account, row, copied, verified, source, target, freeze.Token))
             {
-                return await GiveUpAsync(account, fencing, watch, "What was written last was not the same in both stores, or somebody else works on it.", CancellationToken.None, () => watch.Freeze = time.GetElapsedTime(began));
+                return await GiveUpAsync(account, fencing, watch, "What was written last was not the same in both stores, or somebody else works on it.", CancellationToken.None, Thawed);
             }
 
             if (!await ledger.ChangeAsync(account, fencing, decided, freeze.Token))
@@ -295,19 +305,25 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             }
 
             await SideOf(decided.Home).OpenAsync(account, decided.Epoch, CancellationToken.None);
-            watch.Freeze = time.GetElapsedTime(began);
+            Thawed();
         }
         catch
         {
-            // The decision may have been made, and its answer lost: the row says which.
+            // The change or the decision may have been made, and its answer lost: the row says which.
             await ReleaseAsync(account, CancellationToken.None);
-            watch.Freeze = time.GetElapsedTime(began);
+            Thawed();
             await RecoverAsync(account, CancellationToken.None);
             throw;
         }
 
         await LeaveAsync(account, decided, CancellationToken.None);
         return MoveOutcome.Moved;
+
+        void Thawed()
+        {
+            watch.Freeze = time.GetElapsedTime(began);
+            turn?.Dispose();
+        }
     }
 
     /// <summary>Fences the source, takes the rest over, seals, and compares what was written since all was compared.</summary>
@@ -318,10 +334,10 @@ internal sealed class Mover(IMoveLedger ledger, IReadOnlyDictionary<string, IMov
             return false;
         }
 
-        var rows = (await ForwardAsync(account, row, copied, source, target, null, null, cancellation)).Last;
+        var rows = (await ForwardAsync(account, row, copied, source, target, null, isInTurn: true, cancellation)).Last;
         while (rows is { IsAll: false })
         {
-            rows = (await ForwardAsync(account, row, rows.Position, source, target, null, null, cancellation)).Last;
+            rows = (await ForwardAsync(account, row, rows.Position, source, target, null, isInTurn: true, cancellation)).Last;
         }
 
         if (rows is null || !await target.SealAsync(account, row.Attempt, name, rows, cancellation))

@@ -12,7 +12,7 @@ internal sealed class Movers(IDatabase directory, IReadOnlyDictionary<string, ID
 
     private readonly Dictionary<string, IMoveSide> _sides = homes.ToDictionary(home => home.Key, home => (IMoveSide)new AccountSide(home.Value));
 
-    private readonly MoveTurns _turns = new(Environment.ProcessorCount);
+    private readonly MoveTurns _turns = new(Environment.ProcessorCount, time);
 
     public DirectoryLedger Ledger { get; } = new(directory);
 

@@ -35,7 +35,7 @@ internal sealed class RehearsedMoves(IDatabase directory, StoreCheck check, IRea
 
         await using var scratch = await ScratchStore.OpenAsync(sources[target], check.StoreOf(target), cancellation);
         await VersionIndexes.MakeAsync(scratch.Database, cancellation);
-        var turns = new MoveTurns(Environment.ProcessorCount);
+        var turns = new MoveTurns(Environment.ProcessorCount, time);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var (gate, rows, moved, worked, lastFailure) = (new Lock(), 0L, 0, TimeSpan.Zero, (string?)null);
         var threads = Math.Min(atOnce, accounts.Count);

@@ -4,7 +4,7 @@ using Holdfast.Format.Objects;
 namespace Holdfast.Authority.Moving;
 
 /// <summary>
-/// Compares rows up to a version that the target has, while the source is used: in the order of versions, where copying begins in the order of keys, so that no index hides a row from both. What is written meanwhile has a version
+/// Compares rows up to a version that the target has, while the source is used: in the order of versions, where the first pass copies in the order of keys, so that no index hides a row of that from both. What is written meanwhile has a version
 /// above it in the source, says nothing here, and is compared with what comes next, at last once the source is fenced: no row is compared at two moments, so none can differ by that.
 /// </summary>
 /// <param name="account">Whose.</param>

@@ -8,7 +8,7 @@ using Holdfast.Authority.Databases;
 
 namespace Holdfast.Authority.Moving;
 
-/// <summary>Reads an account's rows for comparing: by other statements than those that copy, in another order, and never what was copied but what is stored.</summary>
+/// <summary>Reads an account's rows for comparing: by other statements than those that copy, and never what was copied but what is stored.</summary>
 internal static class RowMarks
 {
     private const string Above = "account_id = @account AND version > @above";
