@@ -25,6 +25,6 @@ internal sealed class MoveWatch(Func<int, CancellationToken, Task>? pace = null)
     public Task PaceAsync(CancellationToken cancellation)
     {
         (var owed, _owed) = (_owed, 0);
-        return owed > 0 && pace is not null ? pace(owed, cancellation) : Task.CompletedTask;
+        return pace?.Invoke(owed, cancellation) ?? Task.CompletedTask;
     }
 }

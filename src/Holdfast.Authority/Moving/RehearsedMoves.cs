@@ -48,7 +48,7 @@ internal sealed class RehearsedMoves(IDatabase directory, StoreCheck check, IRea
                 try
                 {
                     failure = await MoveAsync(account.Id, account.Home, target, scratch.Database, turns, watch, token) == MoveOutcome.Moved ? null : watch.Reason ?? "It was given up.";
-                    await RestAsync(0, token);
+                    await watch.PaceAsync(token);
                 }
                 catch (OperationCanceledException) when (!enough.IsCancellationRequested)
                 {
