@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Holdfast.Bench.Load;
 
@@ -8,17 +8,17 @@ namespace Holdfast.Bench.Load;
 /// <param name="length">Seconds in all.</param>
 internal sealed class Phase(int countFrom, int length)
 {
-    private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private readonly long _began = Stopwatch.GetTimestamp();
     private long _bytes;
     private long _backups;
     private long _refused;
     private long _untyped;
 
     /// <summary>Milliseconds of each restore.</summary>
-    public ConcurrentBag<double> Restores { get; } = [];
+    public List<double> Restores { get; } = [];
 
     /// <summary>Milliseconds until each restore had its permission.</summary>
-    public ConcurrentBag<double> Permissions { get; } = [];
+    public List<double> Permissions { get; } = [];
 
     public double BytesPerSecond => (double)_bytes / (length - countFrom);
 
@@ -28,7 +28,7 @@ internal sealed class Phase(int countFrom, int length)
 
     public long Untyped => _untyped;
 
-    private bool Counts => _watch.Elapsed.TotalSeconds >= countFrom;
+    private bool Counts => Stopwatch.GetElapsedTime(_began).TotalSeconds >= countFrom;
 
     public void Stored(long bytes)
     {
@@ -38,12 +38,27 @@ internal sealed class Phase(int countFrom, int length)
         }
     }
 
-    public void Restored(TimeSpan time, TimeSpan permission)
+    /// <summary>Takes the restores that began while it counted, as <see cref="RestoreReader"/> wrote them down.</summary>
+    public void TakeRestores(string work)
     {
-        if (Counts)
+        var (from, to) = (_began + (countFrom * Stopwatch.Frequency), _began + (length * Stopwatch.Frequency));
+        using var seen = new StreamReader(new FileStream(RestoreOrder.SeenFile(work), FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (seen.ReadLine() is { } line)
         {
-            Restores.Add(time.TotalMilliseconds);
-            Permissions.Add(permission.TotalMilliseconds);
+            var fields = line.Split(' ', 4);
+            if (fields.Length < 4 || long.Parse(fields[0], CultureInfo.InvariantCulture) is var began && (began < from || began >= to))
+            {
+                continue;
+            }
+
+            if (fields[3].Length > 0)
+            {
+                Fail($"restore: {fields[3]}");
+                continue;
+            }
+
+            Restores.Add(double.Parse(fields[1], CultureInfo.InvariantCulture));
+            Permissions.Add(double.Parse(fields[2], CultureInfo.InvariantCulture));
         }
     }
 

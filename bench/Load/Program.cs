@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
@@ -8,7 +7,13 @@ using Holdfast.Bench.Load;
 using Holdfast.Protocol.Messages;
 using Npgsql;
 
-// WORK CLIENTS SECONDS OPERATOR_TOKEN DIRECTORY ACCOUNT_STORE AUTHORITY_PID POD_PID POSTGRES_PID
+// restore WORK, or: WORK CLIENTS SECONDS OPERATOR_TOKEN DIRECTORY ACCOUNT_STORE AUTHORITY_PID POD_PID POSTGRES_PID
+if (args is ["restore", var told])
+{
+    await new RestoreReader(told).RunAsync();
+    return;
+}
+
 var (work, clients, seconds) = (args[0], Number(1), Number(2));
 var url = File.ReadAllText(Path.Combine(work, "authority", "ready")).Trim();
 var cancellation = CancellationToken.None;
@@ -19,22 +24,23 @@ await using var store = NpgsqlDataSource.Create(args[5] + ";Maximum Pool Size=20
 var returning = await Fleet.MakeAsync(url, clients + Steady + 1, args[4], store);
 using var signingKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 var content = new UploadContent(signingKey);
-var restores = new RestoreReader(returning[^1], content, store);
-await restores.PrepareAsync(cancellation);
+await RestoreOrder.GiveAsync(work, url, returning[^1], content, store, cancellation);
 var steady = returning.Skip(clients).Take(Steady).ToList();
 returning = [.. returning.Take(clients)];
 await SetGateAsync("open", null);
 
 // Warm, then three times the same: restores alone, with as many backups as are always there, with everybody coming back at once.
-await RunAsync(steady, 5, loops: true, restoresToo: true);
-var idle = await RunAsync([], seconds, loops: false, restoresToo: true);
-var calm = await RunAsync(steady, seconds, loops: true, restoresToo: true);
+await RunAsync(steady, 5, loops: true);
+var idle = await RunAsync([], seconds, loops: false);
+var calm = await RunAsync(steady, seconds, loops: true);
 Report("restores alone", idle);
 Report($"{Steady} computers that back up again and again", calm);
 await SetGateAsync("ramp", "a flood");
 var connected = await Fleet.ConnectAsync(returning, cancellation);
-var flood = await RunAsync(returning, seconds * 2, loops: true, restoresToo: true, ignoring: 0.05, countFrom: seconds);
+var flood = await RunAsync(returning, seconds * 2, loops: true, ignoring: 0.05, countFrom: seconds);
 Report($"{connected:n0} computers that come back at once, 5 % of which ask every second whatever they are told", flood);
+
+RestoreOrder.Withdraw(work);
 
 // What a refusal costs: everybody comes early, as fast as one core can ask.
 await SetGateAsync("closed", "a closed gate");
@@ -58,17 +64,13 @@ Console.WriteLine($"| answers that were neither a success nor a typed refusal wi
 Console.WriteLine($"| what the flood's backups stored a second, against those of the {Steady} computers | {F(flood.BytesPerSecond / calm.BytesPerSecond)} | | | | | |");
 Console.WriteLine($"clients {connected} restores-served {idle.Restores.Count + calm.Restores.Count + flood.Restores.Count} restore-p99/idle {F(Percentile(flood.Restores, 0.99) / Percentile(idle.Restores, 0.99))} untyped-errors {untyped} rss-mb {memory} refusal-us {F(refusal)}");
 
-async Task<Phase> RunAsync(IReadOnlyList<ReturningClient> backups, int length, bool loops, bool restoresToo, double ignoring = 0, int countFrom = 0)
+async Task<Phase> RunAsync(IReadOnlyList<ReturningClient> backups, int length, bool loops, double ignoring = 0, int countFrom = 0)
 {
     var phase = new Phase(countFrom, length);
     using var end = new CancellationTokenSource(TimeSpan.FromSeconds(length));
     var tasks = backups.Select((client, index) => Task.Run(() => client.BackUpAsync(content, phase, loops, index < ignoring * backups.Count, end.Token))).ToList();
-    if (restoresToo)
-    {
-        tasks.AddRange(Enumerable.Range(0, 2).Select(_ => Task.Run(() => restores.ReadAsync(phase, end.Token))));
-    }
-
-    await Task.WhenAll(tasks);
+    await Task.WhenAll(tasks.Append(Task.Delay(TimeSpan.FromSeconds(length))));
+    phase.TakeRestores(work);
     return phase;
 }
 
@@ -100,7 +102,7 @@ static long Kibibytes(string file, string name) => File.Exists(file) && File.Rea
 
 static IEnumerable<int> Children(int pid) => File.ReadAllText($"/proc/{pid}/task/{pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture));
 
-static double Percentile(ConcurrentBag<double> values, double share)
+static double Percentile(IReadOnlyCollection<double> values, double share)
 {
     var sorted = values.Order().ToList();
     return sorted.Count == 0 ? double.NaN : sorted[Math.Min(sorted.Count - 1, (int)(share * sorted.Count))];

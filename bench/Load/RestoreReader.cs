@@ -1,56 +1,47 @@
 using System.Diagnostics;
-using Npgsql;
+using System.Globalization;
 
 namespace Holdfast.Bench.Load;
 
-/// <summary>Somebody who restores: a permission from the authority, then 256 KiB from the pod, again and again, with a breath between.</summary>
-internal sealed class RestoreReader(ReturningClient client, UploadContent content, NpgsqlDataSource store)
+/// <summary>Somebody who restores: a permission from the authority, then 256 KiB from the pod, again and again, with a breath between. A process of its own: what the fleet's costs must not be in what it sees of the service.</summary>
+/// <param name="work">The folder in which it is told what to read (<see cref="RestoreOrder"/>), and says what it saw.</param>
+internal sealed class RestoreReader(string work)
 {
-    private const int ReadLength = 256 << 10;
+    public const int ReadLength = 256 << 10;
+
+    private const int AtOnce = 2;
     private static readonly TimeSpan _breath = TimeSpan.FromMilliseconds(20);
 
-    public async Task PrepareAsync(CancellationToken cancellation)
+    /// <summary>Reads from when the order is there until it is gone.</summary>
+    public async Task RunAsync()
     {
-        var (opened, problem) = await client.TryOpenAsync(cancellation);
-        if (opened is null || !await client.PutAsync(content, opened, 0, null, cancellation))
+        RestoreOrder? order;
+        while ((order = RestoreOrder.TryRead(work)) is null)
         {
-            throw new InvalidOperationException($"nothing to restore could be stored: {problem?.Detail}");
+            await Task.Delay(_breath);
         }
 
-        await using var command = store.CreateCommand("UPDATE objects SET state = 'live', type = 2, length = $2, tables_offset = 64, frames = 1, checksum = decode(repeat('00', 32), 'hex'), receipt = decode(repeat('00', 200), 'hex'), indexed = 1 WHERE account_id = $1 AND number = $3");
-        foreach (var value in new object[] { client.Account.ToArray(), (long)UploadContent.Length, (long)opened.Grants[0].Number })
+        using var gate = new SemaphoreSlim(1);
+        await using var seen = new StreamWriter(RestoreOrder.SeenFile(work)) { AutoFlush = true };
+        await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(async _ =>
         {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
-        await command.ExecuteNonQueryAsync(cancellation);
-        Number = opened.Grants[0].Number;
-    }
-
-    private uint Number { get; set; }
-
-    public async Task ReadAsync(Phase phase, CancellationToken cancellation)
-    {
-        try
-        {
-            while (true)
+            using var client = new ReturningClient(order.Url, order.Account, order.Token, null);
+            while (RestoreOrder.IsThere(work))
             {
-                await Task.Delay(_breath, cancellation);
+                await Task.Delay(_breath);
                 var began = Stopwatch.GetTimestamp();
-                var (failure, permission) = await client.TryReadAsync(Number, ReadLength, cancellation);
-                if (failure is not null)
+                var (failure, permission) = await client.TryReadAsync(order.Number, ReadLength, CancellationToken.None);
+                var line = string.Create(CultureInfo.InvariantCulture, $"{began} {Stopwatch.GetElapsedTime(began).TotalMilliseconds:0.000} {permission.TotalMilliseconds:0.000} {failure?.ReplaceLineEndings(" ")}");
+                await gate.WaitAsync();
+                try
                 {
-                    phase.Fail($"restore: {failure}");
+                    await seen.WriteLineAsync(line);
                 }
-                else
+                finally
                 {
-                    phase.Restored(Stopwatch.GetElapsedTime(began), permission);
+                    gate.Release();
                 }
             }
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            // The phase is over.
-        }
+        }));
     }
 }

@@ -10,7 +10,11 @@ using Npgsql;
 namespace Holdfast.Bench.Load;
 
 /// <summary>A computer that wants to back up: a session, two objects, and it leaves. Its connection is kept.</summary>
-internal sealed class ReturningClient(string url, AccountId account, string token, NpgsqlDataSource store) : IDisposable
+/// <param name="url">The service.</param>
+/// <param name="account">Its account.</param>
+/// <param name="token">Its token.</param>
+/// <param name="store">The account store, where what it stored is given up; null for one that only reads.</param>
+internal sealed class ReturningClient(string url, AccountId account, string token, NpgsqlDataSource? store) : IDisposable
 {
     private const uint Computer = 1;
     private const int Objects = 2;
@@ -20,6 +24,8 @@ internal sealed class ReturningClient(string url, AccountId account, string toke
     private string? _turn;
 
     public AccountId Account => account;
+
+    public string Token => token;
 
     public void Dispose() => _http.Dispose();
 
@@ -139,7 +145,7 @@ internal sealed class ReturningClient(string url, AccountId account, string toke
         }
 
         // As its commit would: otherwise the next session asks the pod for each of its numbers.
-        await using (var command = store.CreateCommand("UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE account_id = $1 AND state = 'granted' AND receipt IS NULL"))
+        await using (var command = store!.CreateCommand("UPDATE objects SET state = 'condemned', condemned_at = 1 WHERE account_id = $1 AND state = 'granted' AND receipt IS NULL"))
         {
             command.Parameters.Add(new NpgsqlParameter { Value = account.ToArray() });
             await command.ExecuteNonQueryAsync(cancellation);
