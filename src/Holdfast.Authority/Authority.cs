@@ -230,19 +230,20 @@ public sealed class Authority : IAsyncDisposable
     /// <summary>Adds the API, and before it the check of who is calling.</summary>
     public void Map(WebApplication app)
     {
-        app.Use(next => context =>
+        app.Use(next => async context =>
         {
-            Work.Current = WorkClasses.Before(context);
-            return Work.Current.Class == WorkClass.Backup ? _admissions.CountAsync(() => _backupSteps.RunAsync(() => next(context))) : next(context);
+            // Where it is: to hand it to another thread takes longer than to refuse it.
+            if (!await _admissions.TryRefuseAsync(context))
+            {
+                Work.Current = WorkClasses.Before(context);
+                await (Work.Current.Class == WorkClass.Backup ? _admissions.CountAsync(() => _backupSteps.RunAsync(() => next(context))) : next(context));
+            }
         });
         app.Use(next => async context =>
         {
-            if (!await _admissions.TryRefuseAsync(context))
-            {
-                await _callers.CheckAsync(context);
-                Work.Current = WorkClasses.Of(context);
-                await next(context);
-            }
+            await _callers.CheckAsync(context);
+            Work.Current = WorkClasses.Of(context);
+            await next(context);
         });
         app.Use(next => context => _repeated.InvokeAsync(context, next));
         app.Use(next => context => AnswerTags.InvokeAsync(context, next));

@@ -162,6 +162,9 @@ internal sealed class Parts : IAsyncDisposable
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection();
         builder.WebHost.UseKestrelHttpsConfiguration().UseUrls(listen);
+
+        // Each connection's bytes by themselves: with queues for many, one whose request waits for a thread that was put behind holds up all of its queue.
+        builder.WebHost.UseSockets(options => options.IOQueueCount = 0);
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;

@@ -305,6 +305,8 @@ internal sealed class Drive : IDisposable
 
     private void Work()
     {
+        // Whoever reads does so on other threads.
+        ThisThread.GiveWaySomewhat();
         foreach (var work in _work.GetConsumingEnumerable())
         {
             work();

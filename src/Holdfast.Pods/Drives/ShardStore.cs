@@ -1,10 +1,12 @@
 using System.Runtime.CompilerServices;
+using Holdfast.Admission;
 using Holdfast.Format.Objects;
 using Holdfast.Pods.Converting;
 using Holdfast.Pods.Healing;
 using Holdfast.Pods.Locating;
 using Holdfast.Pods.Storing;
 using Holdfast.Pods.Volumes;
+using Holdfast.Posix;
 using Holdfast.Protocol.Failures;
 using Holdfast.Protocol.Grants;
 using Microsoft.Extensions.Logging;
@@ -33,6 +35,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
     private readonly PodIndex _index;
     private readonly PodEvents _events;
     private readonly SemaphoreSlim _replacing = new(1);
+    private readonly GivingWay _writeSteps = new("write steps", ThisThread.GiveWay);
     private readonly VolumeWriter _coded;
     private readonly VolumeWriter _copies;
     private readonly ObjectReader _reader;
@@ -51,8 +54,8 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         _traffic = new Traffic(time);
         _healer = new Healer(set, index, _traffic, time);
         _reader = new ObjectReader(set.Drives, set.Volumes, _healer.ReportBad);
-        _coded = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Coded, options.CodedExtentLength ?? (set.Drives.Count == 1 ? 256L << 20 : 1L << 30), CodedBatchMax), time);
-        _copies = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Copies, options.CopiesExtentLength, CopiesBatchMax, CopiesFill), time);
+        _coded = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Coded, options.CodedExtentLength ?? (set.Drives.Count == 1 ? 256L << 20 : 1L << 30), CodedBatchMax), _writeSteps, time);
+        _copies = new VolumeWriter(set, index, new WriterOptions(VolumeKind.Copies, options.CopiesExtentLength, CopiesBatchMax, CopiesFill), _writeSteps, time);
     }
 
     /// <summary>Opens the drives, brings the index up to date, and converts what an older layout stored.</summary>
@@ -290,6 +293,7 @@ public sealed class ShardStore : IPackStore, IAsyncDisposable
         await _healer.DisposeAsync();
         await _coded.DisposeAsync();
         await _copies.DisposeAsync();
+        _writeSteps.Dispose();
         _index.Dispose();
         _set.Dispose();
         _replacing.Dispose();

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Holdfast.Admission;
 using Holdfast.Parity;
 using Holdfast.Pods.Drives;
 using Holdfast.Pods.Locating;
@@ -42,20 +43,31 @@ internal sealed class VolumeWriter : IAsyncDisposable
     private readonly DriveAnswers _answers;
     private readonly Task _loop;
     private byte[]? _freeMemory;
+    private Gathering? _gathering;
     private OpenVolume? _current;
 
-    public VolumeWriter(DriveSet set, PodIndex index, WriterOptions options, TimeProvider time)
+    /// <param name="set">Where it writes.</param>
+    /// <param name="index">Where what it wrote is looked up.</param>
+    /// <param name="options">What it writes.</param>
+    /// <param name="steps">What runs its steps: whoever reads goes before.</param>
+    /// <param name="time">Clock.</param>
+    public VolumeWriter(DriveSet set, PodIndex index, WriterOptions options, GivingWay steps, TimeProvider time)
     {
         (_set, _index, _options, _time) = (set, index, options, time);
         _answers = new DriveAnswers(time);
         _creation = new VolumeCreation(set, index, options, _answers, time);
-        _loop = Task.Run(RunAsync);
+        _loop = steps.RunAsync(RunAsync);
     }
 
     /// <summary>Writes a record durably. Once it has begun it is not abandoned: the content is in use until this returns.</summary>
     public async Task AppendAsync(Append append, CancellationToken cancellation)
     {
         await _queue.Writer.WriteAsync(append, cancellation);
+        if (Volatile.Read(ref _gathering) is { } gathering && _queue.Reader.Count >= gathering.Expected)
+        {
+            gathering.Complete.TrySetResult();
+        }
+
         await append.Done;
     }
 
@@ -123,11 +135,20 @@ internal sealed class VolumeWriter : IAsyncDisposable
     /// <summary>Whoever was acknowledged a moment ago comes with the next record in a moment: one sync for all of them instead of two for a half each.</summary>
     private async Task GatherAsync(int expected, TimeSpan wanted)
     {
-        var limit = wanted < _gatherLimit.Min ? _gatherLimit.Min : wanted > _gatherLimit.Max ? _gatherLimit.Max : wanted;
-        for (var began = _time.GetTimestamp(); _queue.Reader.Count < expected && _time.GetElapsedTime(began) < limit;)
+        if (_queue.Reader.Count >= expected)
         {
-            await Task.Yield();
+            return;
         }
+
+        var gathering = new Gathering(expected, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        Interlocked.Exchange(ref _gathering, gathering);
+        if (_queue.Reader.Count < expected)
+        {
+            var limit = wanted < _gatherLimit.Min ? _gatherLimit.Min : wanted > _gatherLimit.Max ? _gatherLimit.Max : wanted;
+            await Task.WhenAny(gathering.Complete.Task, Task.Delay(limit, _time, CancellationToken.None));
+        }
+
+        Volatile.Write(ref _gathering, null);
     }
 
     private List<Append> TakeBatch()
@@ -312,4 +333,7 @@ internal sealed class VolumeWriter : IAsyncDisposable
             _freeMemory = memory.Length <= _options.BatchLengthMax + StaggeringMax ? memory : _freeMemory;
         }
     }
+
+    /// <summary>How many are waited for, and what whoever is the last of them ends.</summary>
+    private sealed record Gathering(int Expected, TaskCompletionSource Complete);
 }
