@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 
 namespace Holdfast.Format.Objects;
@@ -10,6 +12,9 @@ public static class Signatures
     public const int PublicKeyLength = 65;
 
     private const int RecentMax = 4;
+
+    /// <summary>Copies of keys that sign, as many as sign at once.</summary>
+    private static readonly ConditionalWeakTable<ECDsa, ConcurrentQueue<ECDsa>> _copies = [];
 
     /// <summary>A key is for one thread at a time.</summary>
     [ThreadStatic]
@@ -29,10 +34,34 @@ public static class Signatures
 
     public static byte[] Sign(ECDsa key, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message)
     {
-        // The platform does not promise that one key may sign on two threads at once.
+        // The platform does not promise that one key may sign on two threads at once, and whoever waited for a lock might wait for a thread that was put behind.
+        var copies = _copies.GetOrCreateValue(key);
+        var copy = copies.TryDequeue(out var free) ? free : CopyOf(key);
+        try
+        {
+            return copy.SignData(Concatenate(label, message), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        }
+        finally
+        {
+            copies.Enqueue(copy);
+        }
+    }
+
+    private static ECDsa CopyOf(ECDsa key)
+    {
+        ECParameters parameters;
         lock (key)
         {
-            return key.SignData(Concatenate(label, message), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+            parameters = key.ExportParameters(includePrivateParameters: true);
+        }
+
+        try
+        {
+            return ECDsa.Create(parameters);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(parameters.D);
         }
     }
 
