@@ -8,6 +8,9 @@ namespace Holdfast.Bench.Load;
 /// <param name="length">Seconds in all.</param>
 internal sealed class Phase(int countFrom, int length)
 {
+    /// <summary>No restore takes longer, or it is missed.</summary>
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(3);
+
     private readonly long _began = Stopwatch.GetTimestamp();
     private long _bytes;
     private long _backups;
@@ -38,15 +41,16 @@ internal sealed class Phase(int countFrom, int length)
         }
     }
 
-    /// <summary>Takes the restores that began while it counted, as <see cref="RestoreReader"/> wrote them down.</summary>
-    public void TakeRestores(string work)
+    /// <summary>Takes the restores that began while it counted, as <see cref="RestoreReader"/> wrote them down, and what failed from its beginning on. Waits for those that are under way.</summary>
+    public async Task TakeRestoresAsync(string work)
     {
+        await Task.Delay(_longest);
         var (from, to) = (_began + (countFrom * Stopwatch.Frequency), _began + (length * Stopwatch.Frequency));
         using var seen = new StreamReader(new FileStream(RestoreOrder.SeenFile(work), FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         while (seen.ReadLine() is { } line)
         {
             var fields = line.Split(' ', 4);
-            if (fields.Length < 4 || long.Parse(fields[0], CultureInfo.InvariantCulture) is var began && (began < from || began >= to))
+            if (fields.Length < 4 || long.Parse(fields[0], CultureInfo.InvariantCulture) is var began && (began < _began || began >= to))
             {
                 continue;
             }
@@ -54,11 +58,17 @@ internal sealed class Phase(int countFrom, int length)
             if (fields[3].Length > 0)
             {
                 Fail($"restore: {fields[3]}");
-                continue;
             }
+            else if (began >= from)
+            {
+                Restores.Add(double.Parse(fields[1], CultureInfo.InvariantCulture));
+                Permissions.Add(double.Parse(fields[2], CultureInfo.InvariantCulture));
+            }
+        }
 
-            Restores.Add(double.Parse(fields[1], CultureInfo.InvariantCulture));
-            Permissions.Add(double.Parse(fields[2], CultureInfo.InvariantCulture));
+        if (Restores.Count == 0)
+        {
+            throw new InvalidOperationException("nobody restored anything");
         }
     }
 

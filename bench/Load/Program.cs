@@ -70,7 +70,7 @@ async Task<Phase> RunAsync(IReadOnlyList<ReturningClient> backups, int length, b
     using var end = new CancellationTokenSource(TimeSpan.FromSeconds(length));
     var tasks = backups.Select((client, index) => Task.Run(() => client.BackUpAsync(content, phase, loops, index < ignoring * backups.Count, end.Token))).ToList();
     await Task.WhenAll(tasks.Append(Task.Delay(TimeSpan.FromSeconds(length))));
-    phase.TakeRestores(work);
+    await phase.TakeRestoresAsync(work);
     return phase;
 }
 

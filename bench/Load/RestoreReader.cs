@@ -30,7 +30,7 @@ internal sealed class RestoreReader(string work)
             {
                 await Task.Delay(_breath);
                 var began = Stopwatch.GetTimestamp();
-                var (failure, permission) = await client.TryReadAsync(order.Number, ReadLength, CancellationToken.None);
+                var (failure, permission) = await TryReadAsync(client, order.Number);
                 var line = string.Create(CultureInfo.InvariantCulture, $"{began} {Stopwatch.GetElapsedTime(began).TotalMilliseconds:0.000} {permission.TotalMilliseconds:0.000} {failure?.ReplaceLineEndings(" ")}");
                 await gate.WaitAsync();
                 try
@@ -43,5 +43,17 @@ internal sealed class RestoreReader(string work)
                 }
             }
         }));
+    }
+
+    private static async Task<(string? Failure, TimeSpan Permission)> TryReadAsync(ReturningClient client, uint number)
+    {
+        try
+        {
+            return await client.TryReadAsync(number, ReadLength, CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException or System.Text.Json.JsonException)
+        {
+            return (exception.Message, default);
+        }
     }
 }

@@ -71,12 +71,20 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     public async Task<bool> EnterAsync(Device device, HttpContext context)
     {
         var who = (device.Place.Account, device.Computer);
+        if (_seal is not { } seal)
+        {
+            throw Starting();
+        }
+
+        // Older clients show nothing: what this node told them counts as shown.
+        var shown = seal.TryOpen(who.Account, who.Computer, context.Request.Headers[BackupTurn.Header].ToString()) ?? _told.Find(who.Account, who.Computer, BearerOf(context))?.At;
+        var asker = AskerOf(device, seal);
         GateAnswer answer;
         lock (_lock)
         {
-            if (_seal is null || _state is null)
+            if (_state is null)
             {
-                throw new HoldfastException(FailureTable.ServiceUnavailable, "The service is starting.");
+                throw Starting();
             }
 
             if (_entered.ContainsKey(who) && !_ended.ContainsKey(who))
@@ -84,9 +92,7 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
                 return false;
             }
 
-            // Older clients show nothing: what this node told them counts as shown.
-            var shown = _seal.TryOpen(who.Account, who.Computer, context.Request.Headers[BackupTurn.Header].ToString()) ?? _told.Find(who.Account, who.Computer, BearerOf(context))?.At;
-            answer = _gate.Ask(AskerOf(device, _seal), shown);
+            answer = _gate.Ask(asker, shown);
             if (answer.IsAdmitted)
             {
                 _admitted++;
@@ -194,6 +200,8 @@ internal sealed partial class Admissions(GateTable table, AccountStore store, Po
     }
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private static HoldfastException Starting() => new(FailureTable.ServiceUnavailable, "The service is starting.");
 
     /// <summary>What ended while the node drained is told too: places are free at once.</summary>
     private async Task TellLastAsync()

@@ -13,7 +13,7 @@ public static class Signatures
 
     private const int RecentMax = 4;
 
-    /// <summary>Copies of keys that sign, as many as sign at once.</summary>
+    /// <summary>Copies of keys that several threads sign with at once.</summary>
     private static readonly ConditionalWeakTable<ECDsa, ConcurrentQueue<ECDsa>> _copies = [];
 
     /// <summary>A key is for one thread at a time.</summary>
@@ -34,18 +34,33 @@ public static class Signatures
 
     public static byte[] Sign(ECDsa key, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message)
     {
-        // The platform does not promise that one key may sign on two threads at once, and whoever waited for a lock might wait for a thread that was put behind.
+        // The platform does not promise that one key may sign on two threads at once, and whoever waited for the other might wait for a thread that was put behind.
+        if (Monitor.TryEnter(key))
+        {
+            try
+            {
+                return SignAlone(key, label, message);
+            }
+            finally
+            {
+                Monitor.Exit(key);
+            }
+        }
+
         var copies = _copies.GetOrCreateValue(key);
         var copy = copies.TryDequeue(out var free) ? free : CopyOf(key);
         try
         {
-            return copy.SignData(Concatenate(label, message), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+            return SignAlone(copy, label, message);
         }
         finally
         {
             copies.Enqueue(copy);
         }
     }
+
+    private static byte[] SignAlone(ECDsa key, ReadOnlySpan<byte> label, ReadOnlySpan<byte> message) =>
+        key.SignData(Concatenate(label, message), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
 
     private static ECDsa CopyOf(ECDsa key)
     {

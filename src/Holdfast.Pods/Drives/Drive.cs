@@ -114,7 +114,7 @@ internal sealed class Drive : IDisposable
     }
 
     /// <summary>Runs something on this drive's thread, behind what was given to it before.</summary>
-    public async Task RunAsync(Action work) => await RunAsync(() =>
+    public Task RunAsync(Action work) => RunAsync(() =>
     {
         work();
         return 0;

@@ -26,7 +26,7 @@ internal sealed class DriveAnswers(TimeProvider time)
         while (waiting.Count > 0)
         {
             var first = await Task.WhenAny(waiting.Select(write => write.Task).Append(limit));
-            if (first == limit)
+            if (first == limit && !waiting.Exists(write => write.Task.IsCompleted))
             {
                 waiting.ForEach(write => write.Drive.Suspect($"it did not answer within {(isStraggling ? _stragglerLimit : _hangLimit).TotalSeconds:0} s"));
                 break;
