@@ -106,13 +106,16 @@ public sealed class PostgresRestartTests
         {
             var (written, kept) = (0, round * 1000);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+            var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             var writing = Task.Run(async () =>
             {
                 try
                 {
-                    for (; !stop.IsCancellationRequested; written++)
+                    while (!stop.IsCancellationRequested)
                     {
                         await InsertAsync(database, kept + written);
+                        written++;
+                        first.TrySetResult();
                     }
                 }
                 catch (HoldfastException exception)
@@ -120,6 +123,7 @@ public sealed class PostgresRestartTests
                     Assert.Equal(FailureTable.ServiceUnavailable, exception.Kind);
                 }
             }, Cancellation);
+            await Task.WhenAny(first.Task, writing);
             await Task.Delay(300, Cancellation);
             await cluster.KillAsync(Cancellation);
             await stop.CancelAsync();
