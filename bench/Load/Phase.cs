@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 
 namespace Holdfast.Bench.Load;
 
@@ -8,9 +7,6 @@ namespace Holdfast.Bench.Load;
 /// <param name="length">Seconds in all.</param>
 internal sealed class Phase(int countFrom, int length)
 {
-    /// <summary>No restore takes longer, or it is missed.</summary>
-    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(3);
-
     private readonly long _began = Stopwatch.GetTimestamp();
     private long _bytes;
     private long _backups;
@@ -41,28 +37,25 @@ internal sealed class Phase(int countFrom, int length)
         }
     }
 
-    /// <summary>Takes the restores that began while it counted, as <see cref="RestoreReader"/> wrote them down, and what failed from its beginning on. Waits for those that are under way.</summary>
+    /// <summary>Takes the restores that began while it counted, as <see cref="RestoreReader"/> wrote them down, and what failed from its beginning on. Those that are under way are waited for, however long they take.</summary>
     public async Task TakeRestoresAsync(string work)
     {
-        await Task.Delay(_longest);
         var (from, to) = (_began + (countFrom * Stopwatch.Frequency), _began + (length * Stopwatch.Frequency));
-        using var seen = new StreamReader(new FileStream(RestoreOrder.SeenFile(work), FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        while (seen.ReadLine() is { } line)
+        foreach (var seen in await RestoreReader.SeenUntilAsync(work, to))
         {
-            var fields = line.Split(' ', 4);
-            if (fields.Length < 4 || long.Parse(fields[0], CultureInfo.InvariantCulture) is var began && (began < _began || began >= to))
+            if (seen.Began < _began || seen.Began >= to)
             {
                 continue;
             }
 
-            if (fields[3].Length > 0)
+            if (seen.Failure.Length > 0)
             {
-                Fail($"restore: {fields[3]}");
+                Fail($"restore: {seen.Failure}");
             }
-            else if (began >= from)
+            else if (seen.Began >= from)
             {
-                Restores.Add(double.Parse(fields[1], CultureInfo.InvariantCulture));
-                Permissions.Add(double.Parse(fields[2], CultureInfo.InvariantCulture));
+                Restores.Add(seen.Milliseconds);
+                Permissions.Add(seen.PermissionMilliseconds);
             }
         }
 

@@ -8,9 +8,6 @@ internal sealed record RestoreOrder(string Url, AccountId Account, string Token,
 {
     private const string Name = "restore-order";
 
-    /// <summary>Where restores are written down, one a line: when it began (ticks of the stopwatch), milliseconds, milliseconds until it was permitted, and what failed, if anything did.</summary>
-    public static string SeenFile(string work) => Path.Combine(work, "restores-seen");
-
     public static bool IsThere(string work) => File.Exists(Path.Combine(work, Name));
 
     public static RestoreOrder? TryRead(string work) => IsThere(work) && File.ReadAllLines(Path.Combine(work, Name)) is [var url, var account, var token, var number] && AccountId.TryParse(account, out var id)

@@ -141,6 +141,8 @@ internal sealed class VolumeWriter : IAsyncDisposable
         }
 
         var gathering = new Gathering(expected, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
+        // A full fence: either whoever appends sees that it is waited for, or what was appended is seen here.
         Interlocked.Exchange(ref _gathering, gathering);
         if (_queue.Reader.Count < expected)
         {
